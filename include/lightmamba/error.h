@@ -1,0 +1,16 @@
+// The one exception type that leaves this library.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace lightmamba {
+
+// What went wrong, in words for the user: the file, the field or tensor, what was found and what
+// was expected. Context is put in front as the exception passes the layers that know it.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message) : std::runtime_error(message) {}
+};
+
+}  // namespace lightmamba

@@ -1,0 +1,77 @@
+// A Mamba-2 language model: load it, feed it tokens, get logits.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <lightmamba/config.h>
+#include <lightmamba/taps.h>
+#include <lightmamba/tokenizer.h>
+
+namespace lightmamba {
+
+// All that a sequence leaves behind in the model. A plain value: copy it to fork a sequence.
+struct State {
+  std::vector<float> conv;  // last d_conv-1 inputs of the conv  [n_layer, d_conv - 1, conv_dim]
+  std::vector<float> ssm;   // h                                 [n_layer, nheads, headdim, d_state]
+  std::int64_t position = 0;  // tokens seen
+
+  bool operator==(const State&) const = default;
+};
+
+// A state as a safetensors file. Loading throws Error if the file does not fit the configuration.
+void save_state(const State& state, const Mamba2Config& config, const std::filesystem::path& path);
+State load_state(const Mamba2Config& config, const std::filesystem::path& path);
+
+struct LoadOptions {
+  // Read instead of the model's own tokenizer.json (state-spaces checkpoints have none).
+  std::optional<std::filesystem::path> tokenizer;
+};
+
+// Called with the index of a token in the given sequence and the logits [vocab_size] after it.
+using LogitsFn = std::function<void(std::int64_t index, std::span<const float> logits)>;
+
+struct Weights;
+
+// The float32 reference model. Immutable; safe to use from several threads with a state for each.
+// Weights stay in the mapped file in the type they are stored in.
+class Model {
+ public:
+  // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
+  // state-spaces layout. Throws Error naming the file and the field or tensor.
+  static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
+
+  const Mamba2Config& config() const;
+  const Weights& weights() const { return *weights_; }
+  bool has_tokenizer() const { return tokenizer_.has_value(); }
+  const Tokenizer& tokenizer() const;  // throws Error if there is none
+
+  State new_state() const;  // of the empty sequence
+
+  // One token through the recurrence. `logits` is [vocab_size], or empty where none are wanted.
+  void decode(State& state, TokenId token, std::span<float> logits,
+              const Taps* taps = nullptr) const;
+
+  // A sequence of at least one token in chunks, as matrix products (the state-space dual form).
+  // Same result as decode() token by token up to rounding. Returns the logits after the last token.
+  std::vector<float> prefill(State& state, std::span<const TokenId> tokens,
+                             const Taps* taps = nullptr) const;
+
+  // The same, with the logits after every token, in order.
+  void prefill_all(State& state, std::span<const TokenId> tokens, const LogitsFn& logits,
+                   const Taps* taps = nullptr) const;
+
+ private:
+  Model(std::shared_ptr<const Weights> weights, std::optional<Tokenizer> tokenizer,
+        std::filesystem::path path);
+  std::shared_ptr<const Weights> weights_;
+  std::optional<Tokenizer> tokenizer_;
+  std::filesystem::path path_;
+};
+
+}  // namespace lightmamba

@@ -1,0 +1,37 @@
+// Throwing lightmamba::Error, and adding context to one that passes by.
+#pragma once
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <lightmamba/error.h>
+
+namespace lightmamba {
+
+template <typename... Args>
+[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+// Runs `body`; an Error that leaves it gets "context: " put in front.
+template <typename Body>
+decltype(auto) with_context(std::string_view context, Body&& body) {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", context, error.what()));
+  }
+}
+
+}  // namespace lightmamba
+
+template <>
+struct fmt::formatter<std::filesystem::path> : fmt::formatter<std::string> {
+  template <typename Context>
+  auto format(const std::filesystem::path& path, Context& context) const {
+    return fmt::formatter<std::string>::format(path.string(), context);
+  }
+};

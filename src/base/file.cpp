@@ -1,0 +1,119 @@
+#include "base/file.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "base/fail.h"
+
+namespace lightmamba {
+namespace {
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+  int close() {
+    const int fd = fd_;
+    fd_ = -1;
+    return ::close(fd);
+  }
+
+ private:
+  int fd_;
+};
+
+// A file that is removed again unless it was moved to its final name.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::filesystem::path& target)
+      : name_(target.string() + ".XXXXXX"), fd_(::mkostemp(name_.data(), O_CLOEXEC)) {
+    if (fd_.get() < 0) fail("{}: cannot create: {}", target, reason(errno));
+  }
+  ~TemporaryFile() {
+    if (!name_.empty()) ::unlink(name_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  void append(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("cannot write: {}", reason(errno));
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+  void move_to(const std::filesystem::path& target) {
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (::fchmod(fd_.get(), 0666 & ~mask) != 0 || ::fsync(fd_.get()) != 0 || fd_.close() != 0) {
+      fail("cannot write: {}", reason(errno));
+    }
+    if (::rename(name_.c_str(), target.c_str()) != 0) fail("cannot rename: {}", reason(errno));
+    name_.clear();
+  }
+
+ private:
+  std::string name_;
+  FileDescriptor fd_;
+};
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) fail("{}: cannot stat: {}", path, reason(errno));
+  if (!S_ISREG(status.st_mode)) fail("{}: not a regular file", path);
+
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  if (const auto size = static_cast<std::size_t>(status.st_size); size > 0) {
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    if (address == MAP_FAILED) fail("{}: cannot map: {}", path, reason(errno));
+    file->bytes_ = {static_cast<const std::byte*>(address), size};
+  }
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  // munmap takes a non-const pointer but does not write through it.
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+std::string read_text_file(const std::filesystem::path& path) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
+  std::string text;
+  std::string block(1 << 16, '\0');
+  for (;;) {
+    const ssize_t count = ::read(fd.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("{}: cannot read: {}", path, reason(errno));
+    if (count == 0) return text;
+    text.append(block.data(), static_cast<std::size_t>(count));
+  }
+}
+
+void write_file_atomically(const std::filesystem::path& path,
+                           const std::function<void(const AppendBytes&)>& write) {
+  TemporaryFile file(path);
+  with_context(path.string(), [&] {
+    write([&](std::span<const std::byte> bytes) { file.append(bytes); });
+    file.move_to(path);
+  });
+}
+
+}  // namespace lightmamba

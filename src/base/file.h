@@ -1,0 +1,40 @@
+// Files: mapped for reading, replaced as a whole when written.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lightmamba {
+
+// A read-only view of a file's bytes, shared with the page cache. Throws Error naming the file when
+// it cannot be opened, is not a regular file, or cannot be mapped. An empty file gives no bytes.
+class MappedFile {
+ public:
+  static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  MappedFile() = default;
+  std::span<const std::byte> bytes_;
+};
+
+// The whole of a text file. Throws Error naming the file.
+std::string read_text_file(const std::filesystem::path& path);
+
+// Writes a file that appears under `path` only when all of it is on disk: `write` is called with an
+// append function; if it throws, or the disk is full, nothing is left behind and an existing file
+// keeps its content. Throws Error naming the file.
+using AppendBytes = std::function<void(std::span<const std::byte>)>;
+void write_file_atomically(const std::filesystem::path& path,
+                           const std::function<void(const AppendBytes&)>& write);
+
+}  // namespace lightmamba

@@ -1,0 +1,38 @@
+// Progress of long work, on standard error.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace lightmamba {
+
+// Called with the units done so far and the total.
+using ProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;
+
+// A bar with rate and remaining time, redrawn in place; silent unless standard error is a terminal
+// and `enabled`. The line is ended when the object goes.
+class ProgressBar {
+ public:
+  ProgressBar(std::string label, std::string unit, bool enabled = true);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void update(std::int64_t done, std::int64_t total);
+  ProgressFn callback() {
+    return [this](std::int64_t done, std::int64_t total) { update(done, total); };
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string label_;
+  std::string unit_;
+  bool enabled_;
+  bool drawn_ = false;
+  Clock::time_point start_;
+  Clock::time_point last_;
+};
+
+}  // namespace lightmamba

@@ -1,0 +1,33 @@
+// JSON as Python writes it, read with errors that name the file and the field.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/fail.h"
+
+namespace lightmamba {
+
+using Json = nlohmann::json;
+
+// Parses JSON text. The bare words Infinity, -Infinity and NaN, which Python's json module writes
+// and standard JSON lacks, become the numbers they mean. Throws Error "source: not valid JSON: ..."
+// also for nesting deeper than any real configuration (a guard for the stack).
+Json parse_json(std::string_view text, std::string_view source);
+
+std::string_view json_kind(const Json& value);  // "object", "string", ... for messages
+
+// The member `name` of `object` as T, or Error "source: field 'name': expected ..., found ...".
+// T is bool, std::int64_t, double or std::string. An integer field takes 3.0 but not 3.5.
+template <typename T>
+T json_field(const Json& object, std::string_view name, std::string_view source);
+
+// The same, with a default for an absent or null member.
+template <typename T>
+T json_field_or(const Json& object, std::string_view name, T fallback, std::string_view source) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return fallback;
+  return json_field<T>(object, name, source);
+}
+
+}  // namespace lightmamba

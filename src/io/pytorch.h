@@ -1,0 +1,24 @@
+// PyTorch checkpoints: the zip archives that torch.save writes.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "io/tensor.h"
+
+namespace lightmamba {
+
+// The tensors of a state dict. The pickle inside is read by an interpreter that can build
+// dictionaries, tuples, numbers, strings and tensors and nothing else; anything beyond that is an
+// Error that names what was asked for. Contiguous tensors are views into the mapped file (tensors
+// that share a storage share the view); strided ones are copied.
+TensorMap read_pytorch(const std::filesystem::path& path);
+
+// The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
+TensorMap parse_pytorch(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                        std::string_view source);
+
+}  // namespace lightmamba
