@@ -72,6 +72,21 @@ void replace_float_markers(Json& value) {
   fail("{}: field '{}': expected {}, found {}", source, name, expected, shown);
 }
 
+std::int64_t to_integer(const Json& value, std::string_view name, std::string_view source) {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > kMost) {
+    wrong_type(source, name, "an integer below 2^63", value);
+  }
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    if (number == std::floor(number) && std::abs(number) < 0x1p53) {
+      return static_cast<std::int64_t>(number);
+    }
+  }
+  wrong_type(source, name, "an integer", value);
+}
+
 const Json& member(const Json& object, std::string_view name, std::string_view source) {
   if (!object.is_object()) fail("{}: expected an object, found {}", source, json_kind(object));
   const auto found = object.find(name);
@@ -104,20 +119,17 @@ bool json_field<bool>(const Json& object, std::string_view name, std::string_vie
 template <>
 std::int64_t json_field<std::int64_t>(const Json& object, std::string_view name,
                                       std::string_view source) {
-  const Json& value = member(object, name, source);
-  if (value.is_number_unsigned() &&
-      value.get<std::uint64_t>() >
-          static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-    wrong_type(source, name, "an integer below 2^63", value);
-  }
-  if (value.is_number_integer()) return value.get<std::int64_t>();
-  if (value.is_number_float()) {
-    const double number = value.get<double>();
-    if (number == std::floor(number) && std::abs(number) < 0x1p53) {
-      return static_cast<std::int64_t>(number);
-    }
-  }
-  wrong_type(source, name, "an integer", value);
+  return to_integer(member(object, name, source), name, source);
+}
+
+std::vector<std::int64_t> json_integers(const Json& object, std::string_view name,
+                                        std::string_view source) {
+  const Json& array = member(object, name, source);
+  if (!array.is_array()) wrong_type(source, name, "an array of integers", array);
+  std::vector<std::int64_t> values;
+  values.reserve(array.size());
+  for (const Json& value : array) values.push_back(to_integer(value, name, source));
+  return values;
 }
 
 template <>

@@ -1,8 +1,10 @@
 // JSON as Python writes it, read with errors that name the file and the field.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <vector>
 
 #include "base/fail.h"
 
@@ -21,6 +23,10 @@ std::string_view json_kind(const Json& value);  // "object", "string", ... for m
 // T is bool, std::int64_t, double or std::string. An integer field takes 3.0 but not 3.5.
 template <typename T>
 T json_field(const Json& object, std::string_view name, std::string_view source);
+
+// The member `name` of `object`, an array of integers.
+std::vector<std::int64_t> json_integers(const Json& object, std::string_view name,
+                                        std::string_view source);
 
 // The same, with a default for an absent or null member.
 template <typename T>

@@ -28,8 +28,8 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path);
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes,
                                   std::shared_ptr<const void> owner, std::string_view source);
 
-// Writes tensors in the given order, each aligned to 64 bytes of the file's start where the sizes
-// before it allow; the same input gives the same bytes. The file appears only when complete.
+// Writes tensors in the given order; the data begins at a multiple of 64 bytes. The same input
+// gives the same bytes. The file appears only when complete.
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, std::string>& metadata,
                        const std::vector<std::pair<std::string, Tensor>>& tensors);

@@ -1,0 +1,252 @@
+#include "io/config_json.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+#include <string>
+
+#include "base/fail.h"
+#include "io/json.h"
+
+namespace lightmamba {
+namespace {
+
+constexpr std::int64_t kLargestDimension = std::int64_t{1} << 24;
+
+// One object of a config file, with the name that errors use.
+class Fields {
+ public:
+  Fields(const Json& object, std::string_view source) : object_(object), source_(source) {}
+
+  bool has(std::string_view name) const {
+    const auto found = object_.find(name);
+    return found != object_.end() && !found->is_null();
+  }
+  template <typename T>
+  T get(std::string_view name) const {
+    return json_field<T>(object_, name, source_);
+  }
+  template <typename T>
+  T get_or(std::string_view name, T fallback) const {
+    return json_field_or<T>(object_, name, fallback, source_);
+  }
+  std::int64_t dimension(std::string_view name) const {
+    const auto value = get<std::int64_t>(name);
+    if (value < 1 || value > kLargestDimension) {
+      fail("{}: field '{}': expected 1 to {}, found {}", source_, name, kLargestDimension, value);
+    }
+    return value;
+  }
+  std::int64_t dimension_or(std::string_view name, std::int64_t fallback) const {
+    return has(name) ? dimension(name) : fallback;
+  }
+  // Refuses a value that would change the computation.
+  void require(std::string_view name, bool only) const {
+    if (has(name) && get<bool>(name) != only) {
+      fail("{}: field '{}': {} is not supported, expected {}", source_, name, !only, only);
+    }
+  }
+  const Json& at(std::string_view name) const { return *object_.find(name); }
+  const Json& all() const { return object_; }
+  std::string_view source() const { return source_; }
+
+ private:
+  const Json& object_;
+  std::string_view source_;
+};
+
+void read_dt_limits(const Fields& fields, std::string_view name, Mamba2Config& config) {
+  if (!fields.has(name)) return;
+  const Json& limits = fields.at(name);
+  if (!limits.is_array() || limits.size() != 2 || !limits[0].is_number() ||
+      !limits[1].is_number() || !(limits[0].get<double>() >= 0) ||
+      !(limits[0].get<double>() <= limits[1].get<double>())) {
+    fail("{}: field '{}': expected two ascending numbers from 0, found {}", fields.source(), name,
+         limits.dump());
+  }
+  config.dt_min = limits[0].get<float>();
+  config.dt_max = limits[1].get<float>();
+}
+
+std::optional<TokenId> token_id(const Fields& fields, std::string_view name) {
+  if (!fields.has(name)) return std::nullopt;
+  std::int64_t id = 0;
+  if (const Json& value = fields.at(name); value.is_array() && !value.empty()) {
+    id = json_integers({{"id", value}}, "id", fields.source()).front();
+  } else {
+    id = fields.get<std::int64_t>(name);
+  }
+  if (id < 0 || id > kLargestDimension) {
+    fail("{}: field '{}': {} is not a token id", fields.source(), name, id);
+  }
+  return static_cast<TokenId>(id);
+}
+
+void check_shape(const Mamba2Config& config, std::string_view source) {
+  if (config.nheads % config.ngroups != 0) {
+    fail("{}: {} heads cannot be divided into {} groups", source, config.nheads, config.ngroups);
+  }
+  if (!(config.norm_eps > 0) || !std::isfinite(config.norm_eps)) {
+    fail("{}: the norm's epsilon {} is not a positive number", source, config.norm_eps);
+  }
+}
+
+// d_inner = expand * d_model, where expand may be a fraction such as 1.5.
+std::int64_t expanded(const Fields& fields, std::int64_t d_model) {
+  const double d_inner = fields.get_or<double>("expand", 2.0) * static_cast<double>(d_model);
+  if (!(d_inner >= 1) || d_inner > static_cast<double>(kLargestDimension)) {
+    fail("{}: field 'expand': out of range", fields.source());
+  }
+  return static_cast<std::int64_t>(d_inner);
+}
+
+ParsedConfig parse_hugging_face(const Fields& fields) {
+  const auto model_type = fields.get<std::string>("model_type");
+  if (model_type == "mamba" || model_type == "falcon_mamba") {
+    fail("{}: model_type '{}' is a Mamba-1 model; only Mamba-2 ('mamba2') is supported",
+         fields.source(), model_type);
+  }
+  if (model_type != "mamba2") {
+    fail("{}: model_type '{}' is not supported, expected 'mamba2'", fields.source(), model_type);
+  }
+  for (const char* name : {"quantization_config", "quantization"}) {
+    if (fields.has(name)) {
+      fail("{}: field '{}': the weights are already quantized; a float checkpoint is needed",
+           fields.source(), name);
+    }
+  }
+  fields.require("use_bias", false);
+  fields.require("rms_norm", true);
+  const auto activation = fields.get_or<std::string>("hidden_act", "silu");
+  if (activation != "silu" && activation != "swish") {
+    fail("{}: field 'hidden_act': '{}' is not supported, expected 'silu'", fields.source(),
+         activation);
+  }
+
+  ParsedConfig parsed;
+  Mamba2Config& config = parsed.config;
+  config.vocab_size = fields.dimension("vocab_size");
+  config.d_model = fields.dimension("hidden_size");
+  config.n_layer = fields.dimension("num_hidden_layers");
+  config.d_state = fields.dimension_or("state_size", 128);
+  config.headdim = fields.dimension_or("head_dim", 64);
+  config.d_inner = expanded(fields, config.d_model);
+  config.nheads = fields.dimension_or("num_heads", config.d_inner / config.headdim);
+  if (config.nheads * config.headdim != config.d_inner) {
+    fail("{}: num_heads {} x head_dim {} is not expand x hidden_size = {}", fields.source(),
+         config.nheads, config.headdim, config.d_inner);
+  }
+  config.ngroups = fields.dimension_or("n_groups", 1);
+  config.d_conv = fields.dimension_or("conv_kernel", 4);
+  config.conv_bias = fields.get_or<bool>("use_conv_bias", true);
+  config.norm_eps = static_cast<float>(fields.get_or<double>("layer_norm_epsilon", 1e-5));
+  read_dt_limits(fields, "time_step_limit", config);
+  config.bos_token_id = token_id(fields, "bos_token_id");
+  config.eos_token_id = token_id(fields, "eos_token_id");
+  if (fields.has("tie_word_embeddings")) {
+    parsed.tie_embeddings = fields.get<bool>("tie_word_embeddings");
+  }
+  return parsed;
+}
+
+// The options of mamba_ssm's Mamba2 module. Those marked as having no effect concern training or
+// the choice among equivalent implementations.
+void read_ssm_cfg(const Fields& fields, Mamba2Config& config) {
+  static constexpr std::array kNoEffect = {"A_init_range",     "dt_min",           "dt_max",
+                                           "dt_init_floor",    "chunk_size",       "conv_init",
+                                           "use_mem_eff_path", "sequence_parallel"};
+  static constexpr std::array kRead = {"layer",    "d_state",    "headdim", "expand",
+                                       "d_ssm",    "ngroups",    "d_conv",  "conv_bias",
+                                       "rmsnorm",  "D_has_hdim", "bias",    "norm_before_gate",
+                                       "dt_limit", "activation"};
+  const auto known = [](const auto& names, const std::string& key) {
+    return std::find(names.begin(), names.end(), key) != names.end();
+  };
+  for (const auto& item : fields.all().items()) {
+    if (!known(kNoEffect, item.key()) && !known(kRead, item.key())) {
+      fail("{}: field '{}' is not known", fields.source(), item.key());
+    }
+  }
+  const auto layer = fields.get_or<std::string>("layer", "Mamba1");
+  if (layer != "Mamba2") {
+    fail("{}: field 'layer': expected 'Mamba2', found '{}'{}", fields.source(), layer,
+         fields.has("layer") ? "" : " (the default)");
+  }
+  fields.require("rmsnorm", true);
+  fields.require("D_has_hdim", false);
+  fields.require("bias", false);
+  fields.require("norm_before_gate", false);
+  const auto activation = fields.get_or<std::string>("activation", "swish");
+  if (activation != "silu" && activation != "swish") {
+    fail("{}: field 'activation': '{}' is not supported", fields.source(), activation);
+  }
+  config.d_state = fields.dimension_or("d_state", 128);
+  config.headdim = fields.dimension_or("headdim", 64);
+  config.d_inner = expanded(fields, config.d_model);
+  if (fields.dimension_or("d_ssm", config.d_inner) != config.d_inner) {
+    fail("{}: field 'd_ssm': expected {}, all of the inner width", fields.source(), config.d_inner);
+  }
+  if (config.d_inner % config.headdim != 0) {
+    fail("{}: headdim {} does not divide the inner width {}", fields.source(), config.headdim,
+         config.d_inner);
+  }
+  config.nheads = config.d_inner / config.headdim;
+  config.ngroups = fields.dimension_or("ngroups", 1);
+  config.d_conv = fields.dimension_or("d_conv", 4);
+  config.conv_bias = fields.get_or<bool>("conv_bias", true);
+  read_dt_limits(fields, "dt_limit", config);
+}
+
+ParsedConfig parse_state_spaces(const Fields& fields) {
+  fields.require("rms_norm", true);
+  if (fields.has("attn_layer_idx") && !fields.at("attn_layer_idx").empty()) {
+    fail("{}: field 'attn_layer_idx': {} attention layers: hybrid models are not supported",
+         fields.source(), fields.at("attn_layer_idx").size());
+  }
+  if (const auto width = fields.get_or<std::int64_t>("d_intermediate", 0); width != 0) {
+    fail("{}: field 'd_intermediate': {}: models with MLP layers are not supported",
+         fields.source(), width);
+  }
+
+  ParsedConfig parsed;
+  Mamba2Config& config = parsed.config;
+  config.d_model = fields.dimension("d_model");
+  config.n_layer = fields.dimension("n_layer");
+  const std::int64_t multiple = fields.dimension_or("pad_vocab_size_multiple", 8);
+  config.vocab_size = (fields.dimension("vocab_size") + multiple - 1) / multiple * multiple;
+  const std::string source = fmt::format("{}: ssm_cfg", fields.source());
+  const Json none = Json::object();
+  const Json& ssm_cfg = fields.has("ssm_cfg") ? fields.at("ssm_cfg") : none;
+  if (!ssm_cfg.is_object()) fail("{}: expected an object, found {}", source, json_kind(ssm_cfg));
+  read_ssm_cfg(Fields(ssm_cfg, source), config);
+  // These models are trained with the GPT-NeoX tokenizer, whose <|endoftext|> is 0.
+  config.bos_token_id = 0;
+  config.eos_token_id = 0;
+  parsed.tie_embeddings = fields.get_or<bool>("tie_embeddings", true);
+  return parsed;
+}
+
+}  // namespace
+
+ParsedConfig parse_config(std::string_view text, std::string_view source) {
+  const Json json = parse_json(text, source);
+  if (!json.is_object()) fail("{}: expected an object, found {}", source, json_kind(json));
+  const Fields fields(json, source);
+  ParsedConfig parsed;
+  if (fields.has("model_type")) {
+    parsed = parse_hugging_face(fields);
+  } else if (fields.has("d_model")) {
+    parsed = parse_state_spaces(fields);
+  } else {
+    fail(
+        "{}: neither 'model_type' (Hugging Face layout) nor 'd_model' (state-spaces layout) is "
+        "there: not a Mamba-2 configuration",
+        source);
+  }
+  check_shape(parsed.config, source);
+  return parsed;
+}
+
+}  // namespace lightmamba

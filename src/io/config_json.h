@@ -1,0 +1,22 @@
+// config.json of the two checkpoint layouts that Mamba-2 models are published in.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <lightmamba/config.h>
+
+namespace lightmamba {
+
+struct ParsedConfig {
+  Mamba2Config config;
+  // What the file says; where it is silent, the presence of lm_head.weight decides.
+  std::optional<bool> tie_embeddings;
+};
+
+// Reads the text of a config.json: Hugging Face's Mamba2Config or mamba_ssm's MambaConfig. Throws
+// Error naming the field for anything malformed, and for every option that would change the
+// computation and is not implemented: Mamba-1, attention layers, MLPs, other norms, biases.
+ParsedConfig parse_config(std::string_view text, std::string_view source);
+
+}  // namespace lightmamba

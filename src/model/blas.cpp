@@ -1,0 +1,38 @@
+#include "model/blas.h"
+
+#include <cblas.h>
+
+namespace lightmamba::blas {
+namespace {
+
+// OpenBLAS otherwise starts threads of its own inside each of ours.
+void use_one_thread() {
+  [[maybe_unused]] static const bool done = [] {
+    openblas_set_num_threads(1);
+    return true;
+  }();
+}
+
+blasint narrow(std::int64_t value) { return static_cast<blasint>(value); }
+
+CBLAS_TRANSPOSE flag(const Operand& operand) {
+  return operand.transpose ? CblasTrans : CblasNoTrans;
+}
+
+}  // namespace
+
+void multiply(Size size, float alpha, Operand a, Operand b, float beta, Result c) {
+  use_one_thread();
+  cblas_sgemm(CblasRowMajor, flag(a), flag(b), narrow(size.m), narrow(size.n), narrow(size.k),
+              alpha, a.data, narrow(a.stride), b.data, narrow(b.stride), beta, c.data,
+              narrow(c.stride));
+}
+
+void multiply_vector(std::int64_t rows, std::int64_t columns, const float* a, const float* x,
+                     float* y) {
+  use_one_thread();
+  cblas_sgemv(CblasRowMajor, CblasNoTrans, narrow(rows), narrow(columns), 1.0F, a, narrow(columns),
+              x, 1, 0.0F, y, 1);
+}
+
+}  // namespace lightmamba::blas

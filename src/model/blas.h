@@ -1,0 +1,36 @@
+// Dense float products by the BLAS, each on the calling thread: parallelism is ours, by shape, so
+// that results do not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+namespace lightmamba::blas {
+
+struct Size {
+  std::int64_t m, n, k;
+};
+
+// A row-major matrix; `stride` is the distance between its rows in elements.
+struct Operand {
+  const float* data;
+  std::int64_t stride;
+  bool transpose = false;
+};
+struct Result {
+  float* data;
+  std::int64_t stride;
+};
+
+inline Operand transposed(Operand operand) {
+  operand.transpose = !operand.transpose;
+  return operand;
+}
+
+// C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C
+void multiply(Size size, float alpha, Operand a, Operand b, float beta, Result c);
+
+// y[rows] = A[rows, columns] x[columns], A dense
+void multiply_vector(std::int64_t rows, std::int64_t columns, const float* a, const float* x,
+                     float* y);
+
+}  // namespace lightmamba::blas

@@ -1,0 +1,22 @@
+// The network over tokens: the float32 reference that everything else is held against.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <lightmamba/model.h>
+
+#include "model/weights.h"
+
+namespace lightmamba {
+
+enum class Scan { recurrent, chunked };
+enum class LogitsFor { none, last, all };
+
+// Feeds `tokens` to the network after `state`, which is advanced. `logits` is called for the tokens
+// that `wanted` names. Throws Error for a token id outside the vocabulary, or a state of another
+// shape, before anything is changed.
+void forward(const Weights& weights, State& state, std::span<const TokenId> tokens, Scan scan,
+             LogitsFor wanted, const LogitsFn& logits, const Taps* taps);
+
+}  // namespace lightmamba

@@ -1,0 +1,33 @@
+// The element-wise parts of a Mamba-2 block, in float32 as written in the papers.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "model/weights.h"
+
+namespace lightmamba {
+
+float silu(float x);      // x / (1 + exp(-x))
+float softplus(float x);  // log(1 + exp(x)), without overflow
+
+// Each row of x [rows, gain.size()] divided by the root of its mean square (Zhang and Sennrich,
+// 2019) and multiplied by the gain; in each of `groups` equal parts of the row by itself. In place
+// if `out` is `x`.
+void rmsnorm(std::span<const float> x, std::span<const float> gain, float eps, std::int64_t groups,
+             std::span<float> out);
+
+// Depthwise causal convolution followed by SiLU. `input` has the d_conv - 1 rows before the first
+// token in front: [d_conv - 1 + tokens, conv_dim]; `out` is [tokens, conv_dim].
+void causal_conv1d_silu(const Mamba2Config& config, const LayerWeights& weights,
+                        std::span<const float> input, std::span<float> out);
+
+// dt = clamp(softplus(dt + dt_bias), time_step_limit) in place, and a = exp(A dt); [tokens,
+// nheads].
+void discretize(const Mamba2Config& config, const LayerWeights& weights, std::span<float> dt,
+                std::span<float> decay);
+
+// y *= silu(z), element by element.
+void gate(std::span<const float> z, std::span<float> y);
+
+}  // namespace lightmamba

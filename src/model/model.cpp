@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <utility>
+
+#include <lightmamba/model.h>
+
+#include "base/fail.h"
+#include "io/checkpoint.h"
+#include "model/forward.h"
+#include "model/weights.h"
+
+namespace lightmamba {
+
+Model::Model(std::shared_ptr<const Weights> weights, std::optional<Tokenizer> tokenizer,
+             std::filesystem::path path)
+    : weights_(std::move(weights)), tokenizer_(std::move(tokenizer)), path_(std::move(path)) {}
+
+Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
+  auto weights = std::make_shared<const Weights>(make_weights(open_checkpoint(path)));
+  const std::filesystem::path own_tokenizer = path / "tokenizer.json";
+  std::optional<Tokenizer> tokenizer;
+  if (options.tokenizer) {
+    tokenizer = Tokenizer::load(*options.tokenizer);
+  } else if (std::filesystem::exists(own_tokenizer)) {
+    tokenizer = Tokenizer::load(own_tokenizer);
+  }
+  return {std::move(weights), std::move(tokenizer), path};
+}
+
+const Mamba2Config& Model::config() const { return weights_->config; }
+
+const Tokenizer& Model::tokenizer() const {
+  if (!tokenizer_) {
+    fail("{}: no tokenizer.json, and no other tokenizer was given", path_);
+  }
+  return *tokenizer_;
+}
+
+State Model::new_state() const {
+  const Mamba2Config& c = config();
+  State state;
+  state.conv.resize(static_cast<std::size_t>(c.n_layer * (c.d_conv - 1) * c.conv_dim()));
+  state.ssm.resize(static_cast<std::size_t>(c.state_elements()));
+  return state;
+}
+
+void Model::decode(State& state, TokenId token, std::span<float> logits, const Taps* taps) const {
+  if (!logits.empty() && std::ssize(logits) != config().vocab_size) {
+    fail("room for {} logits, but the vocabulary has {}", logits.size(), config().vocab_size);
+  }
+  forward(
+      *weights_, state, std::span(&token, 1), Scan::recurrent,
+      logits.empty() ? LogitsFor::none : LogitsFor::last,
+      [&](std::int64_t /*index*/, std::span<const float> row) {
+        std::copy(row.begin(), row.end(), logits.begin());
+      },
+      taps);
+}
+
+std::vector<float> Model::prefill(State& state, std::span<const TokenId> tokens,
+                                  const Taps* taps) const {
+  if (tokens.empty()) fail("no tokens to prefill");
+  std::vector<float> result;
+  forward(
+      *weights_, state, tokens, Scan::chunked, LogitsFor::last,
+      [&](std::int64_t /*index*/, std::span<const float> row) {
+        result.assign(row.begin(), row.end());
+      },
+      taps);
+  return result;
+}
+
+void Model::prefill_all(State& state, std::span<const TokenId> tokens, const LogitsFn& logits,
+                        const Taps* taps) const {
+  if (tokens.empty()) fail("no tokens to prefill");
+  forward(*weights_, state, tokens, Scan::chunked, LogitsFor::all, logits, taps);
+}
+
+}  // namespace lightmamba

@@ -1,0 +1,68 @@
+#include <map>
+#include <string>
+
+#include <lightmamba/model.h>
+
+#include "base/fail.h"
+#include "io/safetensors.h"
+
+namespace lightmamba {
+namespace {
+
+constexpr const char* kFormat = "lightmamba-state-1";
+
+Shape conv_shape(const Mamba2Config& c) { return {c.n_layer, c.d_conv - 1, c.conv_dim()}; }
+Shape ssm_shape(const Mamba2Config& c) { return {c.n_layer, c.nheads, c.headdim, c.d_state}; }
+
+Tensor as_tensor(const std::vector<float>& values, const Shape& shape) {
+  return {DType::f32, shape, std::as_bytes(std::span(values)), nullptr};
+}
+
+std::vector<float> take(const TensorMap& tensors, const std::string& name, const Shape& shape) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) fail("tensor '{}' is missing", name);
+  const Tensor& tensor = found->second;
+  if (tensor.shape != shape || tensor.dtype != DType::f32) {
+    fail("tensor '{}' is {} of {}, but this model's state has F32 of {}", name,
+         dtype_name(tensor.dtype), shape_string(tensor.shape), shape_string(shape));
+  }
+  std::vector<float> values(element_count(shape, DType::f32));
+  to_float(DType::f32, tensor.data.data(), values);
+  return values;
+}
+
+std::int64_t parse_position(const std::string& text) {
+  const bool digits = !text.empty() && text.size() <= 18 &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits) fail("metadata 'position': expected a number, found '{}'", text);
+  return std::stoll(text);
+}
+
+}  // namespace
+
+void save_state(const State& state, const Mamba2Config& config, const std::filesystem::path& path) {
+  write_safetensors(path, {{"format", kFormat}, {"position", std::to_string(state.position)}},
+                    {{"conv", as_tensor(state.conv, conv_shape(config))},
+                     {"ssm", as_tensor(state.ssm, ssm_shape(config))}});
+}
+
+State load_state(const Mamba2Config& config, const std::filesystem::path& path) {
+  const SafetensorsFile file = read_safetensors(path);
+  return with_context(path.string(), [&] {
+    const auto metadata = [&](const std::string& name) {
+      const auto found = file.metadata.find(name);
+      return found == file.metadata.end() ? std::string() : found->second;
+    };
+    if (metadata("format") != kFormat) {
+      fail("not a saved state: metadata 'format' is '{}', expected '{}'", metadata("format"),
+           kFormat);
+    }
+    State state;
+    state.position = parse_position(metadata("position"));
+    state.conv = take(file.tensors, "conv", conv_shape(config));
+    state.ssm = take(file.tensors, "ssm", ssm_shape(config));
+    return state;
+  });
+}
+
+}  // namespace lightmamba

@@ -1,0 +1,114 @@
+#include "model/weights.h"
+
+#include <cmath>
+#include <fmt/ranges.h>
+#include <set>
+#include <string>
+
+#include "base/fail.h"
+
+namespace lightmamba {
+namespace {
+
+// Takes tensors by name and remembers which, so that what is left over can be refused.
+class TensorTaker {
+ public:
+  explicit TensorTaker(const TensorMap& tensors) : tensors_(tensors) {}
+
+  bool has(const std::string& name) const { return tensors_.contains(name); }
+
+  const Tensor& take(const std::string& name, const Shape& shape) {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) {
+      fail("tensor '{}' is missing, expected {}", name, shape_string(shape));
+    }
+    const Tensor& tensor = found->second;
+    if (tensor.shape != shape) {
+      fail("tensor '{}' has shape {}, but the configuration asks for {}", name,
+           shape_string(tensor.shape), shape_string(shape));
+    }
+    if (!is_floating(tensor.dtype)) {
+      fail("tensor '{}' is {}, expected F32, F16 or BF16", name, dtype_name(tensor.dtype));
+    }
+    taken_.insert(name);
+    return tensor;
+  }
+
+  AlignedVector<float> vector(const std::string& name, const Shape& shape) {
+    const Tensor& tensor = take(name, shape);
+    AlignedVector<float> values(element_count(tensor.shape, tensor.dtype));
+    to_float(tensor.dtype, tensor.data.data(), values);
+    return values;
+  }
+
+  Matrix matrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
+    const Tensor& tensor = take(name, {rows, columns});
+    return {tensor.dtype, rows, columns, tensor.data.data(), tensor.owner};
+  }
+
+  void ignore(const std::string& name) { taken_.insert(name); }
+
+  void refuse_rest() const {
+    std::vector<std::string> rest;
+    for (const auto& [name, tensor] : tensors_) {
+      if (!taken_.contains(name)) rest.push_back(name);
+    }
+    if (rest.empty()) return;
+    const std::size_t count = rest.size();
+    if (count > 4) rest.resize(4);
+    fail("{} tensors are not part of a Mamba-2 model of this configuration: {}{}", count,
+         fmt::join(rest, ", "), count > 4 ? ", ..." : "");
+  }
+
+ private:
+  const TensorMap& tensors_;
+  std::set<std::string> taken_;
+};
+
+LayerWeights make_layer(TensorTaker& tensors, const Mamba2Config& config, std::int64_t layer) {
+  const std::string block = fmt::format("backbone.layers.{}.", layer);
+  const std::string mixer = block + "mixer.";
+  LayerWeights weights;
+  weights.norm = tensors.vector(block + "norm.weight", {config.d_model});
+  weights.in_proj = tensors.matrix(mixer + "in_proj.weight", config.d_in_proj(), config.d_model);
+  weights.conv1d = tensors.vector(mixer + "conv1d.weight", {config.conv_dim(), 1, config.d_conv});
+  weights.conv1d_bias = config.conv_bias
+                            ? tensors.vector(mixer + "conv1d.bias", {config.conv_dim()})
+                            : AlignedVector<float>(static_cast<std::size_t>(config.conv_dim()));
+  weights.dt_bias = tensors.vector(mixer + "dt_bias", {config.nheads});
+  weights.A = tensors.vector(mixer + "A_log", {config.nheads});
+  for (float& value : weights.A) value = -std::exp(value);
+  weights.D = tensors.vector(mixer + "D", {config.nheads});
+  weights.gated_norm = tensors.vector(mixer + "norm.weight", {config.d_inner});
+  weights.out_proj = tensors.matrix(mixer + "out_proj.weight", config.d_model, config.d_inner);
+  return weights;
+}
+
+}  // namespace
+
+Weights make_weights(const Checkpoint& checkpoint) {
+  return with_context(checkpoint.weights_file.string(), [&] {
+    const Mamba2Config& config = checkpoint.config;
+    TensorTaker tensors(checkpoint.tensors);
+    Weights weights;
+    weights.config = config;
+    // Hugging Face's name, or mamba_ssm's.
+    const char* embedding = tensors.has("backbone.embedding.weight") ? "backbone.embedding.weight"
+                                                                     : "backbone.embeddings.weight";
+    weights.embedding = tensors.matrix(embedding, config.vocab_size, config.d_model);
+    if (config.tie_embeddings) {
+      weights.head = weights.embedding;
+      tensors.ignore("lm_head.weight");
+    } else {
+      weights.head = tensors.matrix("lm_head.weight", config.vocab_size, config.d_model);
+    }
+    weights.norm_f = tensors.vector("backbone.norm_f.weight", {config.d_model});
+    for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
+      weights.layers.push_back(make_layer(tensors, config, layer));
+    }
+    tensors.refuse_rest();
+    return weights;
+  });
+}
+
+}  // namespace lightmamba

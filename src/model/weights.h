@@ -1,0 +1,39 @@
+// The weights of a model, by their names in mamba_ssm. Shapes are [rows, columns] of y = W x.
+#pragma once
+
+#include <vector>
+
+#include <lightmamba/config.h>
+
+#include "base/buffer.h"
+#include "io/checkpoint.h"
+#include "model/matrix.h"
+
+namespace lightmamba {
+
+// Small tensors are held as floats, the large ones stay in the mapped file.
+struct LayerWeights {
+  AlignedVector<float> norm;         // g1                       [d_model]
+  Matrix in_proj;                    // z | x | B | C | dt       [d_in_proj, d_model]
+  AlignedVector<float> conv1d;       // tap 0 is the oldest      [conv_dim, d_conv]
+  AlignedVector<float> conv1d_bias;  // zero where there is none [conv_dim]
+  AlignedVector<float> dt_bias;      //                          [nheads]
+  AlignedVector<float> A;            // -exp(A_log)              [nheads]
+  AlignedVector<float> D;            //                          [nheads]
+  AlignedVector<float> gated_norm;   // g2                       [d_inner]
+  Matrix out_proj;                   //                          [d_model, d_inner]
+};
+
+struct Weights {
+  Mamba2Config config;
+  Matrix embedding;                  // [vocab_size, d_model]
+  std::vector<LayerWeights> layers;  // n_layer
+  AlignedVector<float> norm_f;       // gf [d_model]
+  Matrix head;                       // [vocab_size, d_model]; the embedding itself where tied
+};
+
+// Throws Error naming the tensor that is missing, has another shape or dtype than the configuration
+// asks for, or belongs to something this is not.
+Weights make_weights(const Checkpoint& checkpoint);
+
+}  // namespace lightmamba
