@@ -9,10 +9,15 @@ void set_thread_count(int count) { omp_set_num_threads(count > 0 ? count : omp_g
 
 int thread_count() { return omp_get_max_threads(); }
 
-void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& body) {
-  if (count == 1) return body(0);
+void parallel_for(std::int64_t count, std::int64_t operations,
+                  const std::function<void(std::int64_t)>& body) {
+  constexpr std::int64_t kWorthSharing = 50'000;  // some ten microseconds
+  if (count < 2 || count * operations < kWorthSharing || omp_in_parallel()) {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+    return;
+  }
   std::exception_ptr error;
-#pragma omp parallel for schedule(dynamic) if (count > 1 && !omp_in_parallel())
+#pragma omp parallel for schedule(dynamic)
   for (std::int64_t i = 0; i < count; ++i) {
     try {
       body(i);

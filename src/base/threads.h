@@ -12,7 +12,9 @@ void set_thread_count(int count);
 int thread_count();
 
 // Calls body(0) ... body(count - 1), each once, in any order, from several threads. The first
-// exception is rethrown after all calls have ended. Loops do not nest: an inner one runs serially.
-void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& body);
+// exception is rethrown after all calls have ended. Loops do not nest: an inner one runs serially,
+// and so does one whose calls of `operations` each are too little work to share.
+void parallel_for(std::int64_t count, std::int64_t operations,
+                  const std::function<void(std::int64_t)>& body);
 
 }  // namespace lightmamba

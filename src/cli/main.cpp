@@ -1,1 +1,51 @@
-int main() { return 0; }
+#include <cstdio>
+#include <exception>
+#include <fmt/format.h>
+#include <new>
+
+#include <lightmamba/error.h>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+
+namespace lightmamba::cli {
+namespace {
+
+int run(int argc, char** argv) {
+  CLI::App app("Mamba-2 language models, from a checkpoint to 4-bit inference", "lightmamba");
+  app.set_version_flag("--version", "lightmamba " LIGHTMAMBA_VERSION);
+  app.require_subcommand(1);
+  add_inspect(app);
+  add_tokenize(app);
+  add_detokenize(app);
+  add_generate(app);
+  add_logits(app);
+  add_perplexity(app);
+  add_evaluate(app);
+  try {
+    app.parse(argc, argv);
+    flush_output();
+    return kSuccess;
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    if (code == 0) flush_output();
+    return code == 0 ? kSuccess : kUsageError;
+  }
+}
+
+}  // namespace
+}  // namespace lightmamba::cli
+
+int main(int argc, char** argv) {
+  using namespace lightmamba;
+  try {
+    return cli::run(argc, argv);
+  } catch (const Error& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: out of memory\n");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+  }
+  return cli::kRuntimeError;
+}

@@ -12,10 +12,11 @@ namespace {
 // Work is handed out in slices of this many rows or elements, whatever the number of threads.
 constexpr std::int64_t kRows = 16;
 constexpr std::int64_t kElements = 16384;
+constexpr std::int64_t kWorthASlice = 50'000;  // operations, roughly, at published widths
 
 void for_slices(std::int64_t count, std::int64_t slice,
                 const std::function<void(std::int64_t, std::int64_t)>& body) {
-  parallel_for((count + slice - 1) / slice, [&](std::int64_t index) {
+  parallel_for((count + slice - 1) / slice, kWorthASlice, [&](std::int64_t index) {
     body(index * slice, std::min(count, (index + 1) * slice));
   });
 }

@@ -45,7 +45,7 @@ void linear(const Matrix& weight, std::int64_t tokens, std::span<const float> x,
          y.size(), tokens, weight.rows, weight.columns);
   }
   const std::int64_t panels = (weight.rows + kPanelRows - 1) / kPanelRows;
-  parallel_for(panels, [&](std::int64_t index) {
+  parallel_for(panels, kPanelRows * weight.columns * tokens, [&](std::int64_t index) {
     thread_local AlignedVector<float> scratch;
     const std::int64_t begin = index * kPanelRows;
     const Matrix panel = weight.row_range(begin, std::min(begin + kPanelRows, weight.rows));

@@ -104,13 +104,15 @@ void run_chunk(const Mamba2Config& config, const SsmInputs& chunk, std::span<flo
   const float* B = chunk.xbc + config.d_inner;
   const float* C = B + config.ngroups * config.d_state;
   AlignedVector<float> scores(static_cast<std::size_t>(config.ngroups * area));
-  parallel_for(config.ngroups, [&](std::int64_t group) {
+  parallel_for(config.ngroups, area * config.d_state, [&](std::int64_t group) {
     blas::multiply({chunk.tokens, chunk.tokens, config.d_state}, 1.0F,
                    {C + group * config.d_state, conv_dim},
                    blas::transposed({B + group * config.d_state, conv_dim}), 0.0F,
                    {scores.data() + group * area, chunk.tokens});
   });
-  parallel_for(config.nheads, [&](std::int64_t head) {
+  const std::int64_t head_operations =
+      chunk.tokens * config.headdim * (chunk.tokens + 2 * config.d_state);
+  parallel_for(config.nheads, head_operations, [&](std::int64_t head) {
     thread_local Scratch scratch;
     const std::int64_t group = head / config.heads_per_group();
     run_head(config,
@@ -133,7 +135,7 @@ void run_chunk(const Mamba2Config& config, const SsmInputs& chunk, std::span<flo
 void ssm_step(const Mamba2Config& config, const SsmInputs& inputs, std::span<float> state,
               std::span<float> y) {
   const std::int64_t d_state = config.d_state;
-  parallel_for(config.nheads, [&](std::int64_t head) {
+  parallel_for(config.nheads, 4 * config.headdim * d_state, [&](std::int64_t head) {
     const std::int64_t group = head / config.heads_per_group();
     const float* B = inputs.xbc + config.d_inner + group * d_state;
     const float* C = B + config.ngroups * d_state;

@@ -1,0 +1,124 @@
+#include "cli/common.h"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <fmt/format.h>
+#include <iostream>
+#include <iterator>
+#include <system_error>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/threads.h"
+
+namespace lightmamba::cli {
+
+void add_model_argument(CLI::App& command, ModelOptions& options) {
+  command.add_option("model", options.model, "Directory with config.json and weights")
+      ->required()
+      ->type_name("MODEL");
+}
+
+void add_json_option(CLI::App& command, ModelOptions& options) {
+  command.add_flag("--json", options.json, "Print one JSON object");
+}
+
+void add_tokenizer_option(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option("--tokenizer", options.tokenizer,
+                  "A tokenizer.json to use instead of the model's")
+      ->type_name("FILE");
+}
+
+void add_threads_option(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option("--threads", options.threads, "Number of threads; 0 is one for each processor")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+Model load_model(const ModelOptions& options) {
+  set_thread_count(options.threads);
+  LoadOptions load;
+  if (!options.tokenizer.empty()) load.tokenizer = options.tokenizer;
+  return Model::load(options.model, load);
+}
+
+Tokenizer load_tokenizer(const ModelOptions& options) {
+  if (!options.tokenizer.empty()) return Tokenizer::load(options.tokenizer);
+  if (std::filesystem::is_directory(options.model)) {
+    return Tokenizer::load(options.model / "tokenizer.json");
+  }
+  return Tokenizer::load(options.model);
+}
+
+void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,
+                     const std::string& file_option, const std::string& what) {
+  CLI::Option_group* group = command.add_option_group(what);
+  source.text_option = group->add_option(text_option, source.text, what)->type_name("TEXT");
+  group->add_option(file_option, source.file, what + " from a file; - is standard input")
+      ->type_name("FILE");
+  group->require_option(1);
+}
+
+std::string read_text(const TextSource& source) {
+  if (source.text_option->count() > 0) return source.text;
+  if (source.file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
+  return read_text_file(source.file);
+}
+
+std::vector<TokenId> parse_ids(std::string_view text, std::string_view source) {
+  constexpr std::string_view kSeparators = ", \t\r\n";
+  std::vector<TokenId> ids;
+  for (std::size_t begin = text.find_first_not_of(kSeparators); begin != std::string_view::npos;
+       begin = text.find_first_not_of(kSeparators, begin)) {
+    const std::size_t end = std::min(text.find_first_of(kSeparators, begin), text.size());
+    const std::string_view piece = text.substr(begin, end - begin);
+    TokenId id = 0;
+    const auto [stop, error] = std::from_chars(piece.data(), piece.data() + piece.size(), id);
+    if (error != std::errc() || stop != piece.data() + piece.size() || id < 0) {
+      fail("{}: '{}' is not a token id", source, piece);
+    }
+    ids.push_back(id);
+    begin = end;
+  }
+  return ids;
+}
+
+void write_output(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
+    fail("standard output: cannot write: {}", std::generic_category().message(errno));
+  }
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0) {
+    fail("standard output: cannot write: {}", std::generic_category().message(errno));
+  }
+}
+
+void print_json(const nlohmann::ordered_json& value) {
+  write_output(value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+std::string human_bytes(double bytes) {
+  static constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  while (bytes >= 1000 && unit + 1 < kUnits.size()) {
+    bytes /= 1000;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.2f} {}", bytes, kUnits[unit]);
+}
+
+std::string human_count(double count) {
+  if (count >= 1e9) return fmt::format("{:.2f} G", count / 1e9);
+  if (count >= 1e6) return fmt::format("{:.2f} M", count / 1e6);
+  return fmt::format("{}", count);
+}
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,59 @@
+// What the commands share: options that mean the same everywhere, and output.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <lightmamba/model.h>
+
+namespace lightmamba::cli {
+
+// Exit codes of the program.
+inline constexpr int kSuccess = 0;
+inline constexpr int kRuntimeError = 1;
+inline constexpr int kUsageError = 2;
+
+struct ModelOptions {
+  std::filesystem::path model;
+  std::filesystem::path tokenizer;  // empty: the model's own
+  int threads = 0;                  // 0: one for each processor
+  bool json = false;
+};
+
+void add_model_argument(CLI::App& command, ModelOptions& options);
+void add_json_option(CLI::App& command, ModelOptions& options);
+void add_tokenizer_option(CLI::App& command, ModelOptions& options);
+void add_threads_option(CLI::App& command, ModelOptions& options);
+
+// Sets the number of threads and loads the model.
+Model load_model(const ModelOptions& options);
+
+// The tokenizer alone. Here the model may also be given as a tokenizer.json.
+Tokenizer load_tokenizer(const ModelOptions& options);
+
+// Two options of which exactly one is needed: a text and a file with it.
+struct TextSource {
+  std::string text;
+  std::filesystem::path file;
+  const CLI::Option* text_option = nullptr;
+};
+void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,
+                     const std::string& file_option, const std::string& what);
+std::string read_text(const TextSource& source);  // "-" as the file is standard input
+
+// Token ids separated by commas or white space. Throws Error naming the piece that is not one.
+std::vector<TokenId> parse_ids(std::string_view text, std::string_view source);
+
+// Writes to standard output and throws Error if it does not take it all, as on a full disk.
+void write_output(std::string_view text);
+void flush_output();
+void print_json(const nlohmann::ordered_json& value);
+
+std::string human_bytes(double bytes);  // "15.1 MB"
+std::string human_count(double count);  // "7.54 M"
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,74 @@
+#include <memory>
+
+#include "base/fail.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+
+namespace lightmamba::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  TextSource source;
+  bool pieces = false;
+  bool ids = false;
+};
+
+void tokenize(const Options& options) {
+  const Tokenizer tokenizer = load_tokenizer(options.model);
+  const std::vector<TokenId> ids = tokenizer.encode(read_text(options.source));
+  if (options.model.json) {
+    print_json({{"ids", ids}});
+    return;
+  }
+  for (const TokenId id : ids) {
+    if (options.pieces) {
+      const nlohmann::json piece = std::string(tokenizer.token_bytes(id));
+      write_output(fmt::format(
+          "{}\t{}\n", id, piece.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+    } else {
+      write_output(fmt::format("{}\n", id));
+    }
+  }
+}
+
+void detokenize(const Options& options) {
+  const Tokenizer tokenizer = load_tokenizer(options.model);
+  const std::string text = tokenizer.decode(parse_ids(read_text(options.source), "ids"));
+  if (options.model.json) {
+    print_json({{"text", text}});
+  } else {
+    write_output(text);
+  }
+}
+
+std::shared_ptr<Options> add_tokenizer_command(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("model", options->model.model, "Model directory, or a tokenizer.json")
+      ->required()
+      ->type_name("MODEL");
+  add_tokenizer_option(command, options->model);
+  add_json_option(command, options->model);
+  return options;
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("tokenize", "Text to token ids, one a line");
+  const std::shared_ptr<Options> options = add_tokenizer_command(*command);
+  add_text_source(*command, options->source, "--text", "--file", "Text");
+  CLI::Option* ids = command->add_flag("--ids", options->ids, "Ids alone (the default)");
+  command->add_flag("--pieces", options->pieces, "Each id with its text, as a JSON string")
+      ->excludes(ids);
+  command->callback([options] { tokenize(*options); });
+}
+
+void add_detokenize(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("detokenize", "Token ids to text");
+  const std::shared_ptr<Options> options = add_tokenizer_command(*command);
+  add_text_source(*command, options->source, "--ids", "--file", "Ids");
+  command->callback([options] { detokenize(*options); });
+}
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,74 @@
+#include "base/file.h"
+
+#include <csignal>
+#include <cstring>
+#include <sys/resource.h>
+
+#include "base/fail.h"
+#include "support/errors.h"
+#include "support/paths.h"
+
+namespace lightmamba {
+namespace {
+
+using test::error_of;
+using ::testing::HasSubstr;
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+TEST(File, MapsWhatWasWritten) {
+  const test::TemporaryFolder folder;
+  const std::string text = "some bytes";
+  write_file_atomically(folder / "f", [&](const AppendBytes& append) {
+    append(bytes_of(text));
+    append(bytes_of(text));
+  });
+  const auto file = MappedFile::open(folder / "f");
+  ASSERT_EQ(file->bytes().size(), 20u);
+  EXPECT_EQ(std::memcmp(file->bytes().data(), "some bytessome bytes", 20), 0);
+  EXPECT_EQ(read_text_file(folder / "f"), "some bytessome bytes");
+}
+
+TEST(File, AnEmptyFileHasNoBytes) {
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "f", "");
+  EXPECT_TRUE(MappedFile::open(folder / "f")->bytes().empty());
+}
+
+TEST(File, AFailedWriteLeavesTheOldFileAndNothingElse) {
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "f", "old");
+  EXPECT_THAT(error_of([&] {
+                write_file_atomically(folder / "f", [&](const AppendBytes& append) {
+                  append(bytes_of("new"));
+                  fail("stopped");
+                });
+              }),
+              HasSubstr("stopped"));
+  EXPECT_EQ(test::read_file(folder / "f"), "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+// A limit on the size of files stands in for a full disk: the write fails half way.
+TEST(File, AFullDiskLeavesNothingBehind) {
+  const test::TemporaryFolder folder;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{1000, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string message = error_of([&] {
+    write_file_atomically(folder / "f", [&](const AppendBytes& append) {
+      for (int i = 0; i < 10; ++i) append(bytes_of(std::string(300, 'x')));
+    });
+  });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(message, HasSubstr("f: cannot write: File too large"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+}  // namespace
+}  // namespace lightmamba

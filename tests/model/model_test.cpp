@@ -1,0 +1,309 @@
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include <lightmamba/model.h>
+
+#include "base/threads.h"
+#include "support/errors.h"
+#include "support/paths.h"
+#include "support/random_model.h"
+
+namespace lightmamba {
+namespace {
+
+using test::error_of;
+using test::RandomModel;
+using test::RandomModelOptions;
+using ::testing::HasSubstr;
+
+std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsigned seed = 3) {
+  std::mt19937 generator(seed);
+  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  for (TokenId& id : tokens) {
+    id = static_cast<TokenId>(generator() % static_cast<std::uint64_t>(vocab));
+  }
+  return tokens;
+}
+
+using Rows = std::vector<std::vector<float>>;
+
+Rows prefill(const Model& model, std::span<const TokenId> tokens, State& state) {
+  Rows rows;
+  model.prefill_all(state, tokens, [&](std::int64_t index, std::span<const float> row) {
+    EXPECT_EQ(index, std::ssize(rows));
+    rows.emplace_back(row.begin(), row.end());
+  });
+  return rows;
+}
+
+Rows decode(const Model& model, std::span<const TokenId> tokens, State& state) {
+  Rows rows;
+  for (const TokenId id : tokens) {
+    rows.emplace_back(static_cast<std::size_t>(model.config().vocab_size));
+    model.decode(state, id, rows.back());
+  }
+  return rows;
+}
+
+// Largest difference, relative to the largest expected value.
+template <typename Expected>
+double worst(const Rows& found, const Expected& expected) {
+  EXPECT_EQ(found.size(), expected.size());
+  double difference = 0;
+  double scale = 0;
+  for (std::size_t t = 0; t < found.size(); ++t) {
+    EXPECT_EQ(found[t].size(), expected[t].size());
+    for (std::size_t i = 0; i < found[t].size(); ++i) {
+      difference = std::max(difference, std::abs(static_cast<double>(found[t][i]) -
+                                                 static_cast<double>(expected[t][i])));
+      scale = std::max(scale, std::abs(static_cast<double>(expected[t][i])));
+    }
+  }
+  return difference / scale;
+}
+
+void expect_agreement(const std::filesystem::path& directory, const RandomModel& reference) {
+  const Model model = Model::load(directory);
+  const std::vector<TokenId> tokens = random_tokens(40, reference.options().vocab_size);
+  const auto expected = reference.logits(tokens);
+  State prefilled = model.new_state();
+  State decoded = model.new_state();
+  EXPECT_LT(worst(prefill(model, tokens, prefilled), expected), 2e-5);
+  EXPECT_LT(worst(decode(model, tokens, decoded), expected), 2e-5);
+  EXPECT_EQ(prefilled.position, 40);
+  EXPECT_EQ(decoded.position, 40);
+}
+
+TEST(Model, AgreesWithTheRecurrenceInEveryLayoutTypeAndShape) {
+  const std::vector<RandomModelOptions> cases = {
+      {},
+      {.tied = false},
+      {.dtype = DType::bf16},
+      {.dtype = DType::f16},
+      {.ngroups = 2},
+      {.ngroups = 3, .tied = false, .dtype = DType::bf16},
+      {.conv_bias = false},
+      {.d_conv = 2},
+      {.dt_min = 0.05, .dt_max = 0.2},
+      {.d_model = 40, .n_layer = 3, .expand = 1, .headdim = 4, .d_state = 5},
+  };
+  for (const RandomModelOptions& options : cases) {
+    SCOPED_TRACE(&options - cases.data());
+    const RandomModel reference(options);
+    const test::TemporaryFolder folder;
+    reference.write_hugging_face(folder / "hf");
+    expect_agreement(folder / "hf", reference);
+    reference.write_hugging_face_shards(folder / "shards");
+    expect_agreement(folder / "shards", reference);
+    if (std::isinf(options.dt_max)) {
+      reference.write_state_spaces(folder / "ss");
+      expect_agreement(folder / "ss", reference);
+    }
+  }
+}
+
+TEST(Model, AgreesWithTransformers) {
+  LIGHTMAMBA_NEEDS_DATA("hf-tiny/tiny_mamba2.safetensors");
+  const test::TemporaryFolder folder;
+  std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba2.safetensors"),
+                        folder / "model.safetensors");
+  std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba2_config.json"), folder / "config.json");
+  const Model model = Model::load(folder.path());
+  const auto golden =
+      nlohmann::json::parse(test::read_file(test::data_path("hf-tiny/tiny_mamba2_logits.json")));
+  for (std::size_t i = 0; i < golden["sequences"].size(); ++i) {
+    const auto tokens = golden["sequences"][i].get<std::vector<TokenId>>();
+    const auto expected = golden["logits"][i].get<std::vector<std::vector<double>>>();
+    State prefilled = model.new_state();
+    State decoded = model.new_state();
+    for (const Rows& rows : {prefill(model, tokens, prefilled), decode(model, tokens, decoded)}) {
+      for (std::size_t t = 0; t < rows.size(); ++t) {
+        for (std::size_t v = 0; v < rows[t].size(); ++v) {
+          EXPECT_NEAR(rows[t][v], expected[t][v], 2e-5);
+        }
+      }
+    }
+  }
+}
+
+TEST(Model, RefusesTheMamba1Checkpoint) {
+  LIGHTMAMBA_NEEDS_DATA("hf-tiny/tiny_mamba.safetensors");
+  const test::TemporaryFolder folder;
+  std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba.safetensors"),
+                        folder / "model.safetensors");
+  std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba_config.json"), folder / "config.json");
+  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }), HasSubstr("Mamba-1"));
+}
+
+TEST(ShippedModel, AgreesWithItsTrainingCode) {
+  const Model model = Model::load(test::shipped_model());
+  const auto golden = nlohmann::json::parse(test::read_file(test::shipped_model() / "golden.json"));
+  for (std::size_t i = 0; i < golden["sequences"].size(); ++i) {
+    const auto tokens = golden["sequences"][i].get<std::vector<TokenId>>();
+    State state = model.new_state();
+    const Rows rows = prefill(model, tokens, state);
+    const auto last = golden["last_logits"][i].get<std::vector<double>>();
+    EXPECT_LT(worst({rows.back()}, std::vector<std::vector<double>>{last}), 1e-5);
+
+    double nll = 0;
+    for (std::size_t t = 0; t + 1 < tokens.size(); ++t) {
+      double sum = 0;
+      for (const float logit : rows[t]) sum += std::exp(static_cast<double>(logit));
+      nll += std::log(sum) - rows[t][static_cast<std::size_t>(tokens[t + 1])];
+    }
+    EXPECT_NEAR(nll / static_cast<double>(tokens.size() - 1), golden["nll"][i].get<double>(), 1e-5);
+  }
+}
+
+TEST(ShippedModel, PrefillAndDecodeAgreeAcrossSegments) {
+  const Model model = Model::load(test::shipped_model());
+  const std::vector<TokenId> tokens = random_tokens(600, 4096);
+  State prefilled = model.new_state();
+  State decoded = model.new_state();
+  EXPECT_LT(worst(prefill(model, tokens, prefilled), decode(model, tokens, decoded)), 1e-4);
+  EXPECT_LT(worst({prefilled.ssm}, Rows{decoded.ssm}), 1e-4);
+  EXPECT_LT(worst({prefilled.conv}, Rows{decoded.conv}), 1e-4);
+}
+
+TEST(ShippedModel, ResultsDoNotDependOnTheNumberOfThreads) {
+  const Model model = Model::load(test::shipped_model());
+  const std::vector<TokenId> tokens = random_tokens(150, 4096);
+  std::vector<Rows> results;
+  for (const int threads : {1, 2, 3, 7}) {
+    set_thread_count(threads);
+    State state = model.new_state();
+    results.push_back(prefill(model, tokens, state));
+    results.back().push_back(decode(model, {tokens.data(), 1}, state).front());
+  }
+  set_thread_count(0);
+  for (const Rows& rows : results) EXPECT_EQ(rows, results.front());
+}
+
+class SmallModel : public ::testing::Test {
+ protected:
+  SmallModel()
+      : model_([this] {
+          RandomModel({}).write_hugging_face(folder_ / "m");
+          return Model::load(folder_ / "m");
+        }()) {}
+  test::TemporaryFolder folder_;
+  Model model_;
+};
+
+TEST_F(SmallModel, SplittingASequenceChangesNothing) {
+  const std::vector<TokenId> tokens = random_tokens(90, 37);
+  State whole = model_.new_state();
+  const std::vector<float> expected = model_.prefill(whole, tokens);
+  for (const std::size_t split : {1u, 2u, 3u, 64u, 89u}) {
+    State state = model_.new_state();
+    model_.prefill(state, std::span(tokens).first(split));
+    const std::vector<float> found = model_.prefill(state, std::span(tokens).subspan(split));
+    EXPECT_LT(worst({found}, Rows{expected}), 1e-5);
+    EXPECT_EQ(state.position, 90);
+  }
+}
+
+TEST_F(SmallModel, AStateIsAValueThatCanBeCopiedSavedAndRestored) {
+  const std::vector<TokenId> tokens = random_tokens(20, 37);
+  State state = model_.new_state();
+  model_.prefill(state, tokens);
+  const State fork = state;
+  save_state(state, model_.config(), folder_ / "state");
+  const std::vector<float> expected = model_.prefill(state, tokens);
+  EXPECT_NE(state, fork);
+
+  State copied = fork;
+  EXPECT_EQ(model_.prefill(copied, tokens), expected);
+  State restored = load_state(model_.config(), folder_ / "state");
+  EXPECT_EQ(restored, fork);
+  EXPECT_EQ(model_.prefill(restored, tokens), expected);
+}
+
+TEST_F(SmallModel, RefusesAStateOfAnotherModel) {
+  RandomModel({.n_layer = 3}).write_hugging_face(folder_ / "other");
+  const Model other = Model::load(folder_ / "other");
+  State state = model_.new_state();
+  EXPECT_THAT(error_of([&] { other.prefill(state, std::vector<TokenId>{1}); }),
+              HasSubstr("the state has"));
+  save_state(state, model_.config(), folder_ / "state");
+  EXPECT_THAT(error_of([&] { load_state(other.config(), folder_ / "state"); }),
+              HasSubstr("tensor 'conv' is F32 of [2, 3, 80]"));
+  EXPECT_THAT(error_of([&] { load_state(other.config(), folder_ / "m/model.safetensors"); }),
+              HasSubstr("not a saved state"));
+}
+
+TEST_F(SmallModel, RefusesTokensOutsideTheVocabularyAndLeavesTheStateAlone) {
+  State state = model_.new_state();
+  const State before = state;
+  for (const TokenId bad : {-1, 37, 1 << 30}) {
+    const std::vector<TokenId> tokens = {1, 2, bad};
+    EXPECT_THAT(error_of([&] { model_.prefill(state, tokens); }),
+                HasSubstr("token id " + std::to_string(bad) + " is outside the vocabulary of 37"));
+    EXPECT_EQ(state, before);
+  }
+  EXPECT_THAT(error_of([&] { model_.prefill(state, {}); }), HasSubstr("no tokens"));
+  std::vector<float> too_few(3);
+  EXPECT_THAT(error_of([&] { model_.decode(state, 1, too_few); }), HasSubstr("room for 3 logits"));
+}
+
+TEST_F(SmallModel, TapsSeeEveryPointWithItsShape) {
+  const std::vector<TokenId> tokens = random_tokens(70, 37);
+  const Mamba2Config& c = model_.config();
+  const std::vector<std::int64_t> columns = {24, 24, 48, 80, 80, 6,  6, 8 * 16,
+                                             48, 48, 48, 24, 24, 24, 37};
+  Taps taps;
+  std::vector<std::int64_t> rows(kTapCount);
+  for (int i = 0; i < kTapCount; ++i) {
+    taps.set(static_cast<Tap>(i), [&, i](const TapValue& value) {
+      EXPECT_EQ(static_cast<int>(value.tap), i);
+      EXPECT_EQ(value.columns, columns[static_cast<std::size_t>(i)]) << tap_name(value.tap);
+      EXPECT_EQ(value.rows * value.columns, std::ssize(value.data));
+      rows[static_cast<std::size_t>(i)] += value.rows;
+    });
+  }
+  State state = model_.new_state();
+  model_.prefill_all(
+      state, tokens, [](auto, auto) {}, &taps);
+  for (int i = 0; i < kTapCount; ++i) {
+    const auto tap = static_cast<Tap>(i);
+    const bool outside = tap == Tap::embedding || tap == Tap::head_input || tap == Tap::logits;
+    const std::int64_t expected =
+        70 * (outside ? 1 : c.n_layer) * (tap == Tap::state ? c.nheads : 1);
+    EXPECT_EQ(rows[static_cast<std::size_t>(i)], expected) << tap_name(tap);
+  }
+}
+
+TEST_F(SmallModel, WhatATapLeavesIsWhatTheNetworkGoesOnWith) {
+  const std::vector<TokenId> tokens = random_tokens(70, 37);
+  State plain = model_.new_state();
+  const Rows expected = prefill(model_, tokens, plain);
+  for (int i = 0; i < kTapCount; ++i) {
+    Taps taps;
+    taps.set(static_cast<Tap>(i), [](const TapValue& value) {
+      for (std::int64_t j = 0; j < std::ssize(value.data); ++j) {
+        if (j % value.columns % 2 == 0) value.data[static_cast<std::size_t>(j)] *= 0.5F;
+      }
+    });
+    State prefilled = model_.new_state();
+    State decoded = model_.new_state();
+    Rows changed;
+    model_.prefill_all(
+        prefilled, tokens,
+        [&](std::int64_t /*index*/, std::span<const float> row) {
+          changed.emplace_back(row.begin(), row.end());
+        },
+        &taps);
+    Rows stepped;
+    for (const TokenId id : tokens) {
+      stepped.emplace_back(37);
+      model_.decode(decoded, id, stepped.back(), &taps);
+    }
+    EXPECT_GT(worst(changed, expected), 1e-3) << tap_name(static_cast<Tap>(i));
+    EXPECT_LT(worst(changed, stepped), 1e-4) << tap_name(static_cast<Tap>(i));
+  }
+}
+
+}  // namespace
+}  // namespace lightmamba
