@@ -22,8 +22,10 @@ class Tokenizer {
   // The same from text; `source` is the name that errors use.
   static Tokenizer parse(std::string_view json, std::string_view source);
 
-  // Text to ids; special tokens written out in the text (<|endoftext|>) become their ids. Throws
-  // Error if `text` is not valid UTF-8.
+  // Text to ids; special tokens written out in the text (<|endoftext|>) become their ids. Nothing
+  // is put around the text and it is never cut, whatever the file's post_processor and truncation
+  // say. Throws Error if `text` is not valid UTF-8 or has a byte for which the vocabulary lacks a
+  // token.
   std::vector<TokenId> encode(std::string_view text) const;
 
   // Ids to bytes; valid UTF-8 whenever the ids came from encode(). Throws Error for an id that has

@@ -1,0 +1,292 @@
+#include "io/tokenizer_json.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "io/json.h"
+
+namespace lightmamba {
+namespace {
+
+constexpr std::size_t kLargestFile = std::size_t{1} << 30;
+// Bounds the time to look for added tokens, which is this times the size of the text at worst.
+constexpr std::size_t kLongestAddedToken = 1024;
+
+using TokenIds = std::unordered_map<std::string_view, TokenId>;
+
+// A value for a message: short, and plain ASCII.
+std::string shown(const Json& value) {
+  if (value.is_structured()) return std::string(json_kind(value));
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+[[noreturn]] void unsupported(std::string_view source, std::string_view field,
+                              std::string_view expected, const Json& found) {
+  fail("{}: field '{}': expected {}, found {}", source, field, expected, shown(found));
+}
+
+// A member, or null where it is absent.
+const Json& member_or_null(const Json& object, std::string_view name) {
+  static const Json null;
+  const auto found = object.find(name);
+  return found == object.end() ? null : *found;
+}
+
+struct Component {
+  const Json* value;
+  std::string type;
+};
+
+// The parts of a normalizer, pre-tokenizer, post-processor or decoder, in order: none for null, and
+// those of a Sequence, which lists them under `list`, in place of it.
+std::vector<Component> components(const Json& file, std::string_view field, std::string_view list,
+                                  std::string_view source) {
+  std::vector<Component> found;
+  std::vector<const Json*> open;
+  const Json& whole = member_or_null(file, field);
+  if (!whole.is_null()) open.push_back(&whole);
+  while (!open.empty()) {
+    const Json& value = *open.back();
+    open.pop_back();
+    const std::string where = fmt::format("{}: {}", source, field);
+    std::string type = json_field<std::string>(value, "type", where);
+    if (type != "Sequence") {
+      found.push_back({&value, std::move(type)});
+      continue;
+    }
+    const Json& parts = member_or_null(value, list);
+    if (!parts.is_array()) {
+      unsupported(source, fmt::format("{}.{}", field, list), "an array", parts);
+    }
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) open.push_back(&*part);
+  }
+  return found;
+}
+
+[[noreturn]] void unsupported_component(std::string_view source, std::string_view field,
+                                        std::string_view expected, const Component& found) {
+  fail("{}: {} of type {} is not supported: expected {}", source, field, shown(Json(found.type)),
+       expected);
+}
+
+void read_normalizer(const Json& file, std::string_view source, TokenizerSpec& spec) {
+  for (const Component& part : components(file, "normalizer", "normalizers", source)) {
+    if (part.type != "NFC") unsupported_component(source, "normalizer", "NFC or null", part);
+    spec.nfc = true;
+  }
+}
+
+void read_pre_tokenizer(const Json& file, std::string_view source, TokenizerSpec& spec) {
+  constexpr std::string_view kField = "pre_tokenizer";
+  const std::vector<Component> parts = components(file, kField, "pretokenizers", source);
+  for (const Component& part : parts) {
+    if (part.type != "ByteLevel") unsupported_component(source, kField, "ByteLevel", part);
+  }
+  if (parts.size() != 1) {
+    fail("{}: field '{}': expected ByteLevel once, found it {} times", source, kField,
+         parts.size());
+  }
+  const std::string where = fmt::format("{}: {}", source, kField);
+  spec.add_prefix_space = json_field<bool>(*parts[0].value, "add_prefix_space", where);
+  spec.split_words = json_field_or<bool>(*parts[0].value, "use_regex", true, where);
+}
+
+// These only add tokens around a text or adjust offsets; encode() does neither.
+void check_post_processor(const Json& file, std::string_view source) {
+  constexpr std::array<std::string_view, 4> kKnown{"ByteLevel", "TemplateProcessing",
+                                                   "BertProcessing", "RobertaProcessing"};
+  for (const Component& part : components(file, "post_processor", "processors", source)) {
+    if (std::find(kKnown.begin(), kKnown.end(), part.type) == kKnown.end()) {
+      unsupported_component(source, "post_processor", "ByteLevel, TemplateProcessing or null",
+                            part);
+    }
+  }
+}
+
+void check_decoder(const Json& file, std::string_view source) {
+  for (const Component& part : components(file, "decoder", "decoders", source)) {
+    if (part.type != "ByteLevel") {
+      unsupported_component(source, "decoder", "ByteLevel or null", part);
+    }
+  }
+}
+
+void check_model(const Json& model, std::string_view source) {
+  const std::string where = fmt::format("{}: model", source);
+  // Files of before 2020 do not say the type; only BPE has merges.
+  const Json& type = member_or_null(model, "type");
+  if (type.is_null() ? !model.contains("merges") : type != "BPE") {
+    unsupported(source, "model.type", "\"BPE\"", type);
+  }
+  const Json& dropout = member_or_null(model, "dropout");
+  if (!dropout.is_null() && dropout != 0) {
+    unsupported(source, "model.dropout", "null, since encoding must not be random", dropout);
+  }
+  for (const std::string_view affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    if (!json_field_or<std::string>(model, affix, "", where).empty()) {
+      unsupported(source, fmt::format("model.{}", affix), "null", model[affix]);
+    }
+  }
+  if (json_field_or<bool>(model, "byte_fallback", false, where)) {
+    unsupported(source, "model.byte_fallback", "false", true);
+  }
+}
+
+TokenId checked_id(const Json& value, std::string_view source, std::string_view field,
+                   const std::string& token) {
+  const bool small = value.is_number_unsigned()
+                         ? value.get<std::uint64_t>() <= std::uint64_t{kHighestTokenId}
+                         : value.is_number_integer() && value.get<std::int64_t>() >= 0 &&
+                               value.get<std::int64_t>() <= std::int64_t{kHighestTokenId};
+  if (!small) {
+    fail("{}: {}: id of token {}: expected an integer from 0 to {}, found {}", source, field,
+         shown(Json(token)), kHighestTokenId, shown(value));
+  }
+  return value.get<TokenId>();
+}
+
+[[noreturn]] void duplicate_id(std::string_view source, std::string_view field, TokenId id,
+                               const std::string& token) {
+  fail("{}: {}: id {} of token {} already belongs to another token", source, field, id,
+       shown(Json(token)));
+}
+
+// The views in the result point into `spec.vocabulary`.
+TokenIds read_vocabulary(const Json& model, std::string_view source, TokenizerSpec& spec) {
+  constexpr std::string_view kField = "model.vocab";
+  const Json& vocabulary = member_or_null(model, "vocab");
+  if (!vocabulary.is_object()) unsupported(source, kField, "an object", vocabulary);
+  if (vocabulary.empty()) fail("{}: {}: expected at least one token, found none", source, kField);
+  spec.vocabulary.reserve(vocabulary.size());
+  std::vector<bool> taken;
+  for (const auto& [token, value] : vocabulary.items()) {
+    const TokenId id = checked_id(value, source, kField, token);
+    const auto index = static_cast<std::size_t>(id);
+    if (index >= taken.size()) taken.resize(index + 1);
+    if (taken[index]) duplicate_id(source, kField, id, token);
+    taken[index] = true;
+    spec.vocabulary.emplace_back(token, id);
+  }
+  TokenIds ids;
+  ids.reserve(spec.vocabulary.size());
+  for (const auto& [token, id] : spec.vocabulary) ids.emplace(token, id);
+  return ids;
+}
+
+void read_merges(const Json& model, const TokenIds& ids, std::string_view source,
+                 TokenizerSpec& spec) {
+  const Json& merges = member_or_null(model, "merges");
+  if (!merges.is_array()) unsupported(source, "model.merges", "an array", merges);
+  const auto id_of = [&](std::string_view token) {
+    const auto found = ids.find(token);
+    if (found == ids.end()) {
+      fail("{}: model.merges[{}]: token {} is not in the vocabulary", source, spec.merges.size(),
+           shown(Json(token)));
+    }
+    return found->second;
+  };
+  const auto malformed = [&](const Json& merge) {
+    unsupported(source, fmt::format("model.merges[{}]", spec.merges.size()),
+                R"("left right" or ["left", "right"])", merge);
+  };
+  spec.merges.reserve(merges.size());
+  std::string joined;
+  for (const Json& merge : merges) {
+    std::string_view left;
+    std::string_view right;
+    if (merge.is_string()) {
+      const std::string_view text = merge.get_ref<const std::string&>();
+      const std::size_t space = text.find(' ');
+      if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {
+        malformed(merge);
+      }
+      left = text.substr(0, space);
+      right = text.substr(space + 1);
+    } else {
+      if (!merge.is_array() || merge.size() != 2 || !merge[0].is_string() ||
+          !merge[1].is_string()) {
+        malformed(merge);
+      }
+      left = merge[0].get_ref<const std::string&>();
+      right = merge[1].get_ref<const std::string&>();
+    }
+    joined.assign(left).append(right);
+    spec.merges.push_back({id_of(left), id_of(right), id_of(joined)});
+  }
+}
+
+void read_added_tokens(const Json& file, const TokenIds& ids, std::string_view source,
+                       TokenizerSpec& spec) {
+  const Json& list = member_or_null(file, "added_tokens");
+  if (list.is_null()) return;
+  if (!list.is_array()) unsupported(source, "added_tokens", "an array", list);
+  if (list.empty()) return;
+  std::unordered_map<TokenId, std::string_view> taken;
+  taken.reserve(ids.size());
+  for (const auto& [token, id] : ids) taken.emplace(id, token);
+  std::unordered_set<std::string> seen;
+  for (const Json& item : list) {
+    const std::string field = fmt::format("added_tokens[{}]", spec.added_tokens.size());
+    const std::string where = fmt::format("{}: {}", source, field);
+    AddedToken token;
+    token.content = json_field<std::string>(item, "content", where);
+    if (token.content.empty() || token.content.size() > kLongestAddedToken) {
+      fail("{}: field 'content': expected 1 to {} bytes, found {}", where, kLongestAddedToken,
+           token.content.size());
+    }
+    token.id = checked_id(member_or_null(item, "id"), source, field, token.content);
+    token.single_word = json_field<bool>(item, "single_word", where);
+    token.lstrip = json_field<bool>(item, "lstrip", where);
+    token.rstrip = json_field<bool>(item, "rstrip", where);
+    token.normalized = json_field<bool>(item, "normalized", where);
+    token.special = json_field<bool>(item, "special", where);
+    if (!seen.insert(token.content).second) {
+      fail("{}: token {} is there twice", where, shown(Json(token.content)));
+    }
+    const auto in_vocabulary = ids.find(token.content);
+    if (in_vocabulary == ids.end()) {
+      if (!taken.emplace(token.id, token.content).second) {
+        duplicate_id(source, field, token.id, token.content);
+      }
+    } else if (in_vocabulary->second != token.id) {
+      fail("{}: token {} has id {}, but {} in model.vocab", where, shown(Json(token.content)),
+           token.id, in_vocabulary->second);
+    }
+    spec.added_tokens.push_back(std::move(token));
+  }
+}
+
+}  // namespace
+
+TokenizerSpec read_tokenizer_json(std::string_view json, std::string_view source) {
+  if (json.size() > kLargestFile) {
+    fail("{}: expected at most {} bytes, found {}", source, kLargestFile, json.size());
+  }
+  const Json file = parse_json(json, source);
+  if (!file.is_object()) fail("{}: expected an object, found {}", source, json_kind(file));
+  const Json& version = member_or_null(file, "version");
+  if (!version.is_null() && version != "1.0") unsupported(source, "version", "\"1.0\"", version);
+  const Json& model = member_or_null(file, "model");
+  if (!model.is_object()) unsupported(source, "model", "an object", model);
+
+  TokenizerSpec spec;
+  check_model(model, source);
+  read_normalizer(file, source, spec);
+  read_pre_tokenizer(file, source, spec);
+  check_post_processor(file, source);
+  check_decoder(file, source);
+  spec.ignore_merges =
+      json_field_or<bool>(model, "ignore_merges", false, fmt::format("{}: model", source));
+  const TokenIds ids = read_vocabulary(model, source, spec);
+  read_merges(model, ids, source, spec);
+  read_added_tokens(file, ids, source, spec);
+  return spec;
+}
+
+}  // namespace lightmamba
