@@ -2,12 +2,12 @@
 # program that links the static library needs them too.
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(TBB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(minizip REQUIRED IMPORTED_TARGET minizip)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
-set(LIGHTMAMBA_DEPENDENCIES fmt::fmt nlohmann_json::nlohmann_json OpenMP::OpenMP_CXX
+set(LIGHTMAMBA_DEPENDENCIES fmt::fmt nlohmann_json::nlohmann_json TBB::tbb
     PkgConfig::utf8proc PkgConfig::minizip PkgConfig::openblas)
 if(PROJECT_NAME STREQUAL "lightmamba")
   find_package(CLI11 REQUIRED)

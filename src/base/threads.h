@@ -7,13 +7,14 @@
 
 namespace lightmamba {
 
-// Threads used by parallel loops started from this thread; 0 means one for each processor.
+// Threads that parallel loops of this process may use; 0 means one for each processor.
 void set_thread_count(int count);
 int thread_count();
 
 // Calls body(0) ... body(count - 1), each once, in any order, from several threads. The first
-// exception is rethrown after all calls have ended. Loops do not nest: an inner one runs serially,
-// and so does one whose calls of `operations` each are too little work to share.
+// exception is rethrown once no call is running; the rest may be left out. A loop whose calls of
+// `operations` each are too little work to share runs on the calling thread. `body` must not use
+// thread-local storage across an inner loop.
 void parallel_for(std::int64_t count, std::int64_t operations,
                   const std::function<void(std::int64_t)>& body);
 

@@ -1,0 +1,57 @@
+// Speed of the float reference on the shipped model.
+#include <benchmark/benchmark.h>
+#include <filesystem>
+#include <vector>
+
+#include <lightmamba/model.h>
+
+namespace lightmamba {
+namespace {
+
+const Model& shipped_model() {
+  static const Model model =
+      Model::load(std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "models/mamba2-prose-7m");
+  return model;
+}
+
+std::vector<TokenId> some_tokens(std::int64_t count) {
+  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] = static_cast<TokenId>(i * 2654435761u % 4096u);
+  }
+  return tokens;
+}
+
+void count_tokens(benchmark::State& bench, std::int64_t tokens) {
+  bench.counters["tokens_per_second"] = benchmark::Counter(
+      static_cast<double>(bench.iterations() * tokens), benchmark::Counter::kIsRate);
+}
+
+void decode(benchmark::State& bench) {
+  const Model& model = shipped_model();
+  const std::vector<TokenId> tokens = some_tokens(4096);
+  State state = model.new_state();
+  std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
+  std::size_t next = 0;
+  for (auto _ : bench) {
+    model.decode(state, tokens[next++ % tokens.size()], logits);
+    benchmark::DoNotOptimize(logits.data());
+  }
+  count_tokens(bench, 1);
+}
+
+void prefill(benchmark::State& bench) {
+  const Model& model = shipped_model();
+  const std::vector<TokenId> tokens = some_tokens(bench.range(0));
+  for (auto _ : bench) {
+    State state = model.new_state();
+    benchmark::DoNotOptimize(model.prefill(state, tokens).data());
+  }
+  count_tokens(bench, bench.range(0));
+}
+
+BENCHMARK(decode)->UseRealTime();
+BENCHMARK(prefill)->Arg(64)->Arg(512)->Arg(2048)->UseRealTime();
+
+}  // namespace
+}  // namespace lightmamba

@@ -1,0 +1,38 @@
+// The program under test, with its words of command.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/paths.h"
+#include "support/process.h"
+
+namespace lightmamba::test {
+
+inline ProcessResult lightmamba(std::vector<std::string> arguments,
+                                const ProcessOptions& options = {}) {
+  arguments.insert(arguments.begin(), LIGHTMAMBA_CLI);
+  return run_process(arguments, options);
+}
+
+// Runs a command that has to succeed and print one JSON object and nothing else.
+inline nlohmann::json lightmamba_json(std::vector<std::string> arguments) {
+  arguments.emplace_back("--json");
+  const ProcessResult result = lightmamba(std::move(arguments));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  return nlohmann::json::parse(result.out);
+}
+
+// A command that has to fail: its message, which must begin with "error: " and stand alone.
+inline std::string failure(std::vector<std::string> arguments, int exit_code) {
+  const ProcessResult result = lightmamba(std::move(arguments));
+  EXPECT_EQ(result.exit_code, exit_code) << result.err;
+  EXPECT_EQ(result.out, "");
+  return result.err;
+}
+
+}  // namespace lightmamba::test
