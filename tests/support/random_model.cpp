@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "support/paths.h"
+#include "support/torch_writer.h"
 
 namespace lightmamba::test {
 namespace {
@@ -195,6 +196,19 @@ void RandomModel::write_hugging_face_shards(const std::filesystem::path& directo
   const nlohmann::json index = {{"metadata", {{"total_size", 1}}}, {"weight_map", weight_map}};
   write_file(directory / "model.safetensors.index.json", index.dump());
   write_file(directory / "config.json", hugging_face_config());
+}
+
+void RandomModel::write_state_spaces(const std::filesystem::path& directory) const {
+  std::filesystem::create_directories(directory);
+  TorchFile file;
+  for (const StoredTensor& tensor : tensors_) {
+    const bool embedding = tensor.name == "backbone.embeddings.weight";
+    const std::size_t storage = file.add(embedding ? "backbone.embedding.weight" : tensor.name,
+                                         options_.dtype, tensor.shape, tensor.bytes);
+    if (embedding && options_.tied) file.add_shared("lm_head.weight", storage, tensor.shape);
+  }
+  file.write(directory / "pytorch_model.bin");
+  write_file(directory / "config.json", state_spaces_config());
 }
 
 std::vector<Vector> RandomModel::logits(const std::vector<std::int32_t>& tokens) const {

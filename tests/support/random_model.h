@@ -48,10 +48,12 @@ class RandomModel {
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
 
   std::string hugging_face_config() const;
-  std::string state_spaces_config() const;  // vocab_size one less, padded back by the multiple
+  // mamba_ssm's layout: vocab_size one less than its padding makes it, so that both are seen.
+  std::string state_spaces_config() const;
 
   void write_hugging_face(const std::filesystem::path& directory) const;
   void write_hugging_face_shards(const std::filesystem::path& directory) const;
+  // Here a tied head is written out, in the storage that it shares with the embedding.
   void write_state_spaces(const std::filesystem::path& directory) const;
 
   // Logits after each token, [tokens][vocab_size].
