@@ -11,10 +11,13 @@
 
 namespace lightmamba {
 
-// The tensors of a state dict. The pickle inside is read by an interpreter that can build
-// dictionaries, tuples, numbers, strings and tensors and nothing else; anything beyond that is an
-// Error that names what was asked for. Contiguous tensors are views into the mapped file (tensors
-// that share a storage share the view); strided ones are copied.
+// The tensors of a state dict, at the top of the file or one level down under "state_dict" or
+// "model"; entries of it that are no tensors are left out. The pickle inside is read by an
+// interpreter that can build dictionaries, tuples, numbers, strings and tensors and nothing else;
+// anything beyond that is an Error that names what was asked for. Contiguous tensors are views into
+// the mapped file (tensors that share a storage share the view); strided ones are copied. All
+// copies together may take twice the size of the file plus 16 MiB, since a tensor expanded with
+// strides of 0 could ask for any amount of memory.
 TensorMap read_pytorch(const std::filesystem::path& path);
 
 // The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.

@@ -1,0 +1,30 @@
+// The pickle inside a PyTorch checkpoint, read without running anything it asks for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+#include "base/dtype.h"
+#include "io/strided.h"
+
+namespace lightmamba {
+
+struct PickledTensor {
+  DType dtype = DType::f32;
+  std::string storage_key;         // names the storage, which lies outside the pickle
+  std::int64_t storage_count = 0;  // elements that the pickle says the storage has
+  StridedLayout layout;            // as written: nothing about it has been checked
+};
+
+// The tensors of a pickled state dict: a dictionary from names to tensors, or a dictionary without
+// tensors that has one under "state_dict" or "model". Entries that are no tensors are left out.
+//
+// The interpreter knows dictionaries, tuples, numbers, strings and the few functions that rebuild
+// tensors; whatever else a pickle asks for is an Error that names it. Time and memory are linear in
+// the size of the pickle, and both are bounded.
+std::map<std::string, PickledTensor> unpickle_state_dict(std::span<const std::byte> pickle);
+
+}  // namespace lightmamba
