@@ -1,0 +1,84 @@
+#include <memory>
+
+#include <lightmamba/evaluate.h>
+
+#include "base/fail.h"
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+
+namespace lightmamba::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::string task;
+  std::filesystem::path data;
+  TaskOptions evaluation;
+};
+
+void print_text(const TaskResult& result) {
+  const auto row = [](const char* name, const Accuracy& accuracy) {
+    write_output(
+        fmt::format("{:<20} {:.4f} +- {:.4f}\n", name, accuracy.value, accuracy.standard_error));
+  };
+  row("accuracy", result.accuracy);
+  if (result.normalized_accuracy) row("normalized accuracy", *result.normalized_accuracy);
+  if (result.perplexity)
+    write_output(fmt::format("{:<20} {:.4f}\n", "perplexity", *result.perplexity));
+  write_output(fmt::format("{:<20} {}\n", "items", result.n));
+}
+
+nlohmann::ordered_json as_json(const TaskResult& result) {
+  nlohmann::ordered_json json = {{"task", task_name(result.task)},
+                                 {"accuracy", result.accuracy.value},
+                                 {"stderr", result.accuracy.standard_error},
+                                 {"n", result.n}};
+  if (result.normalized_accuracy) {
+    json["normalized_accuracy"] = result.normalized_accuracy->value;
+    json["normalized_stderr"] = result.normalized_accuracy->standard_error;
+  }
+  if (result.perplexity) json["perplexity"] = *result.perplexity;
+  return json;
+}
+
+void run(const Options& options) {
+  const Task task = parse_task(options.task);
+  const Model model = load_model(options.model);
+  TaskResult result;
+  {
+    ProgressBar bar(options.task, "items");
+    TaskOptions settings = options.evaluation;
+    settings.progress = bar.callback();
+    result = evaluate_task(model, task, options.data, settings);
+  }
+  if (options.model.json) {
+    print_json(as_json(result));
+  } else {
+    print_text(result);
+  }
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("evaluate", "Accuracy in a zero-shot task");
+  auto options = std::make_shared<Options>();
+  add_model_argument(*command, options->model);
+  command->add_option("--task", options->task, "lambada, piqa, arc or openbookqa")
+      ->required()
+      ->type_name("TASK")
+      ->check(CLI::IsMember({"lambada", "piqa", "arc", "openbookqa"}));
+  command->add_option("--data", options->data, "The data set, in its authors' format")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--limit", options->evaluation.limit, "Only the first N items; 0 is all")
+      ->type_name("N")
+      ->capture_default_str();
+  add_tokenizer_option(*command, options->model);
+  add_threads_option(*command, options->model);
+  add_json_option(*command, options->model);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,124 @@
+#include <memory>
+
+#include <lightmamba/generate.h>
+
+#include "base/fail.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+
+namespace lightmamba::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  TextSource prompt;
+  GenerateOptions generate;
+  bool ignore_eos = false;
+  bool echo = false;
+  std::filesystem::path load_state;
+  std::filesystem::path save_state;
+};
+
+const char* stop_name(StopReason reason) {
+  return reason == StopReason::end_of_text ? "end_of_text" : "max_tokens";
+}
+
+double per_second(std::int64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+}
+
+void run(const Options& options) {
+  const Model model = load_model(options.model);
+  const Tokenizer& tokenizer = model.tokenizer();
+  const std::string prompt = read_text(options.prompt);
+  const std::vector<TokenId> ids = tokenizer.encode(prompt);
+  State state = options.load_state.empty() ? model.new_state()
+                                           : load_state(model.config(), options.load_state);
+  GenerateOptions generate_options = options.generate;
+  generate_options.stop_at_eos = !options.ignore_eos;
+
+  TextStream stream(tokenizer);
+  std::string text;
+  const auto emit = [&](const std::string& piece) {
+    text += piece;
+    if (options.model.json || piece.empty()) return;
+    write_output(piece);
+    flush_output();
+  };
+  if (options.echo && !options.model.json) write_output(prompt);
+  const GenerateResult result = generate(
+      model, ids, generate_options,
+      [&](TokenId id) {
+        emit(stream.push(id));
+        return true;
+      },
+      &state);
+  emit(stream.finish());
+  if (!options.save_state.empty()) save_state(state, model.config(), options.save_state);
+
+  if (options.model.json) {
+    print_json(
+        {{"prompt", prompt},
+         {"text", text},
+         {"ids", result.ids},
+         {"stop", stop_name(result.stop_reason)},
+         {"prompt_tokens", result.prompt_tokens},
+         {"generated_tokens", result.ids.size()},
+         {"prefill_tokens_per_second", per_second(result.prompt_tokens, result.prefill_seconds)},
+         {"decode_tokens_per_second", per_second(result.decode_steps, result.decode_seconds)}});
+  } else {
+    write_output("\n");
+  }
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("generate", "Continue a text");
+  auto options = std::make_shared<Options>();
+  GenerateOptions& generate = options->generate;
+  SamplingOptions& sampling = generate.sampling;
+  add_model_argument(*command, options->model);
+  add_text_source(*command, options->prompt, "--prompt", "--prompt-file", "Prompt");
+  command->add_option("--max-tokens", generate.max_tokens, "Stop after this many tokens")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--temperature", sampling.temperature,
+                   "Divide the logits by this before drawing; 0 takes the best token")
+      ->type_name("X")
+      ->capture_default_str();
+  command->add_option("--top-k", sampling.top_k, "Draw among the K best tokens; 0 is off")
+      ->type_name("K")
+      ->capture_default_str();
+  command
+      ->add_option("--top-p", sampling.top_p,
+                   "Draw among the fewest tokens that reach this probability; 1 is off")
+      ->type_name("P")
+      ->capture_default_str();
+  command
+      ->add_option("--repeat-penalty", sampling.repeat_penalty,
+                   "Make tokens that were seen less likely; 1 is off")
+      ->type_name("X")
+      ->capture_default_str();
+  command
+      ->add_option("--repeat-window", sampling.repeat_window,
+                   "How many of the last tokens count as seen; 0 is all")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--seed", sampling.seed, "Seed of the random numbers")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after the end-of-text token");
+  command->add_flag("--echo", options->echo, "Print the prompt first");
+  command->add_option("--load-state", options->load_state, "Go on from a saved state")
+      ->type_name("FILE");
+  command->add_option("--save-state", options->save_state, "Save the state at the end")
+      ->type_name("FILE");
+  add_tokenizer_option(*command, options->model);
+  add_threads_option(*command, options->model);
+  add_json_option(*command, options->model);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,68 @@
+#include <memory>
+
+#include <lightmamba/evaluate.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+
+namespace lightmamba::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::filesystem::path file;
+  PerplexityOptions perplexity;
+};
+
+void run(const Options& options) {
+  const Model model = load_model(options.model);
+  const std::vector<TokenId> tokens = with_context(options.file.string(), [&] {
+    return model.tokenizer().encode(read_text_file(options.file));
+  });
+  PerplexityResult result;
+  {
+    ProgressBar bar("perplexity", "tokens");
+    PerplexityOptions settings = options.perplexity;
+    settings.progress = bar.callback();
+    result =
+        with_context(options.file.string(), [&] { return perplexity(model, tokens, settings); });
+  }
+  const double bits_per_byte = result.bits_per_byte.value();
+  if (options.model.json) {
+    print_json({{"perplexity", result.perplexity},
+                {"nll", result.nll},
+                {"tokens", result.tokens},
+                {"bits_per_byte", bits_per_byte}});
+  } else {
+    write_output(fmt::format("perplexity     {:.4f}\n", result.perplexity));
+    write_output(fmt::format("nll            {:.5f} per token\n", result.nll));
+    write_output(fmt::format("bits per byte  {:.4f}\n", bits_per_byte));
+    write_output(fmt::format("tokens         {}\n", result.tokens));
+  }
+}
+
+}  // namespace
+
+void add_perplexity(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("perplexity", "How well a model predicts a text");
+  auto options = std::make_shared<Options>();
+  add_model_argument(*command, options->model);
+  command->add_option("--file", options->file, "The text")->required()->type_name("FILE");
+  command->add_option("--context", options->perplexity.context, "Tokens in a window")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--max-tokens", options->perplexity.max_tokens,
+                   "Score at most this many tokens; 0 is all")
+      ->type_name("N")
+      ->capture_default_str();
+  add_tokenizer_option(*command, options->model);
+  add_threads_option(*command, options->model);
+  add_json_option(*command, options->model);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace lightmamba::cli
