@@ -146,7 +146,7 @@ TEST(NeoXTokenizer, RoundTripsTheTextsOfTheLibraryCases) {
   }
 }
 
-TEST(NeoXTokenizer, HasPaddingIdsWithoutATokenOnlyAboveItsOwn) {
+TEST(NeoXTokenizer, HasATokenForEveryIdBelowItsSize) {
   LIGHTMAMBA_NEEDS_DATA(kNeoX);
   const Tokenizer tokenizer = neox();
   EXPECT_EQ(tokenizer.vocab_size(), 50277U);
