@@ -103,7 +103,8 @@ void print_as_text(const Checkpoint& checkpoint, bool each_tensor) {
   write_output(fmt::format("Mamba-2, {} parameters, {}\n",
                            human_count(static_cast<double>(totals.parameters)),
                            checkpoint.weights_file.filename().string()));
-  for (const auto& item : architecture(c).items()) {
+  const nlohmann::ordered_json sizes = architecture(c);
+  for (const auto& item : sizes.items()) {
     write_output(fmt::format("  {:<16} {}\n", item.key(), item.value().dump()));
   }
   write_output(fmt::format("quantization       none\n"));

@@ -30,7 +30,10 @@ const Mamba2Config& Model::config() const { return weights_->config; }
 
 const Tokenizer& Model::tokenizer() const {
   if (!tokenizer_) {
-    fail("{}: no tokenizer.json, and no other tokenizer was given", path_);
+    fail(
+        "{}: no tokenizer.json: give one with --tokenizer (state-spaces models use that of "
+        "EleutherAI/gpt-neox-20b)",
+        path_);
   }
   return *tokenizer_;
 }

@@ -13,9 +13,9 @@ struct ProcessResult {
 };
 
 struct ProcessOptions {
-  std::string input;                     // standard input
-  std::string output_file;               // where standard output goes instead of `out`
-  std::vector<std::string> environment;  // NAME=VALUE, added to this process's own
+  std::string input = {};                     // standard input
+  std::string output_file = {};               // where standard output goes instead of `out`
+  std::vector<std::string> environment = {};  // NAME=VALUE, added to this process's own
 };
 
 ProcessResult run_process(const std::vector<std::string>& arguments,
