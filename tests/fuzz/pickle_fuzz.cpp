@@ -1,0 +1,26 @@
+// Any bytes as the pickle of a checkpoint whose storages all have the same few bytes.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include <lightmamba/error.h>
+
+#include "io/pickle.h"
+#include "io/strided.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr std::array<std::byte, 4096> kStorage = {};
+  std::size_t copy_budget = 1 << 16;
+  try {
+    for (const auto& [name, tensor] :
+         lightmamba::unpickle_state_dict(std::as_bytes(std::span(data, size)))) {
+      const lightmamba::Tensor dense =
+          lightmamba::strided_tensor(tensor.dtype, tensor.layout, kStorage, nullptr, copy_budget);
+      const std::size_t count = lightmamba::element_count(dense.shape, dense.dtype);
+      if (dense.data.size() != count * lightmamba::dtype_size(dense.dtype)) std::abort();
+    }
+  } catch (const lightmamba::Error&) {
+  }
+  return 0;
+}
