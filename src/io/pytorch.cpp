@@ -65,9 +65,9 @@ std::string find_folder(const ZipArchive& archive) {
   }
   if (folders.empty()) {
     fail("expected a zip archive with a data.pkl, as torch.save writes it; found {}",
-         names.empty() ? "an empty one"
-                       : fmt::format("one of {} entries, '{}' among them", names.size(),
-                                     replace_invalid_utf8(names.front().substr(0, 100))));
+         names.empty()
+             ? "an empty one"
+             : fmt::format("one of {} entries, '{}' among them", names.size(), names.front()));
   }
   if (folders.size() > 1) {
     fail("the archive has two pickles, '{}data.pkl' and '{}data.pkl'", folders[0], folders[1]);
@@ -83,10 +83,10 @@ std::string find_folder(const ZipArchive& archive) {
 
 void require_little_endian(const ZipArchive& archive, const std::string& name) {
   if (!archive.contains(name)) return;  // written only since PyTorch 2.1
-  const std::vector<std::byte> content = archive.read(name, 64);
-  if (as_text(content) != "little") {
+  const std::string_view order = as_text(archive.view(name));
+  if (order != "little") {
     fail("{}: expected byte order 'little', found '{}'", name,
-         replace_invalid_utf8(as_text(content)));
+         replace_invalid_utf8(order.substr(0, 20)));
   }
 }
 
@@ -128,7 +128,10 @@ TensorMap parse_pytorch(std::span<const std::byte> bytes, std::shared_ptr<const 
     require_little_endian(archive, folder + "byteorder");
 
     const std::string pickle_name = folder + "data.pkl";
-    const std::vector<std::byte> pickle = archive.read(pickle_name, kLargestPickle);
+    const std::span<const std::byte> pickle = archive.view(pickle_name);
+    if (pickle.size() > kLargestPickle) {
+      fail("{}: expected at most {} bytes, found {}", pickle_name, kLargestPickle, pickle.size());
+    }
     const auto pickled = with_context(pickle_name, [&] { return unpickle_state_dict(pickle); });
 
     Storages storages(archive, folder);

@@ -1,7 +1,7 @@
 #include "io/zip_archive.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 
 #include "base/fail.h"
 #include "base/utf8.h"
@@ -9,94 +9,135 @@
 namespace lightmamba {
 namespace {
 
-constexpr std::uint64_t kStored = 0;
-constexpr std::uint64_t kDeflated = 8;
-constexpr std::uint64_t kEncryptedFlag = 1;
+using namespace std::string_view_literals;
+using Bytes = std::span<const std::byte>;
 
-}  // namespace
+// The records of a zip archive: their signatures and the sizes of their fixed parts.
+constexpr auto kLocalHeader = "PK\3\4"sv;
+constexpr auto kDirectoryEntry = "PK\1\2"sv;
+constexpr auto kDirectoryEnd = "PK\5\6"sv;
+constexpr auto kDirectoryEnd64 = "PK\6\6"sv;
+constexpr auto kLocator64 = "PK\6\7"sv;
+constexpr std::uint64_t kLocalHeaderSize = 30;
+constexpr std::uint64_t kDirectoryEntrySize = 46;
+constexpr std::uint64_t kDirectoryEndSize = 22;
+constexpr std::uint64_t kDirectoryEnd64Size = 56;
+constexpr std::uint64_t kLocator64Size = 20;
 
-struct ZipArchive::SourceFunctions {
-  static voidpf open(voidpf opaque, const void* /*name*/, int /*mode*/) { return opaque; }
+constexpr std::uint64_t kIn64 = 0xffffffff;  // stands for a number that lies in the zip64 field
+constexpr std::uint64_t kEncrypted = 1;
 
-  static uLong read(voidpf /*opaque*/, voidpf stream, void* buffer, uLong size) {
-    Source& source = *static_cast<Source*>(stream);
-    const std::uint64_t count =
-        std::min<std::uint64_t>(size, source.bytes.size() - source.position);
-    if (count > 0) std::memcpy(buffer, source.bytes.data() + source.position, count);
-    source.position += count;
-    return count;
+std::string_view as_text(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool has(Bytes bytes, std::uint64_t at, std::uint64_t size) {
+  return at <= bytes.size() && size <= bytes.size() - at;
+}
+
+bool is_record(Bytes bytes, std::uint64_t at, std::uint64_t size, std::string_view signature) {
+  return has(bytes, at, size) && as_text(bytes.subspan(at, signature.size())) == signature;
+}
+
+// A little-endian number; the caller has checked that it is there.
+std::uint64_t number(Bytes bytes, std::uint64_t at, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    value |= std::to_integer<std::uint64_t>(bytes[at + i]) << (8 * i);
   }
+  return value;
+}
 
-  static ZPOS64_T tell(voidpf /*opaque*/, voidpf stream) {
-    return static_cast<const Source*>(stream)->position;
+// The record at the end of the file, followed by nothing but a comment.
+std::uint64_t find_directory_end(Bytes bytes) {
+  constexpr std::uint64_t kLongestComment = 0xffff;
+  if (bytes.size() >= kDirectoryEndSize) {
+    const std::uint64_t last = bytes.size() - kDirectoryEndSize;
+    for (std::uint64_t comment = 0; comment <= std::min(last, kLongestComment); ++comment) {
+      const std::uint64_t at = last - comment;
+      if (is_record(bytes, at, kDirectoryEndSize, kDirectoryEnd) &&
+          number(bytes, at + 20, 2) == comment) {
+        return at;
+      }
+    }
   }
+  fail("not a zip archive, or one that is cut short or damaged");
+}
 
-  static long seek(voidpf /*opaque*/, voidpf stream, ZPOS64_T offset, int origin) {
-    Source& source = *static_cast<Source*>(stream);
-    const std::uint64_t base = origin == ZLIB_FILEFUNC_SEEK_CUR   ? source.position
-                               : origin == ZLIB_FILEFUNC_SEEK_END ? source.bytes.size()
-                                                                  : 0;
-    // minizip passes distances back as negative numbers cast to unsigned, so the sum may wrap.
-    const std::uint64_t target = base + offset;
-    if (target > source.bytes.size()) return -1;
-    source.position = target;
-    return 0;
-  }
-
-  static int close(voidpf /*opaque*/, voidpf /*stream*/) { return 0; }
-  // Asked only after a read that fell short; without an error minizip takes the end for zeros.
-  static int error(voidpf /*opaque*/, voidpf /*stream*/) { return 1; }
+struct Directory {
+  std::uint64_t count = 0;
+  Bytes entries;
 };
 
-ZipArchive::ZipArchive(std::span<const std::byte> bytes) : source_{bytes, 0} {
-  zlib_filefunc64_def functions = {};
-  functions.zopen64_file = &SourceFunctions::open;
-  functions.zread_file = &SourceFunctions::read;
-  functions.ztell64_file = &SourceFunctions::tell;
-  functions.zseek64_file = &SourceFunctions::seek;
-  functions.zclose_file = &SourceFunctions::close;
-  functions.zerror_file = &SourceFunctions::error;
-  functions.opaque = &source_;
-  file_ = unzOpen2_64("", &functions);
-  if (file_ == nullptr) fail("not a zip archive, or one that is cut short or damaged");
-  try {
-    read_directory();
-  } catch (...) {
-    unzClose(file_);
-    throw;
+Directory find_directory(Bytes bytes) {
+  std::uint64_t end = find_directory_end(bytes);
+  std::uint64_t count = number(bytes, end + 10, 2);
+  std::uint64_t size = number(bytes, end + 12, 4);
+  std::uint64_t at = number(bytes, end + 16, 4);
+  if (end >= kLocator64Size && is_record(bytes, end - kLocator64Size, kLocator64Size, kLocator64)) {
+    end = number(bytes, end - kLocator64Size + 8, 8);
+    if (!is_record(bytes, end, kDirectoryEnd64Size, kDirectoryEnd64)) {
+      fail("damaged zip archive: its zip64 record is not at byte {}", end);
+    }
+    count = number(bytes, end + 32, 8);
+    size = number(bytes, end + 40, 8);
+    at = number(bytes, end + 48, 8);
+  }
+  if (!has(bytes, at, size) || at + size > end) {
+    fail("damaged zip archive: a directory of {} bytes at byte {} does not lie in it", size, at);
+  }
+  return {.count = count, .entries = bytes.subspan(at, size)};
+}
+
+// Puts the 64-bit numbers of the extra field in place of those that only refer to them.
+template <std::size_t Count>
+void resolve_64(Bytes extra, const std::array<std::uint64_t*, Count>& numbers,
+                std::string_view name) {
+  constexpr std::uint64_t kZip64Field = 1;
+  Bytes field;
+  for (std::uint64_t at = 0; has(extra, at, 4);) {
+    const std::uint64_t size = number(extra, at + 2, 2);
+    if (!has(extra, at + 4, size)) break;
+    if (number(extra, at, 2) == kZip64Field) field = extra.subspan(at + 4, size);
+    at += 4 + size;
+  }
+  for (std::uint64_t* value : numbers) {
+    if (*value != kIn64) continue;
+    if (!has(field, 0, 8)) fail("damaged zip archive: the entry '{}' lacks a zip64 field", name);
+    *value = number(field, 0, 8);
+    field = field.subspan(8);
   }
 }
 
-ZipArchive::~ZipArchive() { unzClose(file_); }
+}  // namespace
 
-void ZipArchive::read_directory() {
-  unz_global_info64 global = {};
-  if (unzGetGlobalInfo64(file_, &global) != UNZ_OK) fail("damaged zip archive");
-  if (global.number_entry == 0) return;
-  int status = unzGoToFirstFile(file_);
-  for (; status == UNZ_OK; status = unzGoToNextFile(file_)) {
-    unz_file_info64 info = {};
-    status = unzGetCurrentFileInfo64(file_, &info, nullptr, 0, nullptr, 0, nullptr, 0);
-    if (status != UNZ_OK) break;
-    std::string name(info.size_filename + 1, '\0');
-    status =
-        unzGetCurrentFileInfo64(file_, &info, name.data(), name.size(), nullptr, 0, nullptr, 0);
-    if (status != UNZ_OK) break;
-    name.pop_back();
+ZipArchive::ZipArchive(Bytes bytes) : bytes_(bytes) {
+  const auto [count, entries] = find_directory(bytes);
+  std::uint64_t at = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (!is_record(entries, at, kDirectoryEntrySize, kDirectoryEntry)) {
+      fail("damaged zip archive: its directory breaks off after {} of {} entries", i, count);
+    }
+    const std::uint64_t name_size = number(entries, at + 28, 2);
+    const std::uint64_t extra_size = number(entries, at + 30, 2);
+    const std::uint64_t comment_size = number(entries, at + 32, 2);
+    if (!has(entries, at + kDirectoryEntrySize, name_size + extra_size + comment_size)) {
+      fail("damaged zip archive: its directory breaks off after {} of {} entries", i, count);
+    }
+    const std::uint64_t name_at = at + kDirectoryEntrySize;
+    const std::string_view name = as_text(entries.subspan(name_at, name_size));
     require_utf8(name, "the name of an entry");
-    Entry entry = {.position = {},
-                   .compressed_size = info.compressed_size,
-                   .size = info.uncompressed_size,
-                   .encrypted = (info.flag & kEncryptedFlag) != 0,
-                   .method = info.compression_method};
-    status = unzGetFilePos64(file_, &entry.position);
-    if (status != UNZ_OK) break;
-    const auto [place, added] = entries_.emplace(std::move(name), entry);
-    if (!added) fail("the zip archive has two entries named '{}'", place->first);
-  }
-  if (status != UNZ_END_OF_LIST_OF_FILE) {
-    fail("damaged zip archive: its directory breaks off after {} of {} entries", entries_.size(),
-         global.number_entry);
+    Entry entry = {.flags = number(entries, at + 8, 2),
+                   .method = number(entries, at + 10, 2),
+                   .compressed_size = number(entries, at + 20, 4),
+                   .size = number(entries, at + 24, 4),
+                   .header_at = number(entries, at + 42, 4)};
+    resolve_64(entries.subspan(name_at + name_size, extra_size),
+               std::array{&entry.size, &entry.compressed_size, &entry.header_at}, name);
+    if (!entries_.emplace(name, entry).second) {
+      fail("the zip archive has two entries named '{}'", name);
+    }
+    at = name_at + name_size + extra_size + comment_size;
   }
 }
 
@@ -106,70 +147,34 @@ std::vector<std::string_view> ZipArchive::names() const {
   return result;
 }
 
-const ZipArchive::Entry& ZipArchive::find(std::string_view name) const {
+Bytes ZipArchive::view(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) fail("the archive has no entry '{}'", name);
   const Entry& entry = found->second;
-  if (entry.encrypted) fail("the entry '{}' is encrypted", name);
-  if (entry.method != kStored && entry.method != kDeflated) {
-    fail("the entry '{}' is compressed with method {}, which is not supported", name, entry.method);
-  }
-  if (unzGoToFilePos64(file_, &entry.position) != UNZ_OK) {
-    fail("damaged zip archive: cannot find the entry '{}'", name);
-  }
-  return entry;
-}
-
-std::span<const std::byte> ZipArchive::view(std::string_view name) const {
-  const Entry& entry = find(name);
-  if (entry.method != kStored) {
-    fail("the entry '{}' is compressed; torch.save stores it as it is", name);
+  if ((entry.flags & kEncrypted) != 0) fail("the entry '{}' is encrypted", name);
+  if (entry.method != 0) {
+    fail("the entry '{}' is compressed (method {}); torch.save stores it as it is", name,
+         entry.method);
   }
   if (entry.compressed_size != entry.size) {
     fail("the entry '{}' is stored, but its sizes differ: {} and {}", name, entry.compressed_size,
          entry.size);
   }
-  int method = 0;
-  if (unzOpenCurrentFile2(file_, &method, nullptr, 1) != UNZ_OK) {
-    fail("damaged zip archive: the entry '{}' does not lie where the directory says", name);
+  const std::uint64_t header_at = entry.header_at;
+  if (!is_record(bytes_, header_at, kLocalHeaderSize, kLocalHeader)) {
+    fail("damaged zip archive: the entry '{}' is not at byte {}", name, header_at);
   }
-  const std::uint64_t offset = unzGetCurrentFileZStreamPos64(file_);
-  unzCloseCurrentFile(file_);
-  const std::uint64_t available = source_.bytes.size();
-  if (offset > available || entry.size > available - offset) {
+  const std::uint64_t name_at = header_at + kLocalHeaderSize;
+  const std::uint64_t name_size = number(bytes_, header_at + 26, 2);
+  const std::uint64_t extra_size = number(bytes_, header_at + 28, 2);
+  if (!has(bytes_, name_at, name_size) || as_text(bytes_.subspan(name_at, name_size)) != name) {
+    fail("damaged zip archive: the entry at byte {} is not '{}'", header_at, name);
+  }
+  const std::uint64_t data_at = name_at + name_size + extra_size;
+  if (!has(bytes_, data_at, entry.size)) {
     fail("the entry '{}' of {} bytes runs past the end of the file", name, entry.size);
   }
-  return source_.bytes.subspan(offset, entry.size);
-}
-
-std::vector<std::byte> ZipArchive::read(std::string_view name, std::size_t limit) const {
-  const Entry& entry = find(name);
-  if (entry.size > limit) {
-    fail("the entry '{}' has {} bytes, expected at most {}", name, entry.size, limit);
-  }
-  if (entry.method == kStored) {
-    const std::span<const std::byte> bytes = view(name);
-    return {bytes.begin(), bytes.end()};
-  }
-  if (unzOpenCurrentFile(file_) != UNZ_OK) {
-    fail("damaged zip archive: the entry '{}' does not lie where the directory says", name);
-  }
-  std::vector<std::byte> content(entry.size);
-  std::size_t done = 0;
-  while (done < content.size()) {
-    constexpr std::size_t kMostAtOnce = 1 << 30;
-    const std::size_t wanted = std::min(content.size() - done, kMostAtOnce);
-    const int count =
-        unzReadCurrentFile(file_, content.data() + done, static_cast<unsigned>(wanted));
-    if (count <= 0) {
-      unzCloseCurrentFile(file_);
-      fail("the entry '{}' cannot be inflated: it breaks off after {} of {} bytes", name, done,
-           content.size());
-    }
-    done += static_cast<std::size_t>(count);
-  }
-  if (unzCloseCurrentFile(file_) != UNZ_OK) fail("the entry '{}' has a wrong checksum", name);
-  return content;
+  return bytes_.subspan(data_at, entry.size);
 }
 
 }  // namespace lightmamba

@@ -3,6 +3,7 @@
 come from this project. Values follow from their index, so that the tests can state them."""
 
 import pathlib
+import zipfile
 
 import torch
 
@@ -40,6 +41,13 @@ state["step"] = 7
 
 torch.save(state, folder / "state_dict.bin")
 torch.save({"model": state, "epoch": 1}, folder / "nested_protocol4.bin", pickle_protocol=4)
+# The fields of an archive beyond 4 GiB, which Python's writer is made to use for small ones.
+zipfile.ZIP64_LIMIT = 16
+with (zipfile.ZipFile(folder / "state_dict.bin") as source,
+      zipfile.ZipFile(folder / "zip64.bin", "w") as target):
+    for name in source.namelist():
+        target.writestr(zipfile.ZipInfo(name), source.read(name))
+
 torch.save({"weight": weight}, folder / "legacy.bin", _use_new_zipfile_serialization=False)
 torch.save(torch.nn.Linear(2, 2), folder / "whole_module.bin")
 torch.jit.script(Model()).save(str(folder / "torchscript.bin"))

@@ -293,10 +293,8 @@ std::string TorchFile::pickle(const TorchOptions& options) const {
 
 std::string TorchFile::bytes(const TorchOptions& options) const {
   const std::string folder = options.folder + "/";
-  std::vector<ZipEntry> entries = {{.name = folder + "data.pkl",
-                                    .content = pickle(options),
-                                    .deflated = options.deflated_pickle,
-                                    .zip64 = options.zip64}};
+  std::vector<ZipEntry> entries = {
+      {.name = folder + "data.pkl", .content = pickle(options), .zip64 = options.zip64}};
   if (!options.byteorder.empty()) {
     entries.push_back({.name = folder + "byteorder", .content = options.byteorder});
   }

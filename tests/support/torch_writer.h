@@ -29,7 +29,6 @@ struct TorchOptions {
   std::string byteorder = "little";  // none if empty
   std::string under = {};            // puts the state dict into {under: state dict, "epoch": 3}
   bool metadata = true;              // the attribute _metadata that nn.Module.state_dict adds
-  bool deflated_pickle = false;
   bool deflated_storages = false;
   bool zip64 = false;
 };
