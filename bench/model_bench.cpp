@@ -33,7 +33,7 @@ void decode(benchmark::State& bench) {
   State state = model.new_state();
   std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
   std::size_t next = 0;
-  for (auto _ : bench) {
+  for ([[maybe_unused]] auto _ : bench) {
     model.decode(state, tokens[next++ % tokens.size()], logits);
     benchmark::DoNotOptimize(logits.data());
   }
@@ -43,7 +43,7 @@ void decode(benchmark::State& bench) {
 void prefill(benchmark::State& bench) {
   const Model& model = shipped_model();
   const std::vector<TokenId> tokens = some_tokens(bench.range(0));
-  for (auto _ : bench) {
+  for ([[maybe_unused]] auto _ : bench) {
     State state = model.new_state();
     benchmark::DoNotOptimize(model.prefill(state, tokens).data());
   }

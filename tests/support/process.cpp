@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <algorithm>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,17 @@
 #include "support/paths.h"
 
 namespace lightmamba::test {
+namespace {
+
+// As execve wants them: with a null pointer at the end.
+std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+  std::vector<char*> pointers(strings.size() + 1, nullptr);
+  std::transform(strings.begin(), strings.end(), pointers.begin(),
+                 [](std::string& text) { return text.data(); });
+  return pointers;
+}
+
+}  // namespace
 
 ProcessResult run_process(const std::vector<std::string>& arguments,
                           const ProcessOptions& options) {
@@ -21,13 +33,9 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
 
   std::vector<std::string> environment = options.environment;
   for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  std::vector<char*> argv;
-  std::vector<char*> envp;
-  std::vector<std::string> copies = arguments;
-  for (std::string& argument : copies) argv.push_back(argument.data());
-  for (std::string& entry : environment) envp.push_back(entry.data());
-  argv.push_back(nullptr);
-  envp.push_back(nullptr);
+  std::vector<std::string> words = arguments;
+  std::vector<char*> argv = pointers_to(words);
+  std::vector<char*> envp = pointers_to(environment);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
