@@ -1,0 +1,68 @@
+// Text generation: choosing tokens from logits, one after the other.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <lightmamba/model.h>
+
+namespace lightmamba {
+
+// Applied in this order: penalty, temperature, top-k, top-p, draw. Where logits are equal, the
+// lower id comes first. The random numbers do not depend on the standard library.
+struct SamplingOptions {
+  float temperature = 0.0F;  // logits are divided by it; 0 always takes the largest logit
+  int top_k = 0;             // draw among the k largest logits; 0 is off
+  float top_p = 1.0F;        // draw among the fewest tokens that together reach this probability
+  // Logits of tokens that were seen are divided by it if positive and multiplied if negative
+  // (Keskar et al., "CTRL", 2019, section 4.1); 1 is off.
+  float repeat_penalty = 1.0F;
+  int repeat_window = 64;  // how many of the last tokens, prompt included, count as seen; 0: all
+  std::uint64_t seed = 0;
+};
+
+struct GenerateOptions {
+  std::int64_t max_tokens = 128;
+  SamplingOptions sampling = {};
+  bool stop_at_eos = true;  // where the model's configuration has an end-of-text token
+};
+
+enum class StopReason { max_tokens, end_of_text, callback };
+
+struct GenerateResult {
+  std::vector<TokenId> ids;  // without the end-of-text token that stopped it
+  StopReason stop_reason = StopReason::max_tokens;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t decode_steps = 0;  // tokens that went through Model::decode
+  double prefill_seconds = 0;     // the prompt
+  double decode_seconds = 0;      // the rest: sampling and decode steps, without the callback
+};
+
+// Called with each token as soon as it is chosen; false stops after it.
+using TokenFn = std::function<bool(TokenId)>;
+
+// Continues `prompt`, which must have at least one token. Ids without a token in the model's
+// tokenizer (padding rows of the vocabulary) are never chosen. With `state` the prompt follows what
+// that state has seen, and on return it has seen the prompt and all of the result's ids. Throws
+// Error for an option out of range, a bad prompt, or logits that are not numbers.
+GenerateResult generate(const Model& model, std::span<const TokenId> prompt,
+                        const GenerateOptions& options = {}, const TokenFn& callback = {},
+                        State* state = nullptr);
+
+// Tokens to text as they come. Bytes of a character that is not complete are held back; bytes that
+// can belong to no character become U+FFFD, so that all that leaves is well-formed UTF-8.
+class TextStream {
+ public:
+  explicit TextStream(Tokenizer tokenizer);
+  std::string push(TokenId id);  // the text that is complete with this token, maybe none
+  std::string finish();          // what was held back
+
+ private:
+  Tokenizer tokenizer_;
+  std::string pending_;
+};
+
+}  // namespace lightmamba

@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include <lightmamba/generate.h>
+
+#include "support/errors.h"
+#include "support/paths.h"
+#include "support/random_model.h"
+
+namespace lightmamba {
+namespace {
+
+using test::error_of;
+using test::RandomModel;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::Lt;
+
+class Generate : public ::testing::Test {
+ protected:
+  static const Model& model() {
+    static const Model shipped = Model::load(test::shipped_model());
+    return shipped;
+  }
+  static std::vector<TokenId> prompt() { return model().tokenizer().encode("It was the"); }
+};
+
+// Token by token from nothing, without prefill or a sampler.
+std::vector<TokenId> greedy_by_decode(const Model& model, const std::vector<TokenId>& sequence,
+                                      std::size_t count) {
+  State state = model.new_state();
+  std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
+  for (const TokenId id : sequence) model.decode(state, id, logits);
+  std::vector<TokenId> ids;
+  while (ids.size() < count) {
+    const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    ids.push_back(static_cast<TokenId>(best));
+    model.decode(state, ids.back(), logits);
+  }
+  return ids;
+}
+
+TEST_F(Generate, GreedyIsTheLargestLogitOfEachStep) {
+  const GenerateResult result = generate(model(), prompt(), {.max_tokens = 24});
+  EXPECT_EQ(result.ids, greedy_by_decode(model(), prompt(), 24));
+  EXPECT_EQ(result.stop_reason, StopReason::max_tokens);
+  EXPECT_EQ(result.prompt_tokens, std::ssize(prompt()));
+  EXPECT_EQ(result.decode_steps, 23);
+  EXPECT_GT(result.prefill_seconds, 0);
+  EXPECT_GT(result.decode_seconds, 0);
+}
+
+TEST_F(Generate, TheSeedDecides) {
+  GenerateOptions options{.max_tokens = 24, .sampling = {.temperature = 1, .seed = 7}};
+  const std::vector<TokenId> first = generate(model(), prompt(), options).ids;
+  EXPECT_EQ(generate(model(), prompt(), options).ids, first);
+  options.sampling.seed = 8;
+  EXPECT_NE(generate(model(), prompt(), options).ids, first);
+}
+
+TEST_F(Generate, ThePenaltySeesPromptAndOutput) {
+  GenerateOptions options{.max_tokens = 40};
+  options.sampling.repeat_penalty = 1e6F;
+  std::vector<TokenId> ids = generate(model(), prompt(), options).ids;
+  for (const TokenId id : prompt()) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  EXPECT_EQ(std::adjacent_find(ids.begin(), ids.end()), ids.end());
+}
+
+TEST_F(Generate, TheCallbackSeesEachTokenAndCanStop) {
+  std::vector<TokenId> seen;
+  const GenerateResult result = generate(model(), prompt(), {.max_tokens = 20}, [&](TokenId id) {
+    seen.push_back(id);
+    return seen.size() < 5;
+  });
+  EXPECT_EQ(seen.size(), 5u);
+  EXPECT_EQ(result.ids, seen);
+  EXPECT_EQ(result.stop_reason, StopReason::callback);
+}
+
+TEST_F(Generate, StopsAtEndOfTextWithoutReturningIt) {
+  const std::vector<TokenId> greedy = generate(model(), prompt(), {.max_tokens = 12}).ids;
+  const TokenId end = greedy[8];
+  const auto first = std::find(greedy.begin(), greedy.end(), end);
+
+  const test::TemporaryFolder folder;
+  for (const char* name : {"model.safetensors", "tokenizer.json"}) {
+    std::filesystem::create_symlink(test::shipped_model() / name, folder / name);
+  }
+  auto config = test::read_file(test::shipped_model() / "config.json");
+  const std::string field = "\"eos_token_id\": 0";
+  ASSERT_NE(config.find(field), std::string::npos);
+  config.replace(config.find(field), field.size(), "\"eos_token_id\": " + std::to_string(end));
+  test::write_file(folder / "config.json", config);
+  const Model other = Model::load(folder.path());
+
+  const GenerateResult stopped = generate(other, prompt(), {.max_tokens = 12});
+  EXPECT_EQ(stopped.ids, std::vector<TokenId>(greedy.begin(), first));
+  EXPECT_EQ(stopped.stop_reason, StopReason::end_of_text);
+  const GenerateResult whole = generate(other, prompt(), {.max_tokens = 12, .stop_at_eos = false});
+  EXPECT_EQ(whole.ids, greedy);
+}
+
+TEST_F(Generate, AStateGoesOnWhereItStopped) {
+  State state = model().new_state();
+  const GenerateResult first = generate(model(), prompt(), {.max_tokens = 6}, {}, &state);
+  EXPECT_EQ(first.decode_steps, 6);
+  State expected = model().new_state();
+  model().prefill(expected, prompt());
+  for (const TokenId id : first.ids) model().decode(expected, id, {});
+  EXPECT_EQ(state, expected);
+
+  const std::vector<TokenId> more = model().tokenizer().encode(" and");
+  std::vector<TokenId> sequence = prompt();
+  sequence.insert(sequence.end(), first.ids.begin(), first.ids.end());
+  sequence.insert(sequence.end(), more.begin(), more.end());
+  EXPECT_EQ(generate(model(), more, {.max_tokens = 6}, {}, &state).ids,
+            greedy_by_decode(model(), sequence, 6));
+}
+
+TEST_F(Generate, NoTokensWantedIsThePromptAlone) {
+  State state = model().new_state();
+  const GenerateResult result = generate(model(), prompt(), {.max_tokens = 0}, {}, &state);
+  EXPECT_TRUE(result.ids.empty());
+  EXPECT_EQ(result.stop_reason, StopReason::max_tokens);
+  EXPECT_EQ(state.position, std::ssize(prompt()));
+}
+
+TEST_F(Generate, RefusesBadInput) {
+  EXPECT_THAT(error_of([&] { generate(model(), {}); }), HasSubstr("the prompt has no tokens"));
+  EXPECT_THAT(error_of([&] { generate(model(), prompt(), {.max_tokens = -1}); }),
+              HasSubstr("max_tokens must not be negative"));
+  EXPECT_THAT(error_of([&] { generate(model(), std::vector<TokenId>{4096}); }),
+              HasSubstr("token id 4096 is outside the vocabulary"));
+  EXPECT_THAT(error_of([&] { generate(model(), prompt(), {.sampling = {.top_p = 2}}); }),
+              HasSubstr("top_p"));
+}
+
+TEST_F(Generate, PaddingRowsOfTheVocabularyAreNeverChosen) {
+  const test::TemporaryFolder folder;
+  RandomModel({.vocab_size = 8192}).write_hugging_face(folder / "m");
+  const std::vector<TokenId> start = {1, 2, 3};
+  const GenerateOptions options{.max_tokens = 64, .sampling = {.temperature = 100}};
+  const auto tokenizer = test::shipped_model() / "tokenizer.json";
+  const Model padded = Model::load(folder / "m", {.tokenizer = tokenizer});
+  EXPECT_THAT(generate(padded, start, options).ids, Each(Lt(4096)));
+  const Model bare = Model::load(folder / "m");
+  const std::vector<TokenId> ids = generate(bare, start, options).ids;
+  EXPECT_GE(*std::max_element(ids.begin(), ids.end()), 4096);
+}
+
+}  // namespace
+}  // namespace lightmamba
