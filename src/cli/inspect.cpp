@@ -1,7 +1,6 @@
 #include <fmt/ranges.h>
 #include <map>
 #include <memory>
-#include <regex>
 #include <set>
 
 #include "base/fail.h"
@@ -80,12 +79,19 @@ void print_row(const std::string& name, const Tensor& tensor, std::int64_t copie
       human_bytes(static_cast<double>(tensor.data.size() * static_cast<std::size_t>(copies)))));
 }
 
+// "backbone.layers.3.norm.weight" as "backbone.layers.*.norm.weight"
+std::string without_layer(const std::string& name) {
+  constexpr std::string_view kPrefix = "backbone.layers.";
+  if (!name.starts_with(kPrefix)) return name;
+  const std::size_t end = name.find('.', kPrefix.size());
+  return std::string(kPrefix) + "*" + (end == std::string::npos ? "" : name.substr(end));
+}
+
 // The tensors of all layers that are alike make one row.
 void print_tensors(const TensorMap& tensors, bool each) {
-  static const std::regex kLayer(R"(\.layers\.\d+\.)");
   std::map<std::string, std::pair<const Tensor*, std::int64_t>> rows;
   for (const auto& [name, tensor] : tensors) {
-    std::string key = each ? name : std::regex_replace(name, kLayer, ".layers.*.");
+    std::string key = each ? name : without_layer(name);
     if (const auto found = rows.find(key);
         found != rows.end() && (found->second.first->shape != tensor.shape ||
                                 found->second.first->dtype != tensor.dtype)) {
