@@ -99,7 +99,7 @@ TEST(Sampler, FrequenciesAreTheSoftmax) {
 
 TEST(Sampler, FrequenciesWithEveryFilterAreThoseOfTheDefinition) {
   const std::vector<TokenId> seen = {3, 7, 7, 1, 0, 7, 12, 4};
-  for (unsigned seed = 0; seed < 4; ++seed) {
+  for (unsigned seed = 0; seed < 2; ++seed) {
     const std::vector<float> logits = random_logits(25, seed + 10);
     SCOPED_TRACE(seed);
     expect_frequencies(logits, {.temperature = 1.5F, .top_k = 5, .seed = seed});
