@@ -1,8 +1,8 @@
 #include "support/process.h"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <spawn.h>
-#include <algorithm>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
