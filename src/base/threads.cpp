@@ -1,7 +1,14 @@
 #include "base/threads.h"
 
-#include <atomic>
 #include <memory>
+
+#if defined(LIGHTMAMBA_THREAD_SANITIZER)
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+#endif
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
@@ -9,29 +16,42 @@
 namespace lightmamba {
 namespace {
 
-// ThreadSanitizer does not see inside the thread library, so it is told of the order that the
-// library keeps: what comes before the loop, the calls, what comes after it.
-class Order {
- public:
-  void before_call() const {
-#if defined(LIGHTMAMBA_THREAD_SANITIZER)
-    order_.load(std::memory_order_acquire);
-#endif
-  }
-  void after_call() {
-#if defined(LIGHTMAMBA_THREAD_SANITIZER)
-    order_.fetch_add(1, std::memory_order_release);
-#endif
-  }
-
- private:
-  std::atomic<int> order_ = 0;
-};
-
 std::unique_ptr<tbb::global_control>& limit() {
   static std::unique_ptr<tbb::global_control> control;
   return control;
 }
+
+#if defined(LIGHTMAMBA_THREAD_SANITIZER)
+// ThreadSanitizer does not see inside the thread library; plain threads keep an order that it sees.
+void share(std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  std::atomic<std::int64_t> next = 0;
+  std::exception_ptr error;
+  std::mutex error_mutex;
+  const auto work = [&] {
+    try {
+      for (std::int64_t i = next++; i < count; i = next++) body(i);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex);
+      error = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 1; i < lightmamba::thread_count(); ++i) threads.emplace_back(work);
+    work();
+  }
+  if (error) std::rethrow_exception(error);
+}
+#else
+void share(std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  tbb::parallel_for(
+      tbb::blocked_range<std::int64_t>(0, count),
+      [&](const tbb::blocked_range<std::int64_t>& range) {
+        for (std::int64_t i = range.begin(); i < range.end(); ++i) body(i);
+      },
+      tbb::simple_partitioner());
+}
+#endif
 
 }  // namespace
 
@@ -54,17 +74,7 @@ void parallel_for(std::int64_t count, std::int64_t operations,
     for (std::int64_t i = 0; i < count; ++i) body(i);
     return;
   }
-  Order order;
-  order.after_call();
-  tbb::parallel_for(
-      tbb::blocked_range<std::int64_t>(0, count),
-      [&](const tbb::blocked_range<std::int64_t>& range) {
-        order.before_call();
-        for (std::int64_t i = range.begin(); i < range.end(); ++i) body(i);
-        order.after_call();
-      },
-      tbb::simple_partitioner());
-  order.before_call();
+  share(count, body);
 }
 
 }  // namespace lightmamba
