@@ -31,6 +31,8 @@ struct Mamba2Config {
   std::int64_t conv_dim() const { return d_inner + 2 * ngroups * d_state; }  // x, B, C
   std::int64_t d_in_proj() const { return d_inner + conv_dim() + nheads; }   // z, x, B, C, dt
   std::int64_t heads_per_group() const { return nheads / ngroups; }
+  // Numbers in a State, by part.
+  std::int64_t conv_state_elements() const { return n_layer * (d_conv - 1) * conv_dim(); }
   std::int64_t state_elements() const { return n_layer * nheads * headdim * d_state; }
 
   bool operator==(const Mamba2Config&) const = default;

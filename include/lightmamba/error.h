@@ -1,4 +1,4 @@
-// The one exception type that leaves this library.
+// The one exception type that leaves this library, apart from std::bad_alloc.
 #pragma once
 
 #include <stdexcept>

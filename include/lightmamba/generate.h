@@ -57,8 +57,9 @@ GenerateResult generate(const Model& model, std::span<const TokenId> prompt,
 class TextStream {
  public:
   explicit TextStream(Tokenizer tokenizer);
-  std::string push(TokenId id);  // the text that is complete with this token, maybe none
-  std::string finish();          // what was held back
+  // The text that is complete with this token, maybe none. Throws Error for an id without a token.
+  std::string push(TokenId id);
+  std::string finish();  // what was held back
 
  private:
   Tokenizer tokenizer_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <lightmamba/config.h>
+#include <lightmamba/error.h>
 #include <lightmamba/taps.h>
 #include <lightmamba/tokenizer.h>
 
@@ -24,7 +25,8 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
-// A state as a safetensors file. Loading throws Error if the file does not fit the configuration.
+// A state as a safetensors file. Both throw Error naming the file: where the state does not fit the
+// configuration, or the file cannot be written or read.
 void save_state(const State& state, const Mamba2Config& config, const std::filesystem::path& path);
 State load_state(const Mamba2Config& config, const std::filesystem::path& path);
 
@@ -47,11 +49,15 @@ class Model {
   static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
 
   const Mamba2Config& config() const;
-  const Weights& weights() const { return *weights_; }
+  const Weights& weights() const { return *weights_; }  // for the library itself
   bool has_tokenizer() const { return tokenizer_.has_value(); }
   const Tokenizer& tokenizer() const;  // throws Error if there is none
 
   State new_state() const;  // of the empty sequence
+
+  // The three below throw Error, with the state unchanged, for a token id outside the vocabulary,
+  // no tokens, a state of another shape, or room for another number of logits. If a tap or `logits`
+  // throws, the state is of no further use.
 
   // One token through the recurrence. `logits` is [vocab_size], or empty where none are wanted.
   void decode(State& state, TokenId token, std::span<float> logits,

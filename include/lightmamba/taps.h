@@ -20,7 +20,8 @@ enum class Tap {
   conv_output,      // after conv and SiLU        [T, conv_dim]
   dt,               // after softplus and clamp   [T, nheads]
   decay,            // a = exp(-exp(A_log) dt)    [T, nheads]
-  state,            // h after each token         [nheads, headdim * d_state], once per token
+  state,            // h as kept for the next token, y computed from it before the tap
+                    //                            [nheads, headdim * d_state], once per token
   ssm_output,       // y = h C + D x              [T, d_inner]
   gated,            // y * silu(z)                [T, d_inner]
   out_proj_input,   // v = rmsnorm(gated; g2)     [T, d_inner]

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <lightmamba/config.h>
+#include <lightmamba/error.h>
 
 namespace lightmamba {
 

@@ -109,6 +109,11 @@ std::string read_text_file(const std::filesystem::path& path) {
 
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(const AppendBytes&)>& write) {
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    fail("{}: not a regular file", path);
+  }
   TemporaryFile file(path);
   with_context(path.string(), [&] {
     write([&](std::span<const std::byte> bytes) { file.append(bytes); });

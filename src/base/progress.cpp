@@ -33,9 +33,10 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0.0;
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0.0;
-  fmt::print(stderr, "\r{} [{}{}] {}/{} {}  {:.1f}/s  {:.0f} s left \x1b[K", label_,
-             std::string(filled, '='), std::string(kWidth - filled, ' '), done, total, unit_, rate,
-             left);
+  const std::string line =
+      fmt::format("\r{} [{:<{}}] {}/{} {}  {:.1f}/s  {:.0f} s left \x1b[K", label_,
+                  std::string(filled, '='), kWidth, done, total, unit_, rate, left);
+  std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 }  // namespace lightmamba

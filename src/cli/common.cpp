@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"
+#include "base/utf8.h"
 
 namespace lightmamba::cli {
 
@@ -50,7 +51,8 @@ Model load_model(const ModelOptions& options) {
 
 Tokenizer load_tokenizer(const ModelOptions& options) {
   if (!options.tokenizer.empty()) return Tokenizer::load(options.tokenizer);
-  if (std::filesystem::is_directory(options.model)) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(options.model, ignored)) {
     return Tokenizer::load(options.model / "tokenizer.json");
   }
   return Tokenizer::load(options.model);
@@ -65,10 +67,22 @@ void add_text_source(CLI::App& command, TextSource& source, const std::string& t
   group->require_option(1);
 }
 
+std::string source_name(const TextSource& source) {
+  if (source.text_option->count() > 0) return source.text_option->get_name();
+  return source.file == "-" ? "standard input" : source.file.string();
+}
+
 std::string read_text(const TextSource& source) {
-  if (source.text_option->count() > 0) return source.text;
-  if (source.file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  return read_text_file(source.file);
+  std::string text;
+  if (source.text_option->count() > 0) {
+    text = source.text;
+  } else if (source.file == "-") {
+    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  } else {
+    text = read_text_file(source.file);
+  }
+  require_utf8(text, source_name(source));
+  return text;
 }
 
 std::vector<TokenId> parse_ids(std::string_view text, std::string_view source) {

@@ -43,7 +43,9 @@ struct TextSource {
 };
 void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,
                      const std::string& file_option, const std::string& what);
-std::string read_text(const TextSource& source);  // "-" as the file is standard input
+// The text; "-" as the file is standard input. Throws Error naming the source if it is not UTF-8.
+std::string read_text(const TextSource& source);
+std::string source_name(const TextSource& source);  // for errors: the option or the file
 
 // Token ids separated by commas or white space. Throws Error naming the piece that is not one.
 std::vector<TokenId> parse_ids(std::string_view text, std::string_view source);
@@ -53,7 +55,7 @@ void write_output(std::string_view text);
 void flush_output();
 void print_json(const nlohmann::ordered_json& value);
 
-std::string human_bytes(double bytes);  // "15.1 MB"
+std::string human_bytes(double bytes);  // "15.07 MB"
 std::string human_count(double count);  // "7.54 M"
 
 }  // namespace lightmamba::cli

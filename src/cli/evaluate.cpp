@@ -74,6 +74,7 @@ void add_evaluate(CLI::App& app) {
       ->type_name("FILE");
   command->add_option("--limit", options->evaluation.limit, "Only the first N items; 0 is all")
       ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   add_tokenizer_option(*command, options->model);
   add_threads_option(*command, options->model);

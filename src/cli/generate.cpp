@@ -82,29 +82,35 @@ void add_generate(CLI::App& app) {
   add_text_source(*command, options->prompt, "--prompt", "--prompt-file", "Prompt");
   command->add_option("--max-tokens", generate.max_tokens, "Stop after this many tokens")
       ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       ->add_option("--temperature", sampling.temperature,
                    "Divide the logits by this before drawing; 0 takes the best token")
       ->type_name("X")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--top-k", sampling.top_k, "Draw among the K best tokens; 0 is off")
       ->type_name("K")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       ->add_option("--top-p", sampling.top_p,
                    "Draw among the fewest tokens that reach this probability; 1 is off")
       ->type_name("P")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       ->add_option("--repeat-penalty", sampling.repeat_penalty,
                    "Make tokens that were seen less likely; 1 is off")
       ->type_name("X")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       ->add_option("--repeat-window", sampling.repeat_window,
                    "How many of the last tokens count as seen; 0 is all")
       ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--seed", sampling.seed, "Seed of the random numbers")
       ->type_name("N")

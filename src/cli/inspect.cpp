@@ -35,8 +35,7 @@ Totals count(const TensorMap& tensors) {
 }
 
 std::int64_t state_bytes(const Mamba2Config& c) {
-  const std::int64_t conv = c.n_layer * (c.d_conv - 1) * c.conv_dim();
-  return (c.state_elements() + conv) * static_cast<std::int64_t>(sizeof(float));
+  return (c.state_elements() + c.conv_state_elements()) * static_cast<std::int64_t>(sizeof(float));
 }
 
 nlohmann::ordered_json architecture(const Mamba2Config& c) {

@@ -53,10 +53,9 @@ void logits(const Options& options) {
   const Model model = load_model(options.model);
   const Tokenizer* tokenizer = model.has_tokenizer() ? &model.tokenizer() : nullptr;
   State state = model.new_state();
-  if (options.model.json) write_output("{\"logits\": [");
   model.prefill_all(state, tokens, [&](std::int64_t index, std::span<const float> row) {
     if (options.model.json) {
-      std::string text = index == 0 ? "" : ", ";
+      std::string text = index == 0 ? "{\"logits\": [" : ", ";
       append_json_row(text, row);
       write_output(text);
     } else {

@@ -38,14 +38,14 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace lightmamba;
+  // Not through fmt, which throws where standard error cannot be written.
+  const auto report = [](const char* what) { std::fprintf(stderr, "error: %s\n", what); };
   try {
     return cli::run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory\n");
+    report("out of memory");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    report(error.what());
   }
   return cli::kRuntimeError;
 }

@@ -53,11 +53,13 @@ void add_perplexity(CLI::App& app) {
   command->add_option("--file", options->file, "The text")->required()->type_name("FILE");
   command->add_option("--context", options->perplexity.context, "Tokens in a window")
       ->type_name("N")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       ->add_option("--max-tokens", options->perplexity.max_tokens,
                    "Score at most this many tokens; 0 is all")
       ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   add_tokenizer_option(*command, options->model);
   add_threads_option(*command, options->model);

@@ -34,7 +34,8 @@ void tokenize(const Options& options) {
 
 void detokenize(const Options& options) {
   const Tokenizer tokenizer = load_tokenizer(options.model);
-  const std::string text = tokenizer.decode(parse_ids(read_text(options.source), "ids"));
+  const std::string text =
+      tokenizer.decode(parse_ids(read_text(options.source), source_name(options.source)));
   if (options.model.json) {
     print_json({{"text", text}});
   } else {

@@ -74,7 +74,7 @@ std::optional<TokenId> token_id(const Fields& fields, std::string_view name) {
   if (!fields.has(name)) return std::nullopt;
   std::int64_t id = 0;
   if (const Json& value = fields.at(name); value.is_array() && !value.empty()) {
-    id = json_integers({{"id", value}}, "id", fields.source()).front();
+    id = json_integers(fields.all(), name, fields.source()).front();
   } else {
     id = fields.get<std::int64_t>(name);
   }
@@ -84,12 +84,27 @@ std::optional<TokenId> token_id(const Fields& fields, std::string_view name) {
   return static_cast<TokenId>(id);
 }
 
+// Beyond single fields: what fits together, and what can be computed with at all. Called before
+// any sum of the configuration is used.
 void check_shape(const Mamba2Config& config, std::string_view source) {
   if (config.nheads % config.ngroups != 0) {
-    fail("{}: {} heads cannot be divided into {} groups", source, config.nheads, config.ngroups);
+    fail("{}: {} heads cannot be divided into {} groups (n_groups, ngroups)", source, config.nheads,
+         config.ngroups);
   }
   if (!(config.norm_eps > 0) || !std::isfinite(config.norm_eps)) {
-    fail("{}: the norm's epsilon {} is not a positive number", source, config.norm_eps);
+    fail("{}: layer_norm_epsilon {} is not a positive number", source, config.norm_eps);
+  }
+  if (config.d_in_proj() > kLargestDimension) {
+    fail("{}: in_proj would have {} rows, expected at most {}", source, config.d_in_proj(),
+         kLargestDimension);
+  }
+  constexpr double kLargestState = 0x1p32;
+  const auto real = [](std::int64_t value) { return static_cast<double>(value); };
+  const double state = real(config.n_layer) * (real(config.d_inner) * real(config.d_state) +
+                                               real(config.d_conv) * real(config.conv_dim()));
+  if (state > kLargestState) {
+    fail("{}: the state would have {:.3g} numbers, expected at most {:.3g}", source, state,
+         kLargestState);
   }
 }
 
@@ -97,7 +112,8 @@ void check_shape(const Mamba2Config& config, std::string_view source) {
 std::int64_t expanded(const Fields& fields, std::int64_t d_model) {
   const double d_inner = fields.get_or<double>("expand", 2.0) * static_cast<double>(d_model);
   if (!(d_inner >= 1) || d_inner > static_cast<double>(kLargestDimension)) {
-    fail("{}: field 'expand': out of range", fields.source());
+    fail("{}: field 'expand': expand x {} = {}, expected 1 to {}", fields.source(), d_model,
+         d_inner, kLargestDimension);
   }
   return static_cast<std::int64_t>(d_inner);
 }

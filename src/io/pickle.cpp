@@ -300,6 +300,11 @@ Value Unpickler::load_storage(const Value& id) {
   storages_.push_back({.dtype = expect<StorageType>(parts[1], "the type of a storage").dtype,
                        .key = expect<std::string_view>(parts[2], "the key of a storage"),
                        .count = expect<std::int64_t>(parts[4], "the size of a storage")});
+  // Every tensor carries its storage's key, so long ones would multiply.
+  constexpr std::size_t kLongestKey = 256;
+  if (const std::size_t size = storages_.back().key.size(); size > kLongestKey) {
+    fail("the key of a storage has {} bytes, expected at most {}", size, kLongestKey);
+  }
   return StorageId{storages_.size() - 1};
 }
 

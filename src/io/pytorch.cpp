@@ -136,12 +136,18 @@ TensorMap parse_pytorch(std::span<const std::byte> bytes, std::shared_ptr<const 
 
     Storages storages(archive, folder);
     std::size_t copy_budget = 2 * bytes.size() + kFreeCopies;
+    std::size_t view_budget = copy_budget;
     TensorMap tensors;
-    for (const auto& [name, tensor] : pickled) {
-      tensors.emplace(name, with_context("tensor '" + name + "'", [&, &tensor = tensor] {
-                        return strided_tensor(tensor.dtype, tensor.layout, storages.get(tensor),
-                                              owner, copy_budget);
-                      }));
+    for (const auto& [name, pickled_tensor] : pickled) {
+      const Tensor tensor = with_context("tensor '" + name + "'", [&, &stored = pickled_tensor] {
+        return strided_tensor(stored.dtype, stored.layout, storages.get(stored), owner,
+                              copy_budget);
+      });
+      if (tensor.data.size() > view_budget) {
+        fail("tensors that share storages add up to more than twice the file");
+      }
+      view_budget -= tensor.data.size();
+      tensors.emplace(name, tensor);
     }
     return tensors;
   });

@@ -16,8 +16,8 @@ namespace lightmamba {
 // interpreter that can build dictionaries, tuples, numbers, strings and tensors and nothing else;
 // anything beyond that is an Error that names what was asked for. Contiguous tensors are views into
 // the mapped file (tensors that share a storage share the view); strided ones are copied. All
-// copies together may take twice the size of the file plus 16 MiB, since a tensor expanded with
-// strides of 0 could ask for any amount of memory.
+// copies together, and all tensors together, may take twice the size of the file plus 16 MiB, since
+// a tensor expanded with strides of 0 could ask for any amount of memory.
 TensorMap read_pytorch(const std::filesystem::path& path);
 
 // The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.

@@ -26,6 +26,7 @@ class Segment {
       : weights_(weights),
         config_(weights.config),
         state_(state),
+        first_position_(state.position),
         tokens_(std::ssize(tokens)),
         recurrent_(scan == Scan::recurrent || (taps != nullptr && taps->has(Tap::state))),
         taps_(taps),
@@ -75,7 +76,7 @@ class Segment {
     return static_cast<std::size_t>(tokens_ * columns);
   }
   std::size_t conv_history() const {
-    return static_cast<std::size_t>((config_.d_conv - 1) * config_.conv_dim());
+    return static_cast<std::size_t>(config_.conv_state_elements() / config_.n_layer);
   }
 
   void run_block(std::int64_t layer) {
@@ -94,8 +95,9 @@ class Segment {
 
     convolve(w, layer);
     tap(Tap::conv_output, layer, xbc_);
-    discretize(config_, w, dt_, decay_);
+    compute_dt(config_, w, dt_);
     tap(Tap::dt, layer, dt_);
+    compute_decay(config_, w, dt_, decay_);
     tap(Tap::decay, layer, decay_);
 
     run_ssm(w, layer);
@@ -143,7 +145,7 @@ class Segment {
         columns > 0 ? static_cast<std::int64_t>(columns) : std::ssize(data) / tokens_;
     taps_->call({.tap = point,
                  .layer = layer,
-                 .first_position = state_.position + offset,
+                 .first_position = first_position_ + offset,
                  .rows = std::ssize(data) / width,
                  .columns = width,
                  .data = data});
@@ -152,6 +154,7 @@ class Segment {
   const Weights& weights_;
   const Mamba2Config& config_;
   State& state_;
+  std::int64_t first_position_;
   std::int64_t tokens_;
   bool recurrent_;
   const Taps* taps_;
@@ -167,7 +170,7 @@ class Segment {
 };
 
 void check_state(const Mamba2Config& config, const State& state) {
-  const std::int64_t conv = config.n_layer * (config.d_conv - 1) * config.conv_dim();
+  const std::int64_t conv = config.conv_state_elements();
   if (std::ssize(state.conv) != conv || std::ssize(state.ssm) != config.state_elements()) {
     fail("the state has {} + {} numbers, but this model's has {} + {}", state.conv.size(),
          state.ssm.size(), conv, config.state_elements());

@@ -63,12 +63,17 @@ void causal_conv1d_silu(const Mamba2Config& config, const LayerWeights& weights,
   });
 }
 
-void discretize(const Mamba2Config& config, const LayerWeights& weights, std::span<float> dt,
-                std::span<float> decay) {
+void compute_dt(const Mamba2Config& config, const LayerWeights& weights, std::span<float> dt) {
   for (std::size_t i = 0; i < dt.size(); ++i) {
     const std::size_t head = i % static_cast<std::size_t>(config.nheads);
     dt[i] = std::clamp(softplus(dt[i] + weights.dt_bias[head]), config.dt_min, config.dt_max);
-    decay[i] = std::exp(weights.A[head] * dt[i]);
+  }
+}
+
+void compute_decay(const Mamba2Config& config, const LayerWeights& weights,
+                   std::span<const float> dt, std::span<float> decay) {
+  for (std::size_t i = 0; i < dt.size(); ++i) {
+    decay[i] = std::exp(weights.A[i % static_cast<std::size_t>(config.nheads)] * dt[i]);
   }
 }
 

@@ -22,10 +22,12 @@ void rmsnorm(std::span<const float> x, std::span<const float> gain, float eps, s
 void causal_conv1d_silu(const Mamba2Config& config, const LayerWeights& weights,
                         std::span<const float> input, std::span<float> out);
 
-// dt = clamp(softplus(dt + dt_bias), time_step_limit) in place, and a = exp(A dt); [tokens,
-// nheads].
-void discretize(const Mamba2Config& config, const LayerWeights& weights, std::span<float> dt,
-                std::span<float> decay);
+// dt = clamp(softplus(dt + dt_bias), time_step_limit) in place; [tokens, nheads].
+void compute_dt(const Mamba2Config& config, const LayerWeights& weights, std::span<float> dt);
+
+// a = exp(A dt); [tokens, nheads].
+void compute_decay(const Mamba2Config& config, const LayerWeights& weights,
+                   std::span<const float> dt, std::span<float> decay);
 
 // y *= silu(z), element by element.
 void gate(std::span<const float> z, std::span<float> y);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include <lightmamba/model.h>
@@ -18,9 +19,10 @@ Model Model::load(const std::filesystem::path& path, const LoadOptions& options)
   auto weights = std::make_shared<const Weights>(make_weights(open_checkpoint(path)));
   const std::filesystem::path own_tokenizer = path / "tokenizer.json";
   std::optional<Tokenizer> tokenizer;
+  std::error_code ignored;
   if (options.tokenizer) {
     tokenizer = Tokenizer::load(*options.tokenizer);
-  } else if (std::filesystem::exists(own_tokenizer)) {
+  } else if (std::filesystem::exists(std::filesystem::symlink_status(own_tokenizer, ignored))) {
     tokenizer = Tokenizer::load(own_tokenizer);
   }
   return {std::move(weights), std::move(tokenizer), path};
@@ -31,8 +33,8 @@ const Mamba2Config& Model::config() const { return weights_->config; }
 const Tokenizer& Model::tokenizer() const {
   if (!tokenizer_) {
     fail(
-        "{}: no tokenizer.json: give one with --tokenizer (state-spaces models use that of "
-        "EleutherAI/gpt-neox-20b)",
+        "{}: no tokenizer.json (state-spaces models use that of EleutherAI/gpt-neox-20b, which can "
+        "be given apart: --tokenizer, LoadOptions::tokenizer)",
         path_);
   }
   return *tokenizer_;
@@ -41,7 +43,7 @@ const Tokenizer& Model::tokenizer() const {
 State Model::new_state() const {
   const Mamba2Config& c = config();
   State state;
-  state.conv.resize(static_cast<std::size_t>(c.n_layer * (c.d_conv - 1) * c.conv_dim()));
+  state.conv.resize(static_cast<std::size_t>(c.conv_state_elements()));
   state.ssm.resize(static_cast<std::size_t>(c.state_elements()));
   return state;
 }

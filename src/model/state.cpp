@@ -15,6 +15,9 @@ Shape conv_shape(const Mamba2Config& c) { return {c.n_layer, c.d_conv - 1, c.con
 Shape ssm_shape(const Mamba2Config& c) { return {c.n_layer, c.nheads, c.headdim, c.d_state}; }
 
 Tensor as_tensor(const std::vector<float>& values, const Shape& shape) {
+  if (values.size() != element_count(shape, DType::f32)) {
+    fail("the state has {} numbers where this model's has {}", values.size(), shape_string(shape));
+  }
   return {DType::f32, shape, std::as_bytes(std::span(values)), nullptr};
 }
 
@@ -41,9 +44,13 @@ std::int64_t parse_position(const std::string& text) {
 }  // namespace
 
 void save_state(const State& state, const Mamba2Config& config, const std::filesystem::path& path) {
+  const auto tensors = with_context(path.string(), [&] {
+    return std::vector<std::pair<std::string, Tensor>>{
+        {"conv", as_tensor(state.conv, conv_shape(config))},
+        {"ssm", as_tensor(state.ssm, ssm_shape(config))}};
+  });
   write_safetensors(path, {{"format", kFormat}, {"position", std::to_string(state.position)}},
-                    {{"conv", as_tensor(state.conv, conv_shape(config))},
-                     {"ssm", as_tensor(state.ssm, ssm_shape(config))}});
+                    tensors);
 }
 
 State load_state(const Mamba2Config& config, const std::filesystem::path& path) {

@@ -28,7 +28,7 @@ class TensorTaker {
            shape_string(tensor.shape), shape_string(shape));
     }
     if (!is_floating(tensor.dtype)) {
-      fail("tensor '{}' is {}, expected F32, F16 or BF16", name, dtype_name(tensor.dtype));
+      fail("tensor '{}' is {}, expected F32, F16, BF16 or F64", name, dtype_name(tensor.dtype));
     }
     taken_.insert(name);
     return tensor;

@@ -51,7 +51,7 @@ TEST(BadInput, FilesThatAreNotThere) {
 }
 
 TEST(BadInput, TokenIds) {
-  EXPECT_THAT(failure({"logits", kModel, "--tokens", "1,4096"}, 1),
+  EXPECT_THAT(failure({"logits", kModel, "--tokens", "1,4096", "--json"}, 1),
               HasSubstr("token id 4096 is outside the vocabulary of 4096"));
   EXPECT_THAT(failure({"logits", kModel, "--tokens", "1,99999999999999"}, 1),
               HasSubstr("'99999999999999' is not a token id"));
@@ -66,10 +66,14 @@ TEST(BadInput, Prompts) {
   EXPECT_THAT(failure({"generate", kModel, "--prompt", ""}, 1), HasSubstr("no tokens"));
   EXPECT_THAT(failure({"generate", kModel, "--prompt", "a\xff"}, 1),
               HasSubstr("not valid UTF-8: byte 0xff at offset 1"));
-  EXPECT_THAT(failure({"generate", kModel, "--prompt", "a", "--temperature", "-1"}, 1),
+  EXPECT_THAT(failure({"generate", kModel, "--prompt", "a", "--temperature", "-1"}, 2),
               HasSubstr("temperature"));
+  EXPECT_THAT(failure({"generate", kModel, "--prompt", "a", "--top-p", "2"}, 1),
+              HasSubstr("top_p"));
   const TemporaryFolder folder;
   write_file(folder / "text", "one \xc3");
+  EXPECT_THAT(failure({"tokenize", kModel, "--file", folder / "text"}, 1),
+              HasSubstr("text is not valid UTF-8: byte 0xc3 at offset 4"));
   EXPECT_THAT(failure({"perplexity", kModel, "--file", folder / "text"}, 1), HasSubstr("UTF-8"));
   write_file(folder / "empty", "");
   EXPECT_NE(failure({"perplexity", kModel, "--file", folder / "empty"}, 1), "");
@@ -107,6 +111,20 @@ TEST(BadInput, AFullDiskIsAnError) {
     EXPECT_EQ(result.exit_code, 1) << arguments.front();
     EXPECT_THAT(result.err, HasSubstr("standard output: cannot write: No space left on device"));
   }
+}
+
+TEST(BadInput, AFullDiskUnderStandardErrorIsNoCrash) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  EXPECT_EQ(lightmamba({"inspect", "no-such-model"}, {.error_file = "/dev/full"}).exit_code, 1);
+}
+
+TEST(BadInput, ASavedStateReplacesOnlyFiles) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(failure({"generate", kModel, "--prompt", "a", "--max-tokens", "1", "--json",
+                       "--save-state", folder.path()},
+                      1),
+              HasSubstr("not a regular file"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 }  // namespace

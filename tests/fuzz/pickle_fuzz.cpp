@@ -2,10 +2,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
 #include <lightmamba/error.h>
 
+#include "fuzz/check_tensors.h"
 #include "io/pickle.h"
 #include "io/strided.h"
 
@@ -15,10 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     for (const auto& [name, tensor] :
          lightmamba::unpickle_state_dict(std::as_bytes(std::span(data, size)))) {
-      const lightmamba::Tensor dense =
-          lightmamba::strided_tensor(tensor.dtype, tensor.layout, kStorage, nullptr, copy_budget);
-      const std::size_t count = lightmamba::element_count(dense.shape, dense.dtype);
-      if (dense.data.size() != count * lightmamba::dtype_size(dense.dtype)) std::abort();
+      check_tensor(
+          lightmamba::strided_tensor(tensor.dtype, tensor.layout, kStorage, nullptr, copy_budget));
     }
   } catch (const lightmamba::Error&) {
   }

@@ -5,6 +5,7 @@
 
 #include <lightmamba/error.h>
 
+#include "fuzz/check_tensors.h"
 #include "io/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -13,9 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto file = lightmamba::parse_safetensors(bytes, nullptr, "fuzz");
     std::size_t total = 0;
     for (const auto& [name, tensor] : file.tensors) {
-      unsigned sum = 0;
-      for (const std::byte byte : tensor.data) sum += static_cast<unsigned>(byte);
-      total += tensor.data.size() + sum % 1;
+      check_tensor(tensor);
+      total += tensor.data.size();
     }
     if (total > size) std::abort();
   } catch (const lightmamba::Error&) {

@@ -109,6 +109,10 @@ TEST(Config, RefusesImpossibleShapes) {
   EXPECT_THAT(refusal(hugging_face(), "/time_step_limit", 3), HasSubstr("ascending"));
   EXPECT_THAT(refusal(hugging_face(), "/hidden_size", "768"), HasSubstr("expected an integer"));
   EXPECT_THAT(refusal(hugging_face(), "/eos_token_id", -3), HasSubstr("not a token id"));
+  EXPECT_THAT(refusal(hugging_face(), "/eos_token_id", {"a"}), HasSubstr("'eos_token_id'"));
+  EXPECT_THAT(refusal(hugging_face(), "/state_size", 1 << 24), HasSubstr("in_proj would have"));
+  EXPECT_THAT(refusal(hugging_face(), "/num_hidden_layers", 1 << 24),
+              HasSubstr("the state would have"));
   EXPECT_THAT(refusal(state_spaces(), "/ssm_cfg", 3), HasSubstr("ssm_cfg: expected an object"));
   EXPECT_THAT(refusal(state_spaces(), "/ssm_cfg/headdim", 63), HasSubstr("headdim 63"));
 }

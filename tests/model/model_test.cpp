@@ -227,6 +227,8 @@ TEST_F(SmallModel, RefusesAStateOfAnotherModel) {
   State state = model_.new_state();
   EXPECT_THAT(error_of([&] { other.prefill(state, std::vector<TokenId>{1}); }),
               HasSubstr("the state has"));
+  EXPECT_THAT(error_of([&] { save_state(state, other.config(), folder_ / "none"); }),
+              HasSubstr("none: the state has"));
   save_state(state, model_.config(), folder_ / "state");
   EXPECT_THAT(error_of([&] { load_state(other.config(), folder_ / "state"); }),
               HasSubstr("tensor 'conv' is F32 of [2, 3, 80]"));
@@ -260,6 +262,13 @@ TEST_F(SmallModel, TapsSeeEveryPointWithItsShape) {
       EXPECT_EQ(static_cast<int>(value.tap), i);
       EXPECT_EQ(value.columns, columns[static_cast<std::size_t>(i)]) << tap_name(value.tap);
       EXPECT_EQ(value.rows * value.columns, std::ssize(value.data));
+      const bool by_head = value.tap == Tap::state;
+      const bool in_block = value.layer >= 0;
+      const std::int64_t earlier = rows[static_cast<std::size_t>(i)];
+      // Rows come in order of position, layer after layer.
+      EXPECT_EQ(value.first_position,
+                by_head ? earlier / c.nheads % 70 : (in_block ? earlier % 70 : earlier))
+          << tap_name(value.tap);
       rows[static_cast<std::size_t>(i)] += value.rows;
     });
   }
@@ -273,6 +282,18 @@ TEST_F(SmallModel, TapsSeeEveryPointWithItsShape) {
         70 * (outside ? 1 : c.n_layer) * (tap == Tap::state ? c.nheads : 1);
     EXPECT_EQ(rows[static_cast<std::size_t>(i)], expected) << tap_name(tap);
   }
+}
+
+TEST_F(SmallModel, ATapOnDtDecidesTheDecay) {
+  Taps taps;
+  taps.set(Tap::dt, [](const TapValue& value) {
+    for (float& dt : value.data) dt = 0;
+  });
+  taps.set(Tap::decay, [](const TapValue& value) {
+    for (const float a : value.data) EXPECT_EQ(a, 1.0F);
+  });
+  State state = model_.new_state();
+  model_.prefill(state, random_tokens(5, 37), &taps);
 }
 
 TEST_F(SmallModel, WhatATapLeavesIsWhatTheNetworkGoesOnWith) {

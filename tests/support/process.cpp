@@ -28,7 +28,8 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
   const std::string in = folder / "in";
   const std::string out =
       options.output_file.empty() ? (folder / "out").string() : options.output_file;
-  const std::string err = folder / "err";
+  const std::string err =
+      options.error_file.empty() ? (folder / "err").string() : options.error_file;
   write_file(in, options.input);
 
   std::vector<std::string> environment = options.environment;
@@ -54,7 +55,7 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
   ProcessResult result;
   if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
   if (options.output_file.empty()) result.out = read_file(out);
-  result.err = read_file(err);
+  if (options.error_file.empty()) result.err = read_file(err);
   return result;
 }
 

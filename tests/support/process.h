@@ -15,6 +15,7 @@ struct ProcessResult {
 struct ProcessOptions {
   std::string input = {};                     // standard input
   std::string output_file = {};               // where standard output goes instead of `out`
+  std::string error_file = {};                // where standard error goes instead of `err`
   std::vector<std::string> environment = {};  // NAME=VALUE, added to this process's own
 };
 
