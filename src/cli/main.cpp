@@ -1,9 +1,6 @@
 #include <cstdio>
 #include <exception>
-#include <fmt/format.h>
 #include <new>
-
-#include <lightmamba/error.h>
 
 #include "cli/commands.h"
 #include "cli/common.h"

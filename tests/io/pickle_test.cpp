@@ -135,6 +135,9 @@ TEST(Pickle, RefusesOtherPersistentIds) {
               HasSubstr("the type of a storage: expected a storage type, found a string"));
   EXPECT_THAT(error_for("\x80\x02(U\x07storagectorch\nFloatStorage\nK\x01U\003cpuK\x06tQ."),
               HasSubstr("the key of a storage: expected a string, found an integer"));
+  EXPECT_THAT(error_for("\x80\x02(U\x07storagectorch\nFloatStorage\nX" + "\x01\x01\0\0"s +
+                        std::string(257, 'k') + "U\003cpuK\x06tQ."),
+              HasSubstr("the key of a storage has 257 bytes, expected at most 256"));
   EXPECT_THAT(error_for("\x80\x02(U\x07storagectorch\nFloatStorage\nU\0010U\003cpu\x88tQ."),
               HasSubstr("the size of a storage: expected an integer, found a boolean"));
 }

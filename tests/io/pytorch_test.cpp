@@ -251,6 +251,16 @@ TEST(Pytorch, ExpandedTensorsStayInProportionToTheFile) {
                                          "copied to 12582912 bytes, out of proportion"));
 }
 
+TEST(Pytorch, SharedViewsStayInProportionToTheFile) {
+  TorchFile file;
+  const std::size_t storage =
+      file.add("first", DType::f32, {1 << 20}, std::vector<std::byte>(std::size_t{4} << 20));
+  for (int i = 0; i < 5; ++i) file.add_shared("copy" + std::to_string(i), storage, {1 << 20});
+  EXPECT_EQ(parse(file.bytes()).size(), 6u);
+  file.add_shared("too much", storage, {1 << 20});
+  EXPECT_THAT(error_for(file), HasSubstr("more than twice the file"));
+}
+
 TEST(Pytorch, TruncatedAnywhereIsAnError) {
   const std::string bytes = small_file().bytes();
   for (std::size_t size = 0; size < bytes.size(); ++size) {
