@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "base/fail.h"
 
@@ -21,6 +22,7 @@ class FileDescriptor {
   ~FileDescriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
   int get() const { return fd_; }
@@ -33,6 +35,29 @@ class FileDescriptor {
  private:
   int fd_;
 };
+
+// Not waiting for a writer, as opening a pipe otherwise would.
+FileDescriptor open_regular(const std::filesystem::path& path) {
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) fail("{}: cannot stat: {}", path, reason(errno));
+  if (!S_ISREG(status.st_mode)) fail("{}: not a regular file", path);
+  return fd;
+}
+
+std::string read_all(int fd, const std::string& source) {
+  std::string text;
+  std::string block(1 << 16, '\0');
+  for (;;) {
+    const ssize_t count = ::read(fd, block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("{}: cannot read: {}", source, reason(errno));
+    if (count == 0) return text;
+    text.append(block.data(), static_cast<std::size_t>(count));
+    if (text.size() > kLargestText) fail("{}: more than {} bytes", source, kLargestText);
+  }
+}
 
 // A file that is removed again unless it was moved to its final name.
 class TemporaryFile {
@@ -73,11 +98,9 @@ class TemporaryFile {
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
+  const FileDescriptor fd = open_regular(path);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) fail("{}: cannot stat: {}", path, reason(errno));
-  if (!S_ISREG(status.st_mode)) fail("{}: not a regular file", path);
 
   std::shared_ptr<MappedFile> file(new MappedFile);
   if (const auto size = static_cast<std::size_t>(status.st_size); size > 0) {
@@ -94,17 +117,15 @@ MappedFile::~MappedFile() {
 }
 
 std::string read_text_file(const std::filesystem::path& path) {
+  const FileDescriptor fd = open_regular(path);
+  return read_all(fd.get(), path.string());
+}
+
+std::string read_input(const std::filesystem::path& path) {
+  if (path == "-") return read_all(STDIN_FILENO, "standard input");
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
-  std::string text;
-  std::string block(1 << 16, '\0');
-  for (;;) {
-    const ssize_t count = ::read(fd.get(), block.data(), block.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("{}: cannot read: {}", path, reason(errno));
-    if (count == 0) return text;
-    text.append(block.data(), static_cast<std::size_t>(count));
-  }
+  return read_all(fd.get(), path.string());
 }
 
 void write_file_atomically(const std::filesystem::path& path,
@@ -114,10 +135,14 @@ void write_file_atomically(const std::filesystem::path& path,
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     fail("{}: not a regular file", path);
   }
-  TemporaryFile file(path);
+  const bool link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
+  const std::filesystem::path target =
+      link ? std::filesystem::weakly_canonical(path, ignored) : path;
+  if (target.empty()) fail("{}: cannot follow the link", path);
+  TemporaryFile file(target);
   with_context(path.string(), [&] {
     write([&](std::span<const std::byte> bytes) { file.append(bytes); });
-    file.move_to(path);
+    file.move_to(target);
   });
 }
 

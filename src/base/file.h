@@ -27,12 +27,20 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-// The whole of a text file. Throws Error naming the file.
+// The most that is read into memory at once.
+inline constexpr std::size_t kLargestText = std::size_t{1} << 30;
+
+// The whole of a regular file. Throws Error naming the file, also if it is larger than
+// kLargestText.
 std::string read_text_file(const std::filesystem::path& path);
+
+// The same for what a user hands over as input, which may be a pipe; "-" is standard input.
+std::string read_input(const std::filesystem::path& path);
 
 // Writes a file that appears under `path` only when all of it is on disk: `write` is called with an
 // append function; if it throws, or the disk is full, nothing is left behind and an existing file
-// keeps its content. Throws Error naming the file.
+// keeps its content. A symbolic link stays, and its target is replaced. Throws Error naming the
+// file, also if it exists and is not a regular one.
 using AppendBytes = std::function<void(std::span<const std::byte>)>;
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(const AppendBytes&)>& write);

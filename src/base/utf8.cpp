@@ -86,6 +86,15 @@ bool is_incomplete_utf8(std::string_view tail) {
   return matched == tail.size() && matched < length;
 }
 
+std::string printable(std::string_view text) {
+  constexpr std::size_t kLongest = 100;
+  std::string shown = replace_invalid_utf8(text.substr(0, kLongest));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
+  return text.size() > kLongest ? shown + "..." : shown;
+}
+
 std::size_t count_code_points(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xc0) != 0x80;

@@ -19,6 +19,10 @@ std::string replace_invalid_utf8(std::string_view text);
 // True if `tail` is the beginning of a well-formed character whose last bytes are still to come.
 bool is_incomplete_utf8(std::string_view tail);
 
+// Text out of a file as a message may show it: cut, control characters and ill-formed bytes
+// replaced.
+std::string printable(std::string_view text);
+
 // Number of code points in well-formed text.
 std::size_t count_code_points(std::string_view text);
 

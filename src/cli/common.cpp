@@ -6,8 +6,6 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
-#include <iostream>
-#include <iterator>
 #include <system_error>
 
 #include "base/fail.h"
@@ -16,6 +14,12 @@
 #include "base/utf8.h"
 
 namespace lightmamba::cli {
+
+NotEmpty::NotEmpty() {
+  func_ = [](const std::string& text) {
+    return std::string(text.empty() ? "a name is needed" : "");
+  };
+}
 
 void add_model_argument(CLI::App& command, ModelOptions& options) {
   command.add_option("model", options.model, "Directory with config.json and weights")
@@ -31,7 +35,8 @@ void add_tokenizer_option(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--tokenizer", options.tokenizer,
                   "A tokenizer.json to use instead of the model's")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(NotEmpty());
 }
 
 void add_threads_option(CLI::App& command, ModelOptions& options) {
@@ -63,7 +68,8 @@ void add_text_source(CLI::App& command, TextSource& source, const std::string& t
   CLI::Option_group* group = command.add_option_group(what);
   source.text_option = group->add_option(text_option, source.text, what)->type_name("TEXT");
   group->add_option(file_option, source.file, what + " from a file; - is standard input")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(NotEmpty());
   group->require_option(1);
 }
 
@@ -73,14 +79,7 @@ std::string source_name(const TextSource& source) {
 }
 
 std::string read_text(const TextSource& source) {
-  std::string text;
-  if (source.text_option->count() > 0) {
-    text = source.text;
-  } else if (source.file == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  } else {
-    text = read_text_file(source.file);
-  }
+  const std::string text = source.text_option->count() > 0 ? source.text : read_input(source.file);
   require_utf8(text, source_name(source));
   return text;
 }
@@ -95,7 +94,7 @@ std::vector<TokenId> parse_ids(std::string_view text, std::string_view source) {
     TokenId id = 0;
     const auto [stop, error] = std::from_chars(piece.data(), piece.data() + piece.size(), id);
     if (error != std::errc() || stop != piece.data() + piece.size() || id < 0) {
-      fail("{}: '{}' is not a token id", source, piece);
+      fail("{}: '{}' is not a token id", source, printable(piece));
     }
     ids.push_back(id);
     begin = end;
@@ -110,7 +109,7 @@ void write_output(std::string_view text) {
 }
 
 void flush_output() {
-  if (std::fflush(stdout) != 0) {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     fail("standard output: cannot write: {}", std::generic_category().message(errno));
   }
 }

@@ -17,6 +17,15 @@ inline constexpr int kSuccess = 0;
 inline constexpr int kRuntimeError = 1;
 inline constexpr int kUsageError = 2;
 
+// Refuses an empty word, as an unset variable of the shell leaves it.
+struct NotEmpty : CLI::Validator {
+  NotEmpty();
+};
+
+// Counts of tokens and items that an option may ask for.
+inline const CLI::Range kCount(std::int64_t{0}, std::int64_t{1} << 40);
+inline const CLI::Range kPositiveCount(std::int64_t{1}, std::int64_t{1} << 40);
+
 struct ModelOptions {
   std::filesystem::path model;
   std::filesystem::path tokenizer;  // empty: the model's own

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <memory>
 
 #include <lightmamba/evaluate.h>
@@ -19,8 +20,10 @@ struct Options {
 
 void print_text(const TaskResult& result) {
   const auto row = [](const char* name, const Accuracy& accuracy) {
-    write_output(
-        fmt::format("{:<20} {:.4f} +- {:.4f}\n", name, accuracy.value, accuracy.standard_error));
+    const std::string error = std::isnan(accuracy.standard_error)
+                                  ? "(one item has no standard error)"
+                                  : fmt::format("+- {:.4f}", accuracy.standard_error);
+    write_output(fmt::format("{:<20} {:.4f} {}\n", name, accuracy.value, error));
   };
   row("accuracy", result.accuracy);
   if (result.normalized_accuracy) row("normalized accuracy", *result.normalized_accuracy);
@@ -74,7 +77,7 @@ void add_evaluate(CLI::App& app) {
       ->type_name("FILE");
   command->add_option("--limit", options->evaluation.limit, "Only the first N items; 0 is all")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(kCount)
       ->capture_default_str();
   add_tokenizer_option(*command, options->model);
   add_threads_option(*command, options->model);

@@ -32,6 +32,11 @@ void run(const Options& options) {
   const Tokenizer& tokenizer = model.tokenizer();
   const std::string prompt = read_text(options.prompt);
   const std::vector<TokenId> ids = tokenizer.encode(prompt);
+  if (ids.empty()) fail("{}: the prompt has no tokens", source_name(options.prompt));
+  if (const auto folder = options.save_state.parent_path();
+      !folder.empty() && !std::filesystem::is_directory(folder)) {
+    fail("{}: no such directory", folder);
+  }
   State state = options.load_state.empty() ? model.new_state()
                                            : load_state(model.config(), options.load_state);
   GenerateOptions generate_options = options.generate;
@@ -39,13 +44,15 @@ void run(const Options& options) {
 
   TextStream stream(tokenizer);
   std::string text;
+  bool begun = false;  // nothing is printed before the options have been found good
   const auto emit = [&](const std::string& piece) {
     text += piece;
-    if (options.model.json || piece.empty()) return;
+    if (options.model.json) return;
+    if (options.echo && !begun) write_output(prompt);
+    begun = true;
     write_output(piece);
     flush_output();
   };
-  if (options.echo && !options.model.json) write_output(prompt);
   const GenerateResult result = generate(
       model, ids, generate_options,
       [&](TokenId id) {
@@ -82,7 +89,7 @@ void add_generate(CLI::App& app) {
   add_text_source(*command, options->prompt, "--prompt", "--prompt-file", "Prompt");
   command->add_option("--max-tokens", generate.max_tokens, "Stop after this many tokens")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(kCount)
       ->capture_default_str();
   command
       ->add_option("--temperature", sampling.temperature,
@@ -118,9 +125,11 @@ void add_generate(CLI::App& app) {
   command->add_flag("--ignore-eos", options->ignore_eos, "Go on after the end-of-text token");
   command->add_flag("--echo", options->echo, "Print the prompt first");
   command->add_option("--load-state", options->load_state, "Go on from a saved state")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(NotEmpty());
   command->add_option("--save-state", options->save_state, "Save the state at the end")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(NotEmpty());
   add_tokenizer_option(*command, options->model);
   add_threads_option(*command, options->model);
   add_json_option(*command, options->model);

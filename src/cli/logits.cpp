@@ -20,7 +20,6 @@ struct Options {
 void append_json_row(std::string& out, std::span<const float> row) {
   out += '[';
   for (std::size_t i = 0; i < row.size(); ++i) {
-    if (!std::isfinite(row[i])) fail("the logit of token {} is not finite", i);
     fmt::format_to(std::back_inserter(out), "{}{}", i == 0 ? "" : ",", row[i]);
   }
   out += ']';
@@ -53,18 +52,24 @@ void logits(const Options& options) {
   const Model model = load_model(options.model);
   const Tokenizer* tokenizer = model.has_tokenizer() ? &model.tokenizer() : nullptr;
   State state = model.new_state();
+  std::string json;  // printed when complete
   model.prefill_all(state, tokens, [&](std::int64_t index, std::span<const float> row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!std::isfinite(row[i])) {
+        fail("{}: the logit of token {} is not a number after token {} of the input",
+             options.model.model, i, index);
+      }
+    }
     if (options.model.json) {
-      std::string text = index == 0 ? "{\"logits\": [" : ", ";
-      append_json_row(text, row);
-      write_output(text);
+      if (index > 0) json += ", ";
+      append_json_row(json, row);
     } else {
       write_output(
           fmt::format("after token {} ({})\n", index, tokens[static_cast<std::size_t>(index)]));
       print_best(row, options.top, tokenizer);
     }
   });
-  if (options.model.json) write_output("]}\n");
+  if (options.model.json) write_output("{\"logits\": [" + json + "]}\n");
 }
 
 }  // namespace

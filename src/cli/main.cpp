@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -37,6 +38,8 @@ int main(int argc, char** argv) {
   using namespace lightmamba;
   // Not through fmt, which throws where standard error cannot be written.
   const auto report = [](const char* what) { std::fprintf(stderr, "error: %s\n", what); };
+  // A file that outgrows its limit is an error to report, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return cli::run(argc, argv);
   } catch (const std::bad_alloc&) {

@@ -19,9 +19,9 @@ struct Options {
 
 void run(const Options& options) {
   const Model model = load_model(options.model);
-  const std::vector<TokenId> tokens = with_context(options.file.string(), [&] {
-    return model.tokenizer().encode(read_text_file(options.file));
-  });
+  const std::string text = read_input(options.file);
+  const std::vector<TokenId> tokens =
+      with_context(options.file.string(), [&] { return model.tokenizer().encode(text); });
   PerplexityResult result;
   {
     ProgressBar bar("perplexity", "tokens");
@@ -53,13 +53,13 @@ void add_perplexity(CLI::App& app) {
   command->add_option("--file", options->file, "The text")->required()->type_name("FILE");
   command->add_option("--context", options->perplexity.context, "Tokens in a window")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositiveCount)
       ->capture_default_str();
   command
       ->add_option("--max-tokens", options->perplexity.max_tokens,
                    "Score at most this many tokens; 0 is all")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(kCount)
       ->capture_default_str();
   add_tokenizer_option(*command, options->model);
   add_threads_option(*command, options->model);

@@ -217,6 +217,9 @@ void read_ssm_cfg(const Fields& fields, Mamba2Config& config) {
 
 ParsedConfig parse_state_spaces(const Fields& fields) {
   fields.require("rms_norm", true);
+  if (fields.has("attn_layer_idx") && !fields.at("attn_layer_idx").is_array()) {
+    fail("{}: field 'attn_layer_idx': expected an array", fields.source());
+  }
   if (fields.has("attn_layer_idx") && !fields.at("attn_layer_idx").empty()) {
     fail("{}: field 'attn_layer_idx': {} attention layers: hybrid models are not supported",
          fields.source(), fields.at("attn_layer_idx").size());

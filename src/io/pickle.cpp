@@ -103,16 +103,6 @@ std::string_view kind(const Value& value) {
   return kKinds[value.index()];
 }
 
-// Text of the file as it may appear in a message.
-std::string printable(std::string_view text) {
-  constexpr std::size_t kLongest = 100;
-  std::string shown = replace_invalid_utf8(text.substr(0, kLongest));
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-  }
-  return text.size() > kLongest ? shown + "..." : shown;
-}
-
 struct Global {
   std::string_view module;
   std::string_view name;

@@ -43,7 +43,7 @@ std::string_view read_header(std::span<const std::byte> bytes) {
 
 Tensor read_entry(const Json& entry, std::string_view name, std::span<const std::byte> data,
                   const std::shared_ptr<const void>& owner) {
-  const std::string source = fmt::format("tensor '{}'", name);
+  const std::string source = fmt::format("tensor '{}'", printable(name));
   const auto dtype_text = json_field<std::string>(entry, "dtype", source);
   const std::optional<DType> dtype = find_dtype(dtype_text);
   if (!dtype) fail("{}: dtype '{}' is not supported", source, dtype_text);

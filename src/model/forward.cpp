@@ -13,8 +13,9 @@ namespace {
 // Tokens that pass through the network together: enough that each weight read serves many, few
 // enough that the activations stay small.
 constexpr std::int64_t kSegment = 512;
-// Rows of logits held at once, since the vocabulary is wide.
+// Rows of logits held at once, and their numbers, since the vocabulary is wide.
 constexpr std::int64_t kLogitRows = 64;
+constexpr std::int64_t kLogits = std::int64_t{16} << 20;
 
 using Buffer = AlignedVector<float>;
 
@@ -53,8 +54,9 @@ class Segment {
 
   void emit_logits(LogitsFor wanted, std::int64_t first_index, const LogitsFn& emit) {
     const std::int64_t first = wanted == LogitsFor::all ? 0 : tokens_ - 1;
-    for (std::int64_t begin = first; begin < tokens_; begin += kLogitRows) {
-      const std::int64_t rows = std::min(kLogitRows, tokens_ - begin);
+    const std::int64_t most = std::clamp(kLogits / config_.vocab_size, std::int64_t{1}, kLogitRows);
+    for (std::int64_t begin = first; begin < tokens_; begin += most) {
+      const std::int64_t rows = std::min(most, tokens_ - begin);
       const auto d_model = static_cast<std::size_t>(config_.d_model);
       const auto vocab = static_cast<std::size_t>(config_.vocab_size);
       Buffer hidden(residual_.begin() + begin * config_.d_model,

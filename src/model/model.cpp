@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -42,10 +43,15 @@ const Tokenizer& Model::tokenizer() const {
 
 State Model::new_state() const {
   const Mamba2Config& c = config();
-  State state;
-  state.conv.resize(static_cast<std::size_t>(c.conv_state_elements()));
-  state.ssm.resize(static_cast<std::size_t>(c.state_elements()));
-  return state;
+  const std::int64_t numbers = c.conv_state_elements() + c.state_elements();
+  try {
+    State state;
+    state.conv.resize(static_cast<std::size_t>(c.conv_state_elements()));
+    state.ssm.resize(static_cast<std::size_t>(c.state_elements()));
+    return state;
+  } catch (const std::bad_alloc&) {
+    fail("{}: out of memory: the state of a sequence has {} numbers", path_, numbers);
+  }
 }
 
 void Model::decode(State& state, TokenId token, std::span<float> logits, const Taps* taps) const {

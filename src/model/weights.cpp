@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 
 namespace lightmamba {
 namespace {
@@ -51,7 +52,7 @@ class TensorTaker {
   void refuse_rest() const {
     std::vector<std::string> rest;
     for (const auto& [name, tensor] : tensors_) {
-      if (!taken_.contains(name)) rest.push_back(name);
+      if (!taken_.contains(name)) rest.push_back(printable(name));
     }
     if (rest.empty()) return;
     const std::size_t count = rest.size();

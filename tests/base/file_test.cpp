@@ -51,6 +51,16 @@ TEST(File, AFailedWriteLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
+TEST(File, ALinkStaysAndItsTargetIsReplaced) {
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "target", "old");
+  std::filesystem::create_symlink("target", folder / "link");
+  write_file_atomically(folder / "link",
+                        [](const AppendBytes& append) { append(bytes_of("new")); });
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(test::read_file(folder / "target"), "new");
+}
+
 // A limit on the size of files stands in for a full disk: the write fails half way.
 TEST(File, AFullDiskLeavesNothingBehind) {
   const test::TemporaryFolder folder;

@@ -47,6 +47,14 @@ TEST(Utf8, StopsAtTheFirstBadByte) {
               HasSubstr("the prompt is not valid UTF-8: byte 0xff at offset 2"));
 }
 
+TEST(Utf8, MessagesShowNoControlCharacters) {
+  const std::string shown = printable("a\nb\x1b[31m\xff" + std::string(100'000, 'x'));
+  EXPECT_EQ(valid_utf8_prefix(shown), shown.size());
+  EXPECT_EQ(shown.find('\n'), std::string::npos);
+  EXPECT_EQ(shown.find('\x1b'), std::string::npos);
+  EXPECT_LT(shown.size(), 300u);
+}
+
 TEST(Utf8, ReplacesWhatIsIllFormed) {
   EXPECT_EQ(replace_invalid_utf8("a\xff"
                                  "b\xe2\x82"),

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "support/random_model.h"
@@ -23,6 +24,9 @@ TEST(Usage, IsExitCode2) {
            {"generate", kModel},
            {"generate", kModel, "--prompt", "x", "--threads", "-1"},
            {"generate", kModel, "--prompt", "x", "--max-tokens", "many"},
+           {"generate", kModel, "--prompt", "x", "--max-tokens", "9223372036854775808"},
+           {"generate", kModel, "--prompt", "x", "--save-state", ""},
+           {"perplexity", kModel, "--file", "x", "--context", "0"},
            {"evaluate", kModel, "--task", "chess", "--data", "x"},
        }) {
     const ProcessResult result = lightmamba(arguments);
@@ -68,7 +72,7 @@ TEST(BadInput, Prompts) {
               HasSubstr("not valid UTF-8: byte 0xff at offset 1"));
   EXPECT_THAT(failure({"generate", kModel, "--prompt", "a", "--temperature", "-1"}, 2),
               HasSubstr("temperature"));
-  EXPECT_THAT(failure({"generate", kModel, "--prompt", "a", "--top-p", "2"}, 1),
+  EXPECT_THAT(failure({"generate", kModel, "--prompt", "a", "--echo", "--top-p", "2"}, 1),
               HasSubstr("top_p"));
   const TemporaryFolder folder;
   write_file(folder / "text", "one \xc3");
@@ -106,11 +110,24 @@ TEST(BadInput, AFullDiskIsAnError) {
            {"generate", kModel, "--prompt", "x", "--max-tokens", "2"},
            {"logits", kModel, "--tokens", "1,2,3", "--json"},
            {"--help"},
+           {"--version"},
        }) {
     const ProcessResult result = lightmamba(arguments, {.output_file = "/dev/full"});
     EXPECT_EQ(result.exit_code, 1) << arguments.front();
     EXPECT_THAT(result.err, HasSubstr("standard output: cannot write: No space left on device"));
   }
+}
+
+TEST(BadInput, PipesAndEndlessFilesAreRefusedWhereAFileIsNeeded) {
+  const TemporaryFolder folder;
+  const std::string pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& special : {pipe, std::string("/dev/zero")}) {
+    EXPECT_THAT(failure({"tokenize", special, "--text", "x"}, 1), HasSubstr("not a regular file"));
+    EXPECT_THAT(failure({"generate", kModel, "--prompt", "x", "--load-state", special}, 1),
+                HasSubstr("not a regular file"));
+  }
+  EXPECT_THAT(failure({"tokenize", kModel, "--file", folder.path()}, 1), HasSubstr("cannot read"));
 }
 
 TEST(BadInput, AFullDiskUnderStandardErrorIsNoCrash) {
