@@ -79,7 +79,7 @@ std::string source_name(const TextSource& source) {
 }
 
 std::string read_text(const TextSource& source) {
-  const std::string text = source.text_option->count() > 0 ? source.text : read_input(source.file);
+  std::string text = source.text_option->count() > 0 ? source.text : read_input(source.file);
   require_utf8(text, source_name(source));
   return text;
 }
