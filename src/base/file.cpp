@@ -36,14 +36,19 @@ class FileDescriptor {
   int fd_;
 };
 
+struct RegularFile {
+  FileDescriptor fd;
+  std::size_t size;
+};
+
 // Not waiting for a writer, as opening a pipe otherwise would.
-FileDescriptor open_regular(const std::filesystem::path& path) {
+RegularFile open_regular(const std::filesystem::path& path) {
   FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) fail("{}: cannot stat: {}", path, reason(errno));
   if (!S_ISREG(status.st_mode)) fail("{}: not a regular file", path);
-  return fd;
+  return {std::move(fd), static_cast<std::size_t>(status.st_size)};
 }
 
 std::string read_all(int fd, const std::string& source) {
@@ -98,12 +103,9 @@ class TemporaryFile {
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
-  const FileDescriptor fd = open_regular(path);
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) fail("{}: cannot stat: {}", path, reason(errno));
-
+  const auto [fd, size] = open_regular(path);
   std::shared_ptr<MappedFile> file(new MappedFile);
-  if (const auto size = static_cast<std::size_t>(status.st_size); size > 0) {
+  if (size > 0) {
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
     if (address == MAP_FAILED) fail("{}: cannot map: {}", path, reason(errno));
     file->bytes_ = {static_cast<const std::byte*>(address), size};
@@ -117,7 +119,8 @@ MappedFile::~MappedFile() {
 }
 
 std::string read_text_file(const std::filesystem::path& path) {
-  const FileDescriptor fd = open_regular(path);
+  const auto [fd, size] = open_regular(path);
+  if (size > kLargestText) fail("{}: more than {} bytes", path, kLargestText);
   return read_all(fd.get(), path.string());
 }
 

@@ -39,12 +39,14 @@ void add_tokenizer_option(CLI::App& command, ModelOptions& options) {
       ->check(NotEmpty());
 }
 
-void add_threads_option(CLI::App& command, ModelOptions& options) {
+void add_run_options(CLI::App& command, ModelOptions& options) {
+  add_tokenizer_option(command, options);
   command
       .add_option("--threads", options.threads, "Number of threads; 0 is one for each processor")
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+  add_json_option(command, options);
 }
 
 Model load_model(const ModelOptions& options) {
@@ -112,6 +114,10 @@ void flush_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     fail("standard output: cannot write: {}", std::generic_category().message(errno));
   }
+}
+
+std::string json_string(std::string_view bytes) {
+  return nlohmann::json(bytes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 void print_json(const nlohmann::ordered_json& value) {

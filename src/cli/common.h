@@ -36,7 +36,8 @@ struct ModelOptions {
 void add_model_argument(CLI::App& command, ModelOptions& options);
 void add_json_option(CLI::App& command, ModelOptions& options);
 void add_tokenizer_option(CLI::App& command, ModelOptions& options);
-void add_threads_option(CLI::App& command, ModelOptions& options);
+// Those of every command that runs a model: tokenizer, threads, JSON.
+void add_run_options(CLI::App& command, ModelOptions& options);
 
 // Sets the number of threads and loads the model.
 Model load_model(const ModelOptions& options);
@@ -62,6 +63,7 @@ std::vector<TokenId> parse_ids(std::string_view text, std::string_view source);
 // Writes to standard output and throws Error if it does not take it all, as on a full disk.
 void write_output(std::string_view text);
 void flush_output();
+std::string json_string(std::string_view bytes);  // quoted and escaped; ill-formed UTF-8 replaced
 void print_json(const nlohmann::ordered_json& value);
 
 std::string human_bytes(double bytes);  // "15.07 MB"

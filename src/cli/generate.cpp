@@ -130,9 +130,7 @@ void add_generate(CLI::App& app) {
   command->add_option("--save-state", options->save_state, "Save the state at the end")
       ->type_name("FILE")
       ->check(NotEmpty());
-  add_tokenizer_option(*command, options->model);
-  add_threads_option(*command, options->model);
-  add_json_option(*command, options->model);
+  add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }
 

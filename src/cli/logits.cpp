@@ -38,8 +38,7 @@ void print_best(std::span<const float> row, std::int64_t top, const Tokenizer* t
     const TokenId id = ids[static_cast<std::size_t>(i)];
     std::string piece;
     if (tokenizer != nullptr && tokenizer->has_token(id)) {
-      piece = nlohmann::json(std::string(tokenizer->token_bytes(id)))
-                  .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      piece = json_string(tokenizer->token_bytes(id));
     }
     write_output(
         fmt::format("  {:>6}  {:>10.4f}  {}\n", id, row[static_cast<std::size_t>(id)], piece));
@@ -85,9 +84,7 @@ void add_logits(CLI::App& app) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  add_tokenizer_option(*command, options->model);
-  add_threads_option(*command, options->model);
-  add_json_option(*command, options->model);
+  add_run_options(*command, options->model);
   command->callback([options] { logits(*options); });
 }
 

@@ -61,9 +61,7 @@ void add_perplexity(CLI::App& app) {
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
-  add_tokenizer_option(*command, options->model);
-  add_threads_option(*command, options->model);
-  add_json_option(*command, options->model);
+  add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }
 

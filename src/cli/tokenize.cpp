@@ -23,9 +23,7 @@ void tokenize(const Options& options) {
   }
   for (const TokenId id : ids) {
     if (options.pieces) {
-      const nlohmann::json piece = std::string(tokenizer.token_bytes(id));
-      write_output(fmt::format(
-          "{}\t{}\n", id, piece.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+      write_output(fmt::format("{}\t{}\n", id, json_string(tokenizer.token_bytes(id))));
     } else {
       write_output(fmt::format("{}\n", id));
     }
