@@ -1,0 +1,13 @@
+// Rounding to integers, the same on every machine.
+#pragma once
+
+namespace lightmamba {
+
+// The nearest integer, ties to even, of |x| <= 2^22: beyond the added constant a float has no
+// fraction. Not for builds with -ffast-math.
+inline float round_to_even(float x) {
+  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
+  return (x + kMagic) - kMagic;
+}
+
+}  // namespace lightmamba
