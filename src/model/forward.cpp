@@ -5,7 +5,6 @@
 #include "base/buffer.h"
 #include "base/fail.h"
 #include "model/functions.h"
-#include "model/ssm.h"
 
 namespace lightmamba {
 namespace {
@@ -27,28 +26,23 @@ class Segment {
       : weights_(weights),
         config_(weights.config),
         state_(state),
-        first_position_(state.position),
         tokens_(std::ssize(tokens)),
-        recurrent_(scan == Scan::recurrent || (taps != nullptr && taps->has(Tap::state))),
-        taps_(taps),
-        residual_(elements(config_.d_model)),
-        u_(elements(config_.d_model)),
-        z_(elements(config_.d_inner)),
-        conv_input_(conv_history() + elements(config_.conv_dim())),
-        xbc_(elements(config_.conv_dim())),
-        dt_(elements(config_.nheads)),
-        decay_(elements(config_.nheads)),
-        y_(elements(config_.d_inner)) {
+        context_{config_, scan, state.position, &weights.numerics, taps},
+        residual_(static_cast<std::size_t>(tokens_ * config_.d_model)) {
     const auto d_model = static_cast<std::size_t>(config_.d_model);
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       weights_.embedding.row_to_float(tokens[t],
                                       std::span(residual_).subspan(t * d_model, d_model));
     }
-    tap(Tap::embedding, -1, residual_);
+    context_.tap(Tap::embedding, -1, residual_, config_.d_model);
   }
 
   void run_layers() {
-    for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) run_block(layer);
+    BlockBuffers buffers(config_, tokens_);
+    for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
+      forward_block(context_, weights_.layers[static_cast<std::size_t>(layer)], layer,
+                    layer_state(config_, layer, state_.conv, state_.ssm), residual_, buffers);
+    }
     state_.position += tokens_;
   }
 
@@ -57,15 +51,14 @@ class Segment {
     const std::int64_t most = std::clamp(kLogits / config_.vocab_size, std::int64_t{1}, kLogitRows);
     for (std::int64_t begin = first; begin < tokens_; begin += most) {
       const std::int64_t rows = std::min(most, tokens_ - begin);
-      const auto d_model = static_cast<std::size_t>(config_.d_model);
       const auto vocab = static_cast<std::size_t>(config_.vocab_size);
       Buffer hidden(residual_.begin() + begin * config_.d_model,
                     residual_.begin() + (begin + rows) * config_.d_model);
       rmsnorm(hidden, weights_.norm_f, config_.norm_eps, 1, hidden);
-      tap(Tap::head_input, -1, hidden, begin, d_model);
+      context_.tap(Tap::head_input, -1, hidden, config_.d_model, begin);
       Buffer logits(static_cast<std::size_t>(rows) * vocab);
       linear(weights_.head, rows, hidden, logits);
-      tap(Tap::logits, -1, logits, begin, vocab);
+      context_.tap(Tap::logits, -1, logits, config_.vocab_size, begin);
       for (std::int64_t row = 0; row < rows; ++row) {
         emit(first_index + begin + row,
              std::span(logits).subspan(static_cast<std::size_t>(row) * vocab, vocab));
@@ -74,101 +67,12 @@ class Segment {
   }
 
  private:
-  std::size_t elements(std::int64_t columns) const {
-    return static_cast<std::size_t>(tokens_ * columns);
-  }
-  std::size_t conv_history() const {
-    return static_cast<std::size_t>(config_.conv_state_elements() / config_.n_layer);
-  }
-
-  void run_block(std::int64_t layer) {
-    const LayerWeights& w = weights_.layers[static_cast<std::size_t>(layer)];
-    rmsnorm(residual_, w.norm, config_.norm_eps, 1, u_);
-    tap(Tap::in_proj_input, layer, u_);
-
-    const std::int64_t x_begin = config_.d_inner;
-    const std::int64_t dt_begin = x_begin + config_.conv_dim();
-    const std::span conv_rows = std::span(conv_input_).subspan(conv_history());
-    linear(w.in_proj.row_range(0, x_begin), tokens_, u_, z_);
-    linear(w.in_proj.row_range(x_begin, dt_begin), tokens_, u_, conv_rows);
-    linear(w.in_proj.row_range(dt_begin, config_.d_in_proj()), tokens_, u_, dt_);
-    tap(Tap::z, layer, z_);
-    tap(Tap::conv_input, layer, conv_rows);
-
-    convolve(w, layer);
-    tap(Tap::conv_output, layer, xbc_);
-    compute_dt(config_, w, dt_);
-    tap(Tap::dt, layer, dt_);
-    compute_decay(config_, w, dt_, decay_);
-    tap(Tap::decay, layer, decay_);
-
-    run_ssm(w, layer);
-    tap(Tap::ssm_output, layer, y_);
-    gate(z_, y_);
-    tap(Tap::gated, layer, y_);
-    rmsnorm(y_, w.gated_norm, config_.norm_eps, config_.ngroups, y_);
-    tap(Tap::out_proj_input, layer, y_);
-
-    linear(w.out_proj, tokens_, y_, u_);
-    tap(Tap::out_proj_output, layer, u_);
-    for (std::size_t i = 0; i < residual_.size(); ++i) residual_[i] += u_[i];
-    tap(Tap::residual, layer, residual_);
-  }
-
-  // Puts the rows before the segment in front, and keeps its last rows for the next.
-  void convolve(const LayerWeights& w, std::int64_t layer) {
-    const std::size_t history = conv_history();
-    const std::span kept =
-        std::span(state_.conv).subspan(static_cast<std::size_t>(layer) * history, history);
-    std::copy(kept.begin(), kept.end(), conv_input_.begin());
-    causal_conv1d_silu(config_, w, conv_input_, xbc_);
-    std::copy(conv_input_.end() - static_cast<std::ptrdiff_t>(history), conv_input_.end(),
-              kept.begin());
-  }
-
-  void run_ssm(const LayerWeights& w, std::int64_t layer) {
-    const auto size = static_cast<std::size_t>(config_.state_elements() / config_.n_layer);
-    const std::span state =
-        std::span(state_.ssm).subspan(static_cast<std::size_t>(layer) * size, size);
-    const SsmInputs inputs{tokens_, xbc_.data(), dt_.data(), decay_.data(), w.D.data()};
-    if (!recurrent_) return ssm_chunked(config_, inputs, state, y_);
-    const auto d_inner = static_cast<std::size_t>(config_.d_inner);
-    for (std::int64_t t = 0; t < tokens_; ++t) {
-      ssm_step(config_, inputs.token(config_, t), state,
-               std::span(y_).subspan(static_cast<std::size_t>(t) * d_inner, d_inner));
-      tap(Tap::state, layer, state, t, size / static_cast<std::size_t>(config_.nheads));
-    }
-  }
-
-  void tap(Tap point, std::int64_t layer, std::span<float> data, std::int64_t offset = 0,
-           std::size_t columns = 0) const {
-    if (taps_ == nullptr || !taps_->has(point)) return;
-    const auto width =
-        columns > 0 ? static_cast<std::int64_t>(columns) : std::ssize(data) / tokens_;
-    taps_->call({.tap = point,
-                 .layer = layer,
-                 .first_position = first_position_ + offset,
-                 .rows = std::ssize(data) / width,
-                 .columns = width,
-                 .data = data});
-  }
-
   const Weights& weights_;
   const Mamba2Config& config_;
   State& state_;
-  std::int64_t first_position_;
   std::int64_t tokens_;
-  bool recurrent_;
-  const Taps* taps_;
-  // [tokens, ...]; names as in design: residual stream, block input, gate, conv, SSM.
-  Buffer residual_;
-  Buffer u_;
-  Buffer z_;
-  Buffer conv_input_;  // d_conv - 1 rows of history in front
-  Buffer xbc_;
-  Buffer dt_;
-  Buffer decay_;
-  Buffer y_;
+  BlockContext context_;
+  Buffer residual_;  // [tokens, d_model]
 };
 
 void check_state(const Mamba2Config& config, const State& state) {

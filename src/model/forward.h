@@ -6,11 +6,11 @@
 
 #include <lightmamba/model.h>
 
+#include "model/block.h"
 #include "model/weights.h"
 
 namespace lightmamba {
 
-enum class Scan { recurrent, chunked };
 enum class LogitsFor { none, last, all };
 
 // Feeds `tokens` to the network after `state`, which is advanced. `logits` is called for the tokens

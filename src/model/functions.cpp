@@ -45,6 +45,17 @@ void rmsnorm(std::span<const float> x, std::span<const float> gain, float eps, s
   });
 }
 
+void add_bias(std::span<const float> bias, std::span<float> x) {
+  if (bias.empty()) return;
+  const auto columns = std::ssize(bias);
+  for_slices(std::ssize(x) / columns, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      float* values = x.data() + row * columns;
+      for (std::int64_t i = 0; i < columns; ++i) values[i] += bias[static_cast<std::size_t>(i)];
+    }
+  });
+}
+
 void causal_conv1d_silu(const Mamba2Config& config, const LayerWeights& weights,
                         std::span<const float> input, std::span<float> out) {
   const std::int64_t channels = config.conv_dim();

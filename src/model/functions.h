@@ -17,6 +17,9 @@ float softplus(float x);  // log(1 + exp(x)), without overflow
 void rmsnorm(std::span<const float> x, std::span<const float> gain, float eps, std::int64_t groups,
              std::span<float> out);
 
+// Adds `bias` to each row of x [rows, bias.size()]; an empty bias is none.
+void add_bias(std::span<const float> bias, std::span<float> x);
+
 // Depthwise causal convolution followed by SiLU. `input` has the d_conv - 1 rows before the first
 // token in front: [d_conv - 1 + tokens, conv_dim]; `out` is [tokens, conv_dim].
 void causal_conv1d_silu(const Mamba2Config& config, const LayerWeights& weights,

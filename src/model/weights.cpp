@@ -44,7 +44,11 @@ class TensorTaker {
 
   Matrix matrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
     const Tensor& tensor = take(name, {rows, columns});
-    return {tensor.dtype, rows, columns, tensor.data.data(), tensor.owner};
+    return {.dtype = tensor.dtype,
+            .rows = rows,
+            .columns = columns,
+            .data = tensor.data.data(),
+            .owner = tensor.owner};
   }
 
   void ignore(const std::string& name) { taken_.insert(name); }

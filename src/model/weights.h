@@ -1,9 +1,12 @@
 // The weights of a model, by their names in mamba_ssm. Shapes are [rows, columns] of y = W x.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <lightmamba/config.h>
+#include <lightmamba/quantization.h>
+#include <lightmamba/taps.h>
 
 #include "base/buffer.h"
 #include "io/checkpoint.h"
@@ -22,6 +25,12 @@ struct LayerWeights {
   AlignedVector<float> D;            //                          [nheads]
   AlignedVector<float> gated_norm;   // g2                       [d_inner]
   Matrix out_proj;                   //                          [d_model, d_inner]
+  // Only where a quantization method has put them; else empty. The first two are added after the
+  // norms, the others after the projections.
+  AlignedVector<float> norm_bias;        // [d_model]
+  AlignedVector<float> gated_norm_bias;  // [d_inner]
+  AlignedVector<float> in_proj_bias;     // [d_in_proj]
+  AlignedVector<float> out_proj_bias;    // [d_model]
 };
 
 struct Weights {
@@ -30,6 +39,10 @@ struct Weights {
   std::vector<LayerWeights> layers;  // n_layer
   AlignedVector<float> norm_f;       // gf [d_model]
   Matrix head;                       // [vocab_size, d_model]; the embedding itself where tied
+  // What the model as stored does to its values at the taps, before a caller's taps see them:
+  // online transforms and quantizers. None in a float model.
+  Taps numerics = {};
+  std::optional<Quantization> quantization = {};
 };
 
 // Throws Error naming the tensor that is missing, has another shape or dtype than the configuration

@@ -1,0 +1,60 @@
+// One Mamba-2 block over a run of tokens.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <lightmamba/config.h>
+#include <lightmamba/taps.h>
+
+#include "base/buffer.h"
+#include "model/weights.h"
+
+namespace lightmamba {
+
+enum class Scan { recurrent, chunked };
+
+// What goes with a run of tokens through all blocks. At each tap the model's own numerics come
+// first; a caller's taps see what they leave.
+struct BlockContext {
+  const Mamba2Config& config;
+  Scan scan;
+  std::int64_t first_position;  // of the run in its sequence
+  const Taps* numerics;         // may be null
+  const Taps* taps;             // may be null
+
+  bool has(Tap tap) const {
+    return (numerics != nullptr && numerics->has(tap)) || (taps != nullptr && taps->has(tap));
+  }
+  // `data` are rows of `columns`, the first of them at token `offset` of the run.
+  void tap(Tap tap, std::int64_t layer, std::span<float> data, std::int64_t columns,
+           std::int64_t offset = 0) const;
+};
+
+// The part of a State that belongs to one layer.
+struct LayerState {
+  std::span<float> conv;  // [d_conv - 1, conv_dim]
+  std::span<float> ssm;   // [nheads, headdim, d_state]
+};
+LayerState layer_state(const Mamba2Config& config, std::int64_t layer, std::span<float> conv,
+                       std::span<float> ssm);
+
+// Room for what a block computes on the way; serves one block after the other.
+struct BlockBuffers {
+  BlockBuffers(const Mamba2Config& config, std::int64_t tokens);
+
+  std::int64_t tokens;
+  AlignedVector<float> u;           // [tokens, d_model]
+  AlignedVector<float> z;           // [tokens, d_inner]
+  AlignedVector<float> conv_input;  // [d_conv - 1 + tokens, conv_dim]
+  AlignedVector<float> xbc;         // [tokens, conv_dim]
+  AlignedVector<float> dt;          // [tokens, nheads]
+  AlignedVector<float> decay;       // [tokens, nheads]
+  AlignedVector<float> y;           // [tokens, d_inner]
+};
+
+// Adds the block's output to `residual` [buffers.tokens, d_model] and advances `state`.
+void forward_block(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
+                   const LayerState& state, std::span<float> residual, BlockBuffers& buffers);
+
+}  // namespace lightmamba
