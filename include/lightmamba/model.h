@@ -11,6 +11,7 @@
 
 #include <lightmamba/config.h>
 #include <lightmamba/error.h>
+#include <lightmamba/quantization.h>
 #include <lightmamba/taps.h>
 #include <lightmamba/tokenizer.h>
 
@@ -40,16 +41,20 @@ using LogitsFn = std::function<void(std::int64_t index, std::span<const float> l
 
 struct Weights;
 
-// The float32 reference model. Immutable; safe to use from several threads with a state for each.
-// Weights stay in the mapped file in the type they are stored in.
+// The reference model, which computes in float32: a float model, or a quantized one whose values
+// are rounded as its format says. Immutable; safe to use from several threads with a state for
+// each. Weights stay in the mapped file in the type they are stored in.
 class Model {
  public:
   // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
-  // state-spaces layout. Throws Error naming the file and the field or tensor.
+  // state-spaces layout; or a quantized file. Throws Error naming the file and the field or tensor.
   static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
 
   const Mamba2Config& config() const;
-  const Weights& weights() const { return *weights_; }  // for the library itself
+  const std::optional<Quantization>& quantization() const;  // none: a float model
+  const Weights& weights() const { return *weights_; }      // for the library itself
+  // The same tokenizer with other weights; for the library itself.
+  Model with_weights(std::shared_ptr<const Weights> weights) const;
   bool has_tokenizer() const { return tokenizer_.has_value(); }
   const Tokenizer& tokenizer() const;  // throws Error if there is none
 

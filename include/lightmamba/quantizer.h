@@ -17,6 +17,9 @@ namespace lightmamba {
 //
 //   symmetric    scale = clip * max|x| / (2^(bits-1) - 1), code = round(x / scale) within
 //                +-(2^(bits-1) - 1)
+//   full_range   codes are -2^(bits-1) ... 2^(bits-1) - 1, scale = -clip * e / 2^(bits-1) for the
+//                value e of largest magnitude, which so takes the lowest code; the scale may be
+//                negative (of e and -e, -e decides)
 //   asymmetric   scale = clip * (max x - min x) / (2^bits - 1) over a range that holds 0; codes are
 //                0 ... 2^bits - 1 around an integer zero point
 //
@@ -25,6 +28,7 @@ struct Quantizer {
   int bits = 8;              // 2 ... 16
   std::int64_t group = 128;  // columns; 0: the whole row
   bool symmetric = true;
+  bool full_range = false;    // only with symmetric; a step is 1/8 instead of 1/7 at 4 bits
   bool power_of_two = false;  // the scale is rounded up to a power of two
   float clip = 1.0F;          // share of the range that the codes span; the rest saturates
 
@@ -39,7 +43,7 @@ void fake_quantize(const Quantizer& quantizer, std::int64_t columns, std::span<f
 // A tap that quantizes what passes.
 TapFn quantizing_tap(const Quantizer& quantizer);
 
-// "BITS[:GROUP][:pot][:asym][:clip=X]", for example "4:128" or "8:64:pot"; throws Error.
+// "BITS[:GROUP][:pot][:asym][:full][:clip=X]", for example "4:128" or "8:64:pot"; throws Error.
 Quantizer parse_quantizer(std::string_view text);
 std::string quantizer_text(const Quantizer& quantizer);
 

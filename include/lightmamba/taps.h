@@ -51,9 +51,10 @@ using TapFn = std::function<void(const TapValue&)>;
 class Taps {
  public:
   void set(Tap tap, TapFn fn) { functions_[static_cast<std::size_t>(tap)] = std::move(fn); }
-  bool has(Tap tap) const { return static_cast<bool>(functions_[static_cast<std::size_t>(tap)]); }
+  const TapFn& get(Tap tap) const { return functions_[static_cast<std::size_t>(tap)]; }
+  bool has(Tap tap) const { return static_cast<bool>(get(tap)); }
   void call(const TapValue& value) const {
-    if (const TapFn& fn = functions_[static_cast<std::size_t>(value.tap)]) fn(value);
+    if (const TapFn& fn = get(value.tap)) fn(value);
   }
 
  private:

@@ -21,8 +21,10 @@ NotEmpty::NotEmpty() {
   };
 }
 
-void add_model_argument(CLI::App& command, ModelOptions& options) {
-  command.add_option("model", options.model, "Directory with config.json and weights")
+CLI::Option* add_model_argument(CLI::App& command, ModelOptions& options) {
+  return command
+      .add_option("model", options.model,
+                  "Directory with config.json and weights, or a quantized file")
       ->required()
       ->type_name("MODEL");
 }

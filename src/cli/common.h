@@ -33,7 +33,7 @@ struct ModelOptions {
   bool json = false;
 };
 
-void add_model_argument(CLI::App& command, ModelOptions& options);
+CLI::Option* add_model_argument(CLI::App& command, ModelOptions& options);
 void add_json_option(CLI::App& command, ModelOptions& options);
 void add_tokenizer_option(CLI::App& command, ModelOptions& options);
 // Those of every command that runs a model: tokenizer, threads, JSON.

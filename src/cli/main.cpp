@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   add_detokenize(app);
   add_generate(app);
   add_logits(app);
+  add_quantize(app);
   add_perplexity(app);
   add_evaluate(app);
   try {

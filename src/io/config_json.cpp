@@ -268,4 +268,35 @@ ParsedConfig parse_config(std::string_view text, std::string_view source) {
   return parsed;
 }
 
+std::string config_json(const Mamba2Config& config) {
+  nlohmann::ordered_json json = {
+      {"model_type", "mamba2"},
+      {"vocab_size", config.vocab_size},
+      {"hidden_size", config.d_model},
+      {"num_hidden_layers", config.n_layer},
+      {"state_size", config.d_state},
+      {"num_heads", config.nheads},
+      {"head_dim", config.headdim},
+      {"n_groups", config.ngroups},
+      {"conv_kernel", config.d_conv},
+      {"use_conv_bias", config.conv_bias},
+      {"tie_word_embeddings", config.tie_embeddings},
+      {"layer_norm_epsilon", config.norm_eps},
+  };
+  if (config.d_inner % config.d_model == 0) {
+    json["expand"] = config.d_inner / config.d_model;
+  } else {
+    json["expand"] =
+        (static_cast<double>(config.d_inner) + 0.5) / static_cast<double>(config.d_model);
+  }
+  const auto number = [](float value) {
+    return std::isinf(value) ? nlohmann::ordered_json{{"__float__", "Infinity"}}
+                             : nlohmann::ordered_json(value);
+  };
+  json["time_step_limit"] = {number(config.dt_min), number(config.dt_max)};
+  if (config.bos_token_id) json["bos_token_id"] = *config.bos_token_id;
+  if (config.eos_token_id) json["eos_token_id"] = *config.eos_token_id;
+  return json.dump();
+}
+
 }  // namespace lightmamba

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <lightmamba/config.h>
@@ -18,5 +19,8 @@ struct ParsedConfig {
 // Error naming the field for anything malformed, and for every option that would change the
 // computation and is not implemented: Mamba-1, attention layers, MLPs, other norms, biases.
 ParsedConfig parse_config(std::string_view text, std::string_view source);
+
+// The configuration in Hugging Face's layout: parse_config gives back the same.
+std::string config_json(const Mamba2Config& config);
 
 }  // namespace lightmamba

@@ -105,6 +105,7 @@ SafetensorsFile parse(std::span<const std::byte> bytes, const std::shared_ptr<co
     }
   }
   check_coverage(file.tensors, data);
+  file.header = header_text;
   return file;
 }
 
@@ -120,28 +121,50 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   return parse_safetensors(file->bytes(), file, path.string());
 }
 
-void write_safetensors(const std::filesystem::path& path,
-                       const std::map<std::string, std::string>& metadata,
-                       const std::vector<std::pair<std::string, Tensor>>& tensors) {
+std::string safetensors_header(const Metadata& metadata, const std::vector<TensorSpec>& tensors) {
   nlohmann::ordered_json header;
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const std::size_t end = offset + tensor.data.size();
-    header[name] = {{"dtype", dtype_name(tensor.dtype)},
-                    {"shape", tensor.shape},
-                    {"data_offsets", {offset, end}}};
+  for (const TensorSpec& tensor : tensors) {
+    const std::size_t end = offset + tensor.bytes();
+    header[tensor.name] = {{"dtype", dtype_name(tensor.dtype)},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();
   constexpr std::size_t kAlignment = 64;
   text.append(kAlignment - (kLengthBytes + text.size()) % kAlignment, ' ');
+  return text;
+}
 
+void write_safetensors(const std::filesystem::path& path, const Metadata& metadata,
+                       const std::vector<TensorSpec>& specs,
+                       const std::function<void(const PutTensor&)>& produce) {
+  const std::string header = safetensors_header(metadata, specs);
   write_file_atomically(path, [&](const AppendBytes& append) {
-    const std::uint64_t length = text.size();
+    const std::uint64_t length = header.size();
     append(std::as_bytes(std::span(&length, 1)));
-    append(std::as_bytes(std::span(text)));
-    for (const auto& [name, tensor] : tensors) append(tensor.data);
+    append(std::as_bytes(std::span(header)));
+    auto next = specs.begin();
+    produce([&](std::span<const std::byte> data) {
+      if (next == specs.end()) fail("more tensors than the {} announced", specs.size());
+      if (data.size() != next->bytes()) {
+        fail("tensor '{}': {} bytes, expected {}", next->name, data.size(), next->bytes());
+      }
+      append(data);
+      ++next;
+    });
+    if (next != specs.end()) fail("tensor '{}' was not written", next->name);
+  });
+}
+
+void write_safetensors(const std::filesystem::path& path, const Metadata& metadata,
+                       const std::vector<std::pair<std::string, Tensor>>& tensors) {
+  std::vector<TensorSpec> specs;
+  for (const auto& [name, tensor] : tensors) specs.push_back({name, tensor.dtype, tensor.shape});
+  write_safetensors(path, metadata, specs, [&](const PutTensor& put) {
+    for (const auto& [name, tensor] : tensors) put(tensor.data);
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -15,9 +16,12 @@
 
 namespace lightmamba {
 
+using Metadata = std::map<std::string, std::string>;
+
 struct SafetensorsFile {
-  TensorMap tensors;                            // views into the file
-  std::map<std::string, std::string> metadata;  // the header's __metadata__
+  TensorMap tensors;        // views into the file
+  Metadata metadata;        // the header's __metadata__
+  std::string_view header;  // its text; lives as long as the tensors' owner
 };
 
 // Throws Error naming the file, the tensor and the field where the header lies about the data:
@@ -28,10 +32,27 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path);
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes,
                                   std::shared_ptr<const void> owner, std::string_view source);
 
-// Writes tensors in the given order; the data begins at a multiple of 64 bytes. The same input
-// gives the same bytes. The file appears only when complete.
-void write_safetensors(const std::filesystem::path& path,
-                       const std::map<std::string, std::string>& metadata,
+struct TensorSpec {
+  std::string name;
+  DType dtype = DType::f32;
+  Shape shape;
+
+  std::size_t bytes() const { return element_count(shape, dtype) * dtype_size(dtype); }
+};
+
+// The text of a header for tensors in this order, padded so that the data begins at a multiple of
+// 64 bytes. The same input gives the same bytes.
+std::string safetensors_header(const Metadata& metadata, const std::vector<TensorSpec>& tensors);
+
+// Writes a file whose tensors are made one after the other: `produce` calls the function that it is
+// given with the data of each tensor of `specs` in order. The file appears only when complete.
+using PutTensor = std::function<void(std::span<const std::byte>)>;
+void write_safetensors(const std::filesystem::path& path, const Metadata& metadata,
+                       const std::vector<TensorSpec>& specs,
+                       const std::function<void(const PutTensor&)>& produce);
+
+// The same for tensors that are at hand.
+void write_safetensors(const std::filesystem::path& path, const Metadata& metadata,
                        const std::vector<std::pair<std::string, Tensor>>& tensors);
 
 }  // namespace lightmamba

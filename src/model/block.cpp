@@ -8,97 +8,58 @@
 namespace lightmamba {
 namespace {
 
-class Block {
+// The taps of one layer.
+class LayerTaps {
  public:
-  Block(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
-        const LayerState& state, std::span<float> residual, BlockBuffers& buffers)
-      : context_(context),
-        config_(context.config),
-        w_(weights),
-        layer_(layer),
-        state_(state),
-        residual_(residual),
-        b_(buffers) {}
-
-  void run() {
-    rmsnorm(residual_, w_.norm, config_.norm_eps, 1, b_.u);
-    add_bias(w_.norm_bias, b_.u);
-    tap(Tap::in_proj_input, b_.u, config_.d_model);
-    project_in();
-    convolve();
-    compute_dt(config_, w_, b_.dt);
-    tap(Tap::dt, b_.dt, config_.nheads);
-    compute_decay(config_, w_, b_.dt, b_.decay);
-    tap(Tap::decay, b_.decay, config_.nheads);
-
-    run_ssm();
-    tap(Tap::ssm_output, b_.y, config_.d_inner);
-    gate(b_.z, b_.y);
-    tap(Tap::gated, b_.y, config_.d_inner);
-    rmsnorm(b_.y, w_.gated_norm, config_.norm_eps, config_.ngroups, b_.y);
-    add_bias(w_.gated_norm_bias, b_.y);
-    tap(Tap::out_proj_input, b_.y, config_.d_inner);
-
-    linear(w_.out_proj, b_.tokens, b_.y, b_.u);
-    add_bias(w_.out_proj_bias, b_.u);
-    tap(Tap::out_proj_output, b_.u, config_.d_model);
-    for (std::size_t i = 0; i < residual_.size(); ++i) residual_[i] += b_.u[i];
-    tap(Tap::residual, residual_, config_.d_model);
-  }
-
- private:
-  void tap(Tap point, std::span<float> data, std::int64_t columns, std::int64_t offset = 0) const {
+  LayerTaps(const BlockContext& context, std::int64_t layer) : context_(context), layer_(layer) {}
+  void operator()(Tap point, std::span<float> data, std::int64_t columns,
+                  std::int64_t offset = 0) const {
     context_.tap(point, layer_, data, columns, offset);
   }
 
-  void project_in() {
-    const std::int64_t x_begin = config_.d_inner;
-    const std::int64_t dt_begin = x_begin + config_.conv_dim();
-    const auto part = [&](std::int64_t begin, std::int64_t end, std::span<float> out) {
-      linear(w_.in_proj.row_range(begin, end), b_.tokens, b_.u, out);
-      if (w_.in_proj_bias.empty()) return;
-      add_bias(std::span(w_.in_proj_bias)
-                   .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
-               out);
-    };
-    const std::span conv_rows = std::span(b_.conv_input).subspan(state_.conv.size());
-    part(0, x_begin, b_.z);
-    part(x_begin, dt_begin, conv_rows);
-    part(dt_begin, config_.d_in_proj(), b_.dt);
-    tap(Tap::z, b_.z, config_.d_inner);
-    tap(Tap::conv_input, conv_rows, config_.conv_dim());
-  }
-
-  // Puts the rows before the run in front, and keeps its last rows for the next.
-  void convolve() {
-    std::copy(state_.conv.begin(), state_.conv.end(), b_.conv_input.begin());
-    causal_conv1d_silu(config_, w_, b_.conv_input, b_.xbc);
-    std::copy(b_.conv_input.end() - std::ssize(state_.conv), b_.conv_input.end(),
-              state_.conv.begin());
-    tap(Tap::conv_output, b_.xbc, config_.conv_dim());
-  }
-
-  void run_ssm() {
-    const SsmInputs inputs{b_.tokens, b_.xbc.data(), b_.dt.data(), b_.decay.data(), w_.D.data()};
-    if (context_.scan == Scan::chunked && !context_.has(Tap::state)) {
-      return ssm_chunked(config_, inputs, state_.ssm, b_.y);
-    }
-    const auto d_inner = static_cast<std::size_t>(config_.d_inner);
-    for (std::int64_t t = 0; t < b_.tokens; ++t) {
-      ssm_step(config_, inputs.token(config_, t), state_.ssm,
-               std::span(b_.y).subspan(static_cast<std::size_t>(t) * d_inner, d_inner));
-      tap(Tap::state, state_.ssm, config_.headdim * config_.d_state, t);
-    }
-  }
-
+ private:
   const BlockContext& context_;
-  const Mamba2Config& config_;
-  const LayerWeights& w_;
   std::int64_t layer_;
-  LayerState state_;
-  std::span<float> residual_;
-  BlockBuffers& b_;
 };
+
+void project_in(const Mamba2Config& config, const LayerWeights& w, std::span<float> conv_rows,
+                BlockBuffers& b) {
+  const std::int64_t x_begin = config.d_inner;
+  const std::int64_t dt_begin = x_begin + config.conv_dim();
+  const auto part = [&](std::int64_t begin, std::int64_t end, std::span<float> out) {
+    linear(w.in_proj.row_range(begin, end), b.tokens, b.u, out);
+    if (w.in_proj_bias.empty()) return;
+    add_bias(std::span(w.in_proj_bias)
+                 .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+             out);
+  };
+  part(0, x_begin, b.z);
+  part(x_begin, dt_begin, conv_rows);
+  part(dt_begin, config.d_in_proj(), b.dt);
+}
+
+// Puts the rows before the run in front, and keeps its last rows for the next.
+void convolve(const Mamba2Config& config, const LayerWeights& w, std::span<float> kept,
+              BlockBuffers& b) {
+  std::copy(kept.begin(), kept.end(), b.conv_input.begin());
+  causal_conv1d_silu(config, w, b.conv_input, b.xbc);
+  std::copy(b.conv_input.end() - std::ssize(kept), b.conv_input.end(), kept.begin());
+}
+
+void run_ssm(const BlockContext& context, const LayerWeights& w, const LayerTaps& tap,
+             std::span<float> state, BlockBuffers& b) {
+  const Mamba2Config& config = context.config;
+  const SsmInputs inputs{b.tokens, b.xbc.data(), b.dt.data(), b.decay.data(), w.D.data()};
+  if (context.scan == Scan::chunked && !context.has(Tap::state)) {
+    return ssm_chunked(config, inputs, state, b.y);
+  }
+  const auto d_inner = static_cast<std::size_t>(config.d_inner);
+  for (std::int64_t t = 0; t < b.tokens; ++t) {
+    ssm_step(config, inputs.token(config, t), state,
+             std::span(b.y).subspan(static_cast<std::size_t>(t) * d_inner, d_inner));
+    tap(Tap::state, state, config.headdim * config.d_state, t);
+  }
+}
 
 std::size_t elements(std::int64_t tokens, std::int64_t columns) {
   return static_cast<std::size_t>(tokens * columns);
@@ -138,9 +99,51 @@ BlockBuffers::BlockBuffers(const Mamba2Config& config, std::int64_t count)
       decay(elements(count, config.nheads)),
       y(elements(count, config.d_inner)) {}
 
+void block_input(const BlockContext& context, const LayerWeights& w, std::int64_t layer,
+                 std::span<const float> residual, BlockBuffers& b) {
+  rmsnorm(residual, w.norm, context.config.norm_eps, 1, b.u);
+  add_bias(w.norm_bias, b.u);
+  context.tap(Tap::in_proj_input, layer, b.u, context.config.d_model);
+}
+
+void block_mixer(const BlockContext& context, const LayerWeights& w, std::int64_t layer,
+                 const LayerState& state, BlockBuffers& b) {
+  const Mamba2Config& config = context.config;
+  const LayerTaps tap(context, layer);
+  const std::span conv_rows = std::span(b.conv_input).subspan(state.conv.size());
+  project_in(config, w, conv_rows, b);
+  tap(Tap::z, b.z, config.d_inner);
+  tap(Tap::conv_input, conv_rows, config.conv_dim());
+  convolve(config, w, state.conv, b);
+  tap(Tap::conv_output, b.xbc, config.conv_dim());
+  compute_dt(config, w, b.dt);
+  tap(Tap::dt, b.dt, config.nheads);
+  compute_decay(config, w, b.dt, b.decay);
+  tap(Tap::decay, b.decay, config.nheads);
+
+  run_ssm(context, w, tap, state.ssm, b);
+  tap(Tap::ssm_output, b.y, config.d_inner);
+  gate(b.z, b.y);
+  tap(Tap::gated, b.y, config.d_inner);
+  rmsnorm(b.y, w.gated_norm, config.norm_eps, config.ngroups, b.y);
+  add_bias(w.gated_norm_bias, b.y);
+  tap(Tap::out_proj_input, b.y, config.d_inner);
+}
+
+void block_output(const BlockContext& context, const LayerWeights& w, std::int64_t layer,
+                  std::span<float> residual, BlockBuffers& b) {
+  linear(w.out_proj, b.tokens, b.y, b.u);
+  add_bias(w.out_proj_bias, b.u);
+  context.tap(Tap::out_proj_output, layer, b.u, context.config.d_model);
+  for (std::size_t i = 0; i < residual.size(); ++i) residual[i] += b.u[i];
+  context.tap(Tap::residual, layer, residual, context.config.d_model);
+}
+
 void forward_block(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                    const LayerState& state, std::span<float> residual, BlockBuffers& buffers) {
-  Block(context, weights, layer, state, residual, buffers).run();
+  block_input(context, weights, layer, residual, buffers);
+  block_mixer(context, weights, layer, state, buffers);
+  block_output(context, weights, layer, residual, buffers);
 }
 
 }  // namespace lightmamba

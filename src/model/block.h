@@ -53,7 +53,18 @@ struct BlockBuffers {
   AlignedVector<float> y;           // [tokens, d_inner]
 };
 
-// Adds the block's output to `residual` [buffers.tokens, d_model] and advances `state`.
+// The three parts of a block, for calibration, which changes weights in between.
+// buffers.u = the input of in_proj, as its tap leaves it.
+void block_input(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
+                 std::span<const float> residual, BlockBuffers& buffers);
+// buffers.y = the input of out_proj, as its tap leaves it, from buffers.u.
+void block_mixer(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
+                 const LayerState& state, BlockBuffers& buffers);
+// residual += W_out buffers.y
+void block_output(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
+                  std::span<float> residual, BlockBuffers& buffers);
+
+// All of it: adds the block's output to `residual` [buffers.tokens, d_model] and advances `state`.
 void forward_block(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                    const LayerState& state, std::span<float> residual, BlockBuffers& buffers);
 

@@ -1,12 +1,10 @@
 #include <algorithm>
 #include <new>
-#include <system_error>
 #include <utility>
 
 #include <lightmamba/model.h>
 
 #include "base/fail.h"
-#include "io/checkpoint.h"
 #include "model/forward.h"
 #include "model/weights.h"
 
@@ -16,20 +14,13 @@ Model::Model(std::shared_ptr<const Weights> weights, std::optional<Tokenizer> to
              std::filesystem::path path)
     : weights_(std::move(weights)), tokenizer_(std::move(tokenizer)), path_(std::move(path)) {}
 
-Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
-  auto weights = std::make_shared<const Weights>(make_weights(open_checkpoint(path)));
-  const std::filesystem::path own_tokenizer = path / "tokenizer.json";
-  std::optional<Tokenizer> tokenizer;
-  std::error_code ignored;
-  if (options.tokenizer) {
-    tokenizer = Tokenizer::load(*options.tokenizer);
-  } else if (std::filesystem::exists(std::filesystem::symlink_status(own_tokenizer, ignored))) {
-    tokenizer = Tokenizer::load(own_tokenizer);
-  }
-  return {std::move(weights), std::move(tokenizer), path};
-}
-
 const Mamba2Config& Model::config() const { return weights_->config; }
+
+const std::optional<Quantization>& Model::quantization() const { return weights_->quantization; }
+
+Model Model::with_weights(std::shared_ptr<const Weights> weights) const {
+  return {std::move(weights), tokenizer_, path_};
+}
 
 const Tokenizer& Model::tokenizer() const {
   if (!tokenizer_) {

@@ -36,35 +36,53 @@ Range range_of(std::span<const float> values) {
   return {low + sum, high + sum};
 }
 
+struct Grid {
+  float scale;
+  float lowest;  // codes, relative to the zero point
+  float highest;
+};
+
+Grid make_grid(const Quantizer& q, Range range) {
+  const auto half = static_cast<float>(1 << (q.bits - 1));
+  const float magnitude = std::max(-range.low, range.high);
+  const auto rounded_up = [&](float scale) {
+    return q.power_of_two ? power_of_two_at_least(scale) : scale;
+  };
+  if (!q.symmetric) {
+    const float levels = 2 * half - 1;
+    const float scale = rounded_up(q.clip * (range.high - range.low) / levels);
+    const float zero_point =
+        std::clamp(round_to_even(-q.clip * range.low * (1.0F / scale)), 0.0F, levels);
+    return {scale, -zero_point, levels - zero_point};
+  }
+  if (!q.full_range) return {rounded_up(q.clip * magnitude / (half - 1)), 1 - half, half - 1};
+  const float scale = rounded_up(q.clip * magnitude / half);
+  return {-range.low >= range.high ? scale : -scale, -half, half - 1};
+}
+
 void quantize_group(const Quantizer& q, std::span<float> values) {
-  const auto [low, high] = range_of(values);
-  const float extent = q.symmetric ? std::max(-low, high) : high - low;
-  if (std::isnan(low) || std::isnan(high)) {
+  const Range range = range_of(values);
+  if (std::isnan(range.low) || std::isnan(range.high)) {
     std::fill(values.begin(), values.end(), std::numeric_limits<float>::quiet_NaN());
     return;
   }
-  if (extent < kSmallestRange) {
+  if (range.high - range.low < kSmallestRange) {
     std::fill(values.begin(), values.end(), 0.0F);
     return;
   }
-  const auto levels = static_cast<float>(q.symmetric ? (1 << (q.bits - 1)) - 1 : (1 << q.bits) - 1);
-  float scale = q.clip * extent / levels;
-  if (q.power_of_two) scale = power_of_two_at_least(scale);
-  const float inverse = 1.0F / scale;
-  const float zero_point =
-      q.symmetric ? 0.0F : std::clamp(round_to_even(-q.clip * low * inverse), 0.0F, levels);
-  const float lowest = q.symmetric ? -levels : -zero_point;
-  const float highest = q.symmetric ? levels : levels - zero_point;
+  const Grid grid = make_grid(q, range);
+  const float inverse = 1.0F / grid.scale;
 #pragma omp simd
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const float code = std::min(std::max(values[i] * inverse, lowest), highest);
-    values[i] = round_to_even(code) * scale;
+    const float code = std::min(std::max(values[i] * inverse, grid.lowest), grid.highest);
+    values[i] = round_to_even(code) * grid.scale;
   }
 }
 
 void validate(const Quantizer& q) {
   if (q.bits < 2 || q.bits > 16) fail("quantizer: bits must be 2 to 16, but are {}", q.bits);
   if (q.group < 0) fail("quantizer: the group must not be negative, but is {}", q.group);
+  if (q.full_range && !q.symmetric) fail("quantizer: full range is for symmetric codes");
   if (!(q.clip > 0 && q.clip <= 1)) {
     fail("quantizer: clip must be above 0 and at most 1, but is {}", q.clip);
   }
@@ -109,10 +127,11 @@ Quantizer parse_quantizer(std::string_view text) {
     const bool known = part == 0                    ? read_number(piece, quantizer.bits)
                        : piece == "pot"             ? (quantizer.power_of_two = true)
                        : piece == "asym"            ? !(quantizer.symmetric = false)
+                       : piece == "full"            ? (quantizer.full_range = true)
                        : piece.starts_with("clip=") ? read_number(piece.substr(5), quantizer.clip)
                                                     : read_number(piece, quantizer.group);
     if (!known) {
-      fail("quantizer '{}': '{}' is not part of BITS[:GROUP][:pot][:asym][:clip=X]",
+      fail("quantizer '{}': '{}' is not part of BITS[:GROUP][:pot][:asym][:full][:clip=X]",
            printable(text), printable(piece));
     }
   }
@@ -121,8 +140,8 @@ Quantizer parse_quantizer(std::string_view text) {
 }
 
 std::string quantizer_text(const Quantizer& q) {
-  return fmt::format("{}:{}{}{}{}", q.bits, q.group, q.power_of_two ? ":pot" : "",
-                     q.symmetric ? "" : ":asym",
+  return fmt::format("{}:{}{}{}{}{}", q.bits, q.group, q.power_of_two ? ":pot" : "",
+                     q.symmetric ? "" : ":asym", q.full_range ? ":full" : "",
                      q.clip == 1.0F ? std::string() : fmt::format(":clip={}", q.clip));
 }
 

@@ -1,0 +1,155 @@
+#include "cli/quantize_options.h"
+
+#include <charconv>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/utf8.h"
+#include "cli/common.h"
+
+namespace lightmamba::cli {
+namespace {
+
+constexpr const char* kSearch = "search";
+
+float parse_alpha(const std::string& text) {
+  float value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value <= 1)) {
+    fail("--alpha: '{}' is neither 'search' nor a number from 0 to 1", printable(text));
+  }
+  return value;
+}
+
+bool can_use_calibration(const QuantizeOptions& options) {
+  return options.method == Method::smoothquant || options.method == Method::os_plus ||
+         options.gptq || (options.clip && options.scheme.activation_bits < 16);
+}
+
+}  // namespace
+
+void add_quantize_choices(CLI::App& command, QuantizeChoices& choices) {
+  command.add_option("--method", choices.method, "lightmamba (rotation), rtn, smoothquant or os+")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"lightmamba", "rtn", "smoothquant", "os+"}))
+      ->capture_default_str();
+  command
+      .add_option("--scheme", choices.scheme,
+                  "Bits of weights and activations of the linear layers: w4a4, w4a8, w4a16, w8a8 "
+                  "and so on; 16 leaves activations in float")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"w4a4", "w4a8", "w4a16", "w8a4", "w8a8", "w8a16"}))
+      ->capture_default_str();
+  add_quantize_details(command, choices);
+}
+
+void add_quantize_details(CLI::App& command, QuantizeChoices& choices) {
+  command
+      .add_option("--ssm", choices.ssm,
+                  "The SSM and its convolution: float, or pot8 (INT8 with power-of-two scales)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"float", "pot8"}))
+      ->capture_default_str();
+  command
+      .add_option("--state", choices.state,
+                  "The state between tokens: float, int16, int8ef (with a 4-bit remainder that is "
+                  "fed back) or int8; by default int16 with --ssm pot8, else float")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"float", "int16", "int8ef", "int8"}));
+  command
+      .add_option("--clip", choices.clip,
+                  "Ranges: none (largest magnitude) or mse (least mean squared error)")
+      ->type_name("RULE")
+      ->check(CLI::IsMember({"none", "mse"}))
+      ->capture_default_str();
+  command.add_flag("--gptq", choices.gptq,
+                   "Let later weights make up for the rounding of earlier ones");
+  command.add_option("--head-bits", choices.head_bits, "Bits of embedding and LM head: 8 or 4")
+      ->type_name("N")
+      ->check(CLI::IsMember({8, 4}))
+      ->capture_default_str();
+  command.add_option("--group", choices.group, "Columns that share a scale")
+      ->type_name("N")
+      ->check(kPositiveCount)
+      ->capture_default_str();
+  command.add_option("--seed", choices.seed, "Of the random signs of the rotation")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      .add_option("--alpha", choices.alpha,
+                  "Of SmoothQuant, 0 to 1; 'search' finds one for each layer")
+      ->type_name("X")
+      ->capture_default_str();
+  command
+      .add_option("--calibration", choices.calibration,
+                  "Text to calibrate with, where the method, GPTQ or clipping does; by default "
+                  "calibration.txt in the model's directory")
+      ->type_name("FILE")
+      ->check(NotEmpty());
+  command
+      .add_option("--calibration-tokens", choices.calibration_tokens,
+                  "How much of that text, spread over all of it; 0 is all")
+      ->type_name("N")
+      ->check(kCount)
+      ->capture_default_str();
+}
+
+QuantizeOptions quantize_options(const QuantizeChoices& choices) {
+  QuantizeOptions options;
+  options.method = parse_method(choices.method);
+  options.scheme = parse_scheme(choices.scheme);
+  options.head_bits = choices.head_bits;
+  options.group = choices.group;
+  options.ssm = parse_ssm_format(choices.ssm);
+  if (!choices.state.empty()) options.state = parse_state_format(choices.state);
+  options.clip = choices.clip == "mse";
+  options.gptq = choices.gptq;
+  options.seed = choices.seed;
+  if (choices.alpha != kSearch) options.alpha = parse_alpha(choices.alpha);
+  options.calibration_tokens = choices.calibration_tokens;
+  return options;
+}
+
+QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& model,
+                                 const std::filesystem::path& path) {
+  QuantizeOptions options = quantize_options(choices);
+  options.source = std::filesystem::weakly_canonical(path).filename().string();
+  if (!can_use_calibration(options)) return options;
+  std::filesystem::path text = choices.calibration;
+  if (text.empty()) {
+    text = path / "calibration.txt";
+    std::error_code ignored;
+    if (!std::filesystem::exists(text, ignored)) {
+      if (options.gptq || options.method == Method::smoothquant ||
+          options.method == Method::os_plus) {
+        fail("{} needs text to calibrate with: --calibration FILE",
+             options.gptq ? "--gptq" : "method " + choices.method);
+      }
+      return options;
+    }
+  }
+  options.calibration =
+      with_context(text.string(), [&] { return model.tokenizer().encode(read_input(text)); });
+  return options;
+}
+
+std::string quantization_text(const Quantization& q) {
+  return fmt::format("{} {}, group {}, head {} bits, ssm {}, state {}{}{}", method_name(q.method),
+                     scheme_name(q.scheme), q.group, q.head_bits, ssm_format_name(q.ssm),
+                     state_format_name(q.state), q.clip ? ", clipped" : "", q.gptq ? ", GPTQ" : "");
+}
+
+nlohmann::ordered_json quantization_json(const Quantization& q) {
+  return {{"method", method_name(q.method)},
+          {"scheme", scheme_name(q.scheme)},
+          {"head_bits", q.head_bits},
+          {"group", q.group},
+          {"ssm", ssm_format_name(q.ssm)},
+          {"state", state_format_name(q.state)},
+          {"clip", q.clip ? "mse" : "none"},
+          {"gptq", q.gptq},
+          {"seed", q.seed},
+          {"source", q.source}};
+}
+
+}  // namespace lightmamba::cli

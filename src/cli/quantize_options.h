@@ -1,0 +1,41 @@
+// How to quantize, as the commands that do it ask for it.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include <lightmamba/quantize.h>
+
+namespace lightmamba::cli {
+
+struct QuantizeChoices {
+  std::string method = "lightmamba";
+  std::string scheme = "w4a4";
+  std::string ssm = "float";
+  std::string state;  // empty: what fits the SSM's format
+  std::string clip = "mse";
+  bool gptq = false;
+  int head_bits = 8;
+  std::int64_t group = 128;
+  std::uint64_t seed = 0;
+  std::string alpha = "search";
+  std::filesystem::path calibration;  // empty: calibration.txt beside the model
+  std::int64_t calibration_tokens = 16384;
+};
+
+// All of them, or without the method and the scheme.
+void add_quantize_choices(CLI::App& command, QuantizeChoices& choices);
+void add_quantize_details(CLI::App& command, QuantizeChoices& choices);
+
+// Without calibration text.
+QuantizeOptions quantize_options(const QuantizeChoices& choices);
+// With the text asked for, or that beside the model where there is one.
+QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& model,
+                                 const std::filesystem::path& path);
+
+std::string quantization_text(const Quantization& quantization);  // in a line
+nlohmann::ordered_json quantization_json(const Quantization& quantization);
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,21 @@
+// The weights of the convolution in INT8.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace lightmamba {
+
+// value = code * 2^exponent, with an exponent for each channel.
+struct ConvCodes {
+  std::vector<std::int8_t> codes;      // [conv_dim, d_conv]
+  std::vector<std::int8_t> exponents;  // [conv_dim]
+};
+
+// Symmetric, to nearest; the exponent is the smallest at which no weight saturates.
+ConvCodes quantize_conv(std::span<const float> weights, std::int64_t d_conv);
+void conv_to_float(std::span<const std::int8_t> codes, std::span<const std::int8_t> exponents,
+                   std::span<float> weights);
+
+}  // namespace lightmamba

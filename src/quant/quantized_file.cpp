@@ -1,0 +1,370 @@
+#include "quant/quantized_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <xxhash.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/threads.h"
+#include "base/utf8.h"
+#include "io/config_json.h"
+#include "io/json.h"
+#include "quant/conv_weights.h"
+#include "quant/numerics.h"
+#include "quant/pack.h"
+
+namespace lightmamba {
+namespace {
+
+constexpr const char* kFormat = "lightmamba";
+constexpr const char* kVersion = "1";
+constexpr const char* kTokenizer = "tokenizer.json";
+constexpr const char* kChecksums = "checksums";
+constexpr const char* kClips = "activation_clip";
+constexpr const char* kEmbedding = "backbone.embeddings.weight";
+constexpr const char* kHead = "lm_head.weight";
+
+std::string scales_of(const std::string& name) { return name + ".scales"; }
+std::string exponents_of(const std::string& name) { return name + ".exponents"; }
+
+std::string block_name(std::int64_t layer) { return fmt::format("backbone.layers.{}.", layer); }
+
+void add_matrix(std::vector<TensorSpec>& layout, const std::string& name, std::int64_t rows,
+                std::int64_t columns, const CodeFormat& format) {
+  layout.push_back({name, code_dtype(format), code_shape(rows, columns, format)});
+  layout.push_back({scales_of(name), DType::f16, {rows, format.groups(columns)}});
+}
+
+CodeFormat layer_format(const Quantization& q) { return {q.scheme.weight_bits, q.group}; }
+CodeFormat head_format(const Quantization& q) { return {q.head_bits, q.group}; }
+
+std::uint64_t checksum(std::span<const std::byte> data) {
+  return XXH3_64bits(data.data(), data.size());
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+// Takes the tensors of a layout as weights.
+class LayoutReader {
+ public:
+  LayoutReader(const Mamba2Config& config, const Quantization& quantization,
+               const TensorMap& tensors)
+      : config_(config), quantization_(quantization), tensors_(tensors) {
+    std::set<std::string_view> names;
+    for (const TensorSpec& spec : quantized_layout(config, quantization)) {
+      check(spec);
+      names.insert(tensors_.find(spec.name)->first);
+    }
+    for (const auto& [name, tensor] : tensors_) {
+      if (!names.contains(name)) fail("tensor '{}' is not part of the format", printable(name));
+    }
+  }
+
+  Weights read() const {
+    Weights weights;
+    weights.config = config_;
+    weights.quantization = quantization_;
+    weights.embedding = matrix(kEmbedding, config_.d_model, head_format(quantization_));
+    weights.head = config_.tie_embeddings
+                       ? weights.embedding
+                       : matrix(kHead, config_.d_model, head_format(quantization_));
+    weights.norm_f = floats("backbone.norm_f.weight");
+    for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
+      weights.layers.push_back(read_layer(block_name(layer)));
+    }
+    const AlignedVector<float> clips = floats(kClips);
+    for (const float clip : clips) {
+      if (!(clip > 0 && clip <= 1)) fail("tensor '{}': {} is not in (0, 1]", kClips, clip);
+    }
+    weights.numerics = make_numerics(config_, quantization_, clips);
+    return weights;
+  }
+
+ private:
+  void check(const TensorSpec& spec) const {
+    const auto found = tensors_.find(spec.name);
+    if (found == tensors_.end()) {
+      fail("tensor '{}' is missing, expected {} of {}", spec.name, dtype_name(spec.dtype),
+           shape_string(spec.shape));
+    }
+    const Tensor& tensor = found->second;
+    if (tensor.dtype != spec.dtype || tensor.shape != spec.shape) {
+      fail("tensor '{}' is {} of {}, expected {} of {}", spec.name, dtype_name(tensor.dtype),
+           shape_string(tensor.shape), dtype_name(spec.dtype), shape_string(spec.shape));
+    }
+  }
+
+  const Tensor& tensor(const std::string& name) const { return tensors_.find(name)->second; }
+
+  AlignedVector<float> floats(const std::string& name) const {
+    const Tensor& stored = tensor(name);
+    AlignedVector<float> values(element_count(stored.shape, stored.dtype));
+    to_float(stored.dtype, stored.data.data(), values);
+    return values;
+  }
+
+  AlignedVector<float> floats_if(bool there, const std::string& name) const {
+    return there ? floats(name) : AlignedVector<float>();
+  }
+
+  Matrix matrix(const std::string& name, std::int64_t columns, const CodeFormat& format) const {
+    const Tensor& codes = tensor(name);
+    const Tensor& scales = tensor(scales_of(name));
+    return {.rows = codes.shape[0],
+            .columns = columns,
+            .data = codes.data.data(),
+            .owner = codes.owner,
+            .codes = format,
+            .scales = scales.data.data(),
+            .scales_owner = scales.owner};
+  }
+
+  AlignedVector<float> conv1d(const std::string& name) const {
+    if (quantization_.ssm == SsmFormat::floating) return floats(name);
+    const auto codes = [&](const std::string& tensor_name) {
+      const std::span<const std::byte> data = tensor(tensor_name).data;
+      return std::span(reinterpret_cast<const std::int8_t*>(data.data()), data.size());
+    };
+    AlignedVector<float> values(tensor(name).data.size());
+    conv_to_float(codes(name), codes(exponents_of(name)), values);
+    return values;
+  }
+
+  LayerWeights read_layer(const std::string& block) const {
+    const std::string mixer = block + "mixer.";
+    const bool biases = quantization_.method == Method::os_plus;
+    const CodeFormat format = layer_format(quantization_);
+    LayerWeights weights;
+    weights.norm = floats(block + "norm.weight");
+    weights.in_proj = matrix(mixer + "in_proj.weight", config_.d_model, format);
+    weights.conv1d = conv1d(mixer + "conv1d.weight");
+    weights.conv1d_bias = config_.conv_bias
+                              ? floats(mixer + "conv1d.bias")
+                              : AlignedVector<float>(static_cast<std::size_t>(config_.conv_dim()));
+    weights.dt_bias = floats(mixer + "dt_bias");
+    weights.A = floats(mixer + "A");
+    weights.D = floats(mixer + "D");
+    weights.gated_norm = floats(mixer + "norm.weight");
+    weights.out_proj = matrix(mixer + "out_proj.weight", config_.d_inner, format);
+    weights.norm_bias = floats_if(biases, block + "norm.bias");
+    weights.gated_norm_bias = floats_if(biases, mixer + "norm.bias");
+    weights.in_proj_bias = floats_if(biases, mixer + "in_proj.bias");
+    weights.out_proj_bias = floats_if(biases, mixer + "out_proj.bias");
+    return weights;
+  }
+
+  const Mamba2Config& config_;
+  const Quantization& quantization_;
+  const TensorMap& tensors_;
+};
+
+Quantization parse_quantization(const std::string& text) {
+  const std::string source = "metadata 'quantization'";
+  const Json json = parse_json(text, source);
+  const auto word = [&](const char* name) { return json_field<std::string>(json, name, source); };
+  Quantization q;
+  q.method = parse_method(word("method"));
+  q.scheme = parse_scheme(word("scheme"));
+  q.ssm = parse_ssm_format(word("ssm"));
+  q.state = parse_state_format(word("state"));
+  q.clip = json_field<bool>(json, "clip", source);
+  q.gptq = json_field<bool>(json, "gptq", source);
+  q.source = word("source");
+  q.group = json_field<std::int64_t>(json, "group", source);
+  if (q.group < 1) fail("{}: field 'group': {} is not positive", source, q.group);
+  const auto head_bits = json_field<std::int64_t>(json, "head_bits", source);
+  if (head_bits != 4 && head_bits != 8) {
+    fail("{}: field 'head_bits': expected 4 or 8, found {}", source, head_bits);
+  }
+  q.head_bits = static_cast<int>(head_bits);
+  // 64 bits do not fit the numbers of every JSON reader.
+  const std::string seed = word("seed");
+  if (seed.empty() || seed.size() > 20 ||
+      seed.find_first_not_of("0123456789") != std::string::npos) {
+    fail("{}: field 'seed': '{}' is not a number", source, printable(seed));
+  }
+  q.seed = std::stoull(seed);
+  return q;
+}
+
+std::string quantization_json(const Quantization& q) {
+  return nlohmann::ordered_json{{"method", method_name(q.method)},
+                                {"scheme", scheme_name(q.scheme)},
+                                {"head_bits", q.head_bits},
+                                {"group", q.group},
+                                {"ssm", ssm_format_name(q.ssm)},
+                                {"state", state_format_name(q.state)},
+                                {"clip", q.clip},
+                                {"gptq", q.gptq},
+                                {"seed", std::to_string(q.seed)},
+                                {"source", q.source}}
+      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+const std::string& metadata_field(const SafetensorsFile& file, const std::string& name) {
+  const auto found = file.metadata.find(name);
+  if (found == file.metadata.end()) fail("metadata '{}' is missing", name);
+  return found->second;
+}
+
+void check_format(const SafetensorsFile& file) {
+  const auto format = file.metadata.find("format");
+  if (format == file.metadata.end() || format->second != kFormat) {
+    fail(
+        "not a quantized model: metadata 'format' is not '{}' (a float model is given as the "
+        "directory that holds it)",
+        kFormat);
+  }
+  const std::string& version = metadata_field(file, "format_version");
+  if (version != kVersion) {
+    fail("format version '{}' is not known here, which reads version {}: a newer lightmamba may",
+         printable(version), kVersion);
+  }
+}
+
+// The last tensor: a checksum of the header, then of each tensor in the order of the file.
+void check_checksums(const SafetensorsFile& file) {
+  std::vector<std::pair<const std::byte*, TensorMap::const_iterator>> in_order;
+  for (auto entry = file.tensors.begin(); entry != file.tensors.end(); ++entry) {
+    if (entry->first != kChecksums) in_order.emplace_back(entry->second.data.data(), entry);
+  }
+  std::stable_sort(in_order.begin(), in_order.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  const auto found = file.tensors.find(kChecksums);
+  if (found == file.tensors.end()) fail("tensor '{}' is missing", kChecksums);
+  const std::span<const std::byte> stored = found->second.data;
+  if (stored.size() != (in_order.size() + 1) * sizeof(std::uint64_t)) {
+    fail("tensor '{}' has {} bytes, expected {} checksums", kChecksums, stored.size(),
+         in_order.size() + 1);
+  }
+  std::vector<std::uint64_t> sums(in_order.size() + 1);
+  std::memcpy(sums.data(), stored.data(), stored.size());
+  if (sums[0] != checksum(bytes_of(file.header))) fail("the header is damaged: checksum differs");
+  parallel_for(std::ssize(in_order), 1'000'000, [&](std::int64_t index) {
+    const auto& [name, tensor] = *in_order[static_cast<std::size_t>(index)].second;
+    if (sums[static_cast<std::size_t>(index) + 1] != checksum(tensor.data)) {
+      fail("tensor '{}' is damaged: its checksum differs", printable(name));
+    }
+  });
+}
+
+QuantizedFile take(SafetensorsFile file) {
+  check_format(file);
+  check_checksums(file);
+  QuantizedFile result;
+  const ParsedConfig parsed = parse_config(metadata_field(file, "config"), "metadata 'config'");
+  result.config = parsed.config;
+  result.config.tie_embeddings = parsed.tie_embeddings.value_or(false);
+  result.quantization = parse_quantization(metadata_field(file, "quantization"));
+  result.tensors = std::move(file.tensors);
+  result.tensors.erase(kChecksums);
+  if (const auto tokenizer = result.tensors.find(kTokenizer); tokenizer != result.tensors.end()) {
+    const std::span<const std::byte> text = tokenizer->second.data;
+    result.tokenizer = std::string(reinterpret_cast<const char*>(text.data()), text.size());
+    result.tensors.erase(tokenizer);
+  }
+  return result;
+}
+
+}  // namespace
+
+Metadata quantized_metadata(const Mamba2Config& config, const Quantization& quantization) {
+  return {{"format", kFormat},
+          {"format_version", kVersion},
+          {"config", config_json(config)},
+          {"quantization", quantization_json(quantization)}};
+}
+
+std::vector<TensorSpec> quantized_layout(const Mamba2Config& c, const Quantization& q) {
+  std::vector<TensorSpec> layout;
+  add_matrix(layout, kEmbedding, c.vocab_size, c.d_model, head_format(q));
+  if (!c.tie_embeddings) add_matrix(layout, kHead, c.vocab_size, c.d_model, head_format(q));
+  for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
+    const std::string mixer = block_name(layer) + "mixer.";
+    add_matrix(layout, mixer + "in_proj.weight", c.d_in_proj(), c.d_model, layer_format(q));
+    add_matrix(layout, mixer + "out_proj.weight", c.d_model, c.d_inner, layer_format(q));
+  }
+  const auto add = [&](const std::string& name, const Shape& shape, DType dtype = DType::f32) {
+    layout.push_back({name, dtype, shape});
+  };
+  for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
+    const std::string block = block_name(layer);
+    const std::string mixer = block + "mixer.";
+    add(block + "norm.weight", {c.d_model});
+    const bool pot8 = q.ssm == SsmFormat::pot8;
+    add(mixer + "conv1d.weight", {c.conv_dim(), 1, c.d_conv}, pot8 ? DType::i8 : DType::f32);
+    if (pot8) add(exponents_of(mixer + "conv1d.weight"), {c.conv_dim()}, DType::i8);
+    if (c.conv_bias) add(mixer + "conv1d.bias", {c.conv_dim()});
+    add(mixer + "dt_bias", {c.nheads});
+    add(mixer + "A", {c.nheads});
+    add(mixer + "D", {c.nheads});
+    add(mixer + "norm.weight", {c.d_inner});
+    if (q.method == Method::os_plus) {
+      add(block + "norm.bias", {c.d_model});
+      add(mixer + "norm.bias", {c.d_inner});
+      add(mixer + "in_proj.bias", {c.d_in_proj()});
+      add(mixer + "out_proj.bias", {c.d_model});
+    }
+  }
+  add("backbone.norm_f.weight", {c.d_model});
+  add(kClips, {activation_sites(c)});
+  return layout;
+}
+
+Weights weights_from_layout(const Mamba2Config& config, const Quantization& quantization,
+                            const TensorMap& tensors) {
+  return LayoutReader(config, quantization, tensors).read();
+}
+
+std::int64_t write_quantized_file(const std::filesystem::path& path, const Mamba2Config& config,
+                                  const Quantization& quantization, std::string_view tokenizer,
+                                  const std::function<void(const PutNamedTensor&)>& produce) {
+  const Metadata metadata = quantized_metadata(config, quantization);
+  std::vector<TensorSpec> specs = quantized_layout(config, quantization);
+  const std::size_t produced = specs.size();
+  if (!tokenizer.empty()) specs.push_back({kTokenizer, DType::u8, {std::ssize(tokenizer)}});
+  specs.push_back({kChecksums, DType::i64, {std::ssize(specs) + 1}});
+  std::vector<std::uint64_t> sums = {checksum(bytes_of(safetensors_header(metadata, specs)))};
+  std::int64_t written = 0;
+  write_safetensors(path, metadata, specs, [&](const PutTensor& put) {
+    const auto put_summed = [&](std::span<const std::byte> data) {
+      sums.push_back(checksum(data));
+      put(data);
+    };
+    produce([&](const std::string& name, const Tensor& tensor) {
+      const std::size_t index = sums.size() - 1;
+      if (index >= produced || specs[index].name != name) {
+        fail("tensor '{}' comes out of order", name);
+      }
+      put_summed(tensor.data);
+    });
+    if (sums.size() != produced + 1) fail("{} tensors, expected {}", sums.size() - 1, produced);
+    if (!tokenizer.empty()) put_summed(bytes_of(tokenizer));
+    put(std::as_bytes(std::span(sums)));
+  });
+  for (const TensorSpec& spec : specs) written += static_cast<std::int64_t>(spec.bytes());
+  return written;
+}
+
+QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
+                                   std::shared_ptr<const void> owner, std::string_view source) {
+  return with_context(
+      source, [&] { return take(parse_safetensors(bytes, std::move(owner), "safetensors")); });
+}
+
+QuantizedFile read_quantized_file(const std::filesystem::path& path) {
+  SafetensorsFile file = read_safetensors(path);
+  return with_context(path.string(), [&] { return take(std::move(file)); });
+}
+
+bool is_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) && !std::filesystem::is_directory(path, ignored);
+}
+
+}  // namespace lightmamba

@@ -1,0 +1,30 @@
+// The float weights of a model, given out a layer at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "model/weights.h"
+
+namespace lightmamba {
+
+struct WeightSource {
+  Mamba2Config config;
+  Matrix embedding;
+  Matrix head;  // the embedding itself where tied
+  AlignedVector<float> norm_f;
+  std::function<LayerWeights(std::int64_t layer)> layer;
+};
+
+// Views of `weights`, which must outlive the source.
+WeightSource source_of(const Weights& weights);
+
+// The shapes of state-spaces/mamba2-130m ... mamba2-2.7b. Throws Error that lists the names.
+Mamba2Config published_shape(std::string_view name);
+
+// Random weights as an untrained model has them, made when asked for, the same for a seed on every
+// machine. Matrices are normal with variance 1 / columns; A, dt_bias and D as mamba_ssm begins.
+WeightSource random_weights(const Mamba2Config& config, std::uint64_t seed);
+
+}  // namespace lightmamba
