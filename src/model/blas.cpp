@@ -2,6 +2,16 @@
 
 #include <cblas.h>
 
+// LAPACK, column by column: its upper triangle is our lower one.
+extern "C" {
+// NOLINTBEGIN(readability-identifier-naming)
+void dpotrf_(const char* triangle, const blasint* n, double* a, const blasint* stride,
+             blasint* info);
+void dtrtri_(const char* triangle, const char* diagonal, const blasint* n, double* a,
+             const blasint* stride, blasint* info);
+// NOLINTEND(readability-identifier-naming)
+}
+
 namespace lightmamba::blas {
 namespace {
 
@@ -33,6 +43,21 @@ void multiply_vector(std::int64_t rows, std::int64_t columns, const float* a, co
   use_one_thread();
   cblas_sgemv(CblasRowMajor, CblasNoTrans, narrow(rows), narrow(columns), 1.0F, a, narrow(columns),
               x, 1, 0.0F, y, 1);
+}
+
+bool cholesky(std::int64_t n, double* a) {
+  use_one_thread();
+  const blasint order = narrow(n);
+  blasint info = 0;
+  dpotrf_("U", &order, a, &order, &info);
+  return info == 0;
+}
+
+void invert_lower(std::int64_t n, double* l) {
+  use_one_thread();
+  const blasint order = narrow(n);
+  blasint info = 0;
+  dtrtri_("U", "N", &order, l, &order, &info);
 }
 
 }  // namespace lightmamba::blas

@@ -1,5 +1,5 @@
-// Dense float products by the BLAS, each on the calling thread: parallelism is ours, by shape, so
-// that results do not depend on the number of threads.
+// Dense linear algebra by BLAS and LAPACK, each call on the calling thread: parallelism is ours, by
+// shape, so that results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -32,5 +32,13 @@ void multiply(Size size, float alpha, Operand a, Operand b, float beta, Result c
 // y[rows] = A[rows, columns] x[columns], A dense
 void multiply_vector(std::int64_t rows, std::int64_t columns, const float* a, const float* x,
                      float* y);
+
+// A = L Lᵀ for a symmetric row-major A[n, n]: its lower triangle is replaced by L, the rest is not
+// used. False, with A destroyed, if A is not positive definite.
+[[nodiscard]] bool cholesky(std::int64_t n, double* a);
+
+// Replaces a lower triangular row-major L[n, n] by its inverse; what lies above is not used. The
+// diagonal must not be zero.
+void invert_lower(std::int64_t n, double* l);
 
 }  // namespace lightmamba::blas

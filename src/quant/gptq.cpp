@@ -1,0 +1,188 @@
+#include "quant/gptq.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "base/fail.h"
+#include "base/threads.h"
+#include "model/blas.h"
+#include "quant/scale_search.h"
+
+namespace lightmamba {
+namespace {
+
+constexpr std::int64_t kPanel = 128;  // rows of the Hessian to a task
+constexpr std::int64_t kRows = 64;    // rows of the weights to a task
+constexpr std::int64_t kBlock = 128;  // columns after which the rest is updated
+
+void require_size(std::string_view what, std::size_t size, std::int64_t expected) {
+  if (static_cast<std::int64_t>(size) != expected) {
+    fail("gptq: {} has {} elements instead of {}", what, size, expected);
+  }
+}
+
+// The upper triangular U with H⁻¹ = Uᵀ U for the damped Hessian, [n, n].
+//
+// Read backwards, H is the matrix of the columns in reverse order. Its factor L gives U = L⁻¹, read
+// backwards again: H⁻¹ itself is never formed.
+AlignedVector<float> inverse_factor(std::span<const float> hessian, std::int64_t n,
+                                    double damping) {
+  AlignedVector<double> factor(hessian.rbegin(), hessian.rend());
+  const auto diagonal = [&](std::int64_t i) -> double& {
+    return factor[static_cast<std::size_t>(i * (n + 1))];
+  };
+  double sum = 0;
+  std::int64_t live = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    sum += diagonal(i);
+    live += diagonal(i) != 0 ? 1 : 0;
+  }
+  const double mean = live > 0 ? sum / static_cast<double>(live) : 1.0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    diagonal(i) = (diagonal(i) != 0 ? diagonal(i) : mean) + damping * mean;
+  }
+  if (!std::isfinite(sum) || !blas::cholesky(n, factor.data())) {
+    fail("gptq: the Hessian is not positive definite with damping {}", damping);
+  }
+  blas::invert_lower(n, factor.data());
+  AlignedVector<float> upper(factor.rbegin(), factor.rend());
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::fill_n(upper.begin() + i * n, i, 0.0F);
+    const auto own = upper[static_cast<std::size_t>(i * (n + 1))];
+    if (!std::isfinite(own)) fail("gptq: the Hessian holds a value that is not finite");
+  }
+  return upper;
+}
+
+class Rounder {
+ public:
+  Rounder(std::span<float> weights, std::int64_t columns, std::span<const float> hessian,
+          const GptqOptions& options, const ScaleFn& scale_of, std::span<std::int8_t> codes,
+          std::span<float> scales)
+      : weights_(weights),
+        columns_(columns),
+        options_(options),
+        scale_of_(scale_of),
+        codes_(codes),
+        scales_(scales),
+        groups_((columns + options.group - 1) / options.group),
+        upper_(inverse_factor(hessian, columns, options.damping)),
+        importance_(static_cast<std::size_t>(columns)) {
+    for (std::size_t i = 0; i < importance_.size(); ++i) {
+      importance_[i] = hessian[i * (importance_.size() + 1)];
+    }
+  }
+
+  void round_rows(std::int64_t begin, std::int64_t end) const {
+    AlignedVector<float> errors(static_cast<std::size_t>((end - begin) * kBlock));
+    for (std::int64_t column = 0; column < columns_;) {
+      const std::int64_t stop = block_end(column);
+      for (std::int64_t row = begin; row < end; ++row) {
+        round_block(row, column, stop, errors.data() + (row - begin) * kBlock);
+      }
+      if (stop < columns_) {
+        blas::multiply({end - begin, columns_ - stop, stop - column}, -1.0F,
+                       {errors.data(), kBlock},
+                       {upper_.data() + column * columns_ + stop, columns_}, 1.0F,
+                       {weights_.data() + begin * columns_ + stop, columns_});
+      }
+      column = stop;
+    }
+  }
+
+ private:
+  // A block ends where a group does or lies in one group, so that every group is up to date to its
+  // end when its scale is asked for.
+  std::int64_t block_end(std::int64_t column) const {
+    const std::int64_t group = options_.group;
+    if (group > kBlock) {
+      return std::min({column + kBlock, (column / group + 1) * group, columns_});
+    }
+    return std::min(column + kBlock / group * group, columns_);
+  }
+
+  // Rounds columns [begin, end) of a row, compensating within; `errors` are those of the columns
+  // divided by the diagonal of the factor.
+  void round_block(std::int64_t row, std::int64_t begin, std::int64_t end, float* errors) const {
+    float* weights = weights_.data() + row * columns_;
+    const auto lowest = static_cast<float>(options_.lowest);
+    const auto highest = static_cast<float>(options_.highest);
+    float* scales = scales_.data() + row * groups_;
+    for (std::int64_t j = begin; j < end; ++j) {
+      float& scale = scales[j / options_.group];
+      if (j % options_.group == 0) {
+        const auto width = static_cast<std::size_t>(std::min(options_.group, columns_ - j));
+        scale = scale_of_({weights + j, width}, {importance_.data() + j, width});
+      }
+      const float code = round_to_code(weights[j], inverse_scale(scale), lowest, highest);
+      codes_[static_cast<std::size_t>(row * columns_ + j)] = static_cast<std::int8_t>(code);
+      const float rounded = code * scale;
+      const float* factor = upper_.data() + j * columns_;
+      const float error = (weights[j] - rounded) / factor[j];
+      weights[j] = rounded;
+      errors[j - begin] = error;
+#pragma omp simd
+      for (std::int64_t k = j + 1; k < end; ++k) weights[k] -= error * factor[k];
+    }
+  }
+
+  std::span<float> weights_;
+  std::int64_t columns_;
+  const GptqOptions& options_;
+  const ScaleFn& scale_of_;
+  std::span<std::int8_t> codes_;
+  std::span<float> scales_;
+  std::int64_t groups_;
+  AlignedVector<float> upper_;
+  std::vector<float> importance_;
+};
+
+}  // namespace
+
+HessianAccumulator::HessianAccumulator(std::int64_t columns)
+    : columns_(columns), sums_(static_cast<std::size_t>(columns * columns)) {}
+
+void HessianAccumulator::add(std::span<const float> rows) {
+  const std::int64_t tokens = std::ssize(rows) / columns_;
+  if (tokens * columns_ != std::ssize(rows)) {
+    fail("{} values are not rows of {}", rows.size(), columns_);
+  }
+  const std::int64_t panels = (columns_ + kPanel - 1) / kPanel;
+  parallel_for(panels, tokens * columns_ * kPanel / 16, [&](std::int64_t panel) {
+    const std::int64_t begin = panel * kPanel;
+    const blas::Operand inputs = {rows.data() + begin, columns_};
+    blas::multiply({std::min(kPanel, columns_ - begin), columns_ - begin, tokens}, 1.0F,
+                   blas::transposed(inputs), inputs, 1.0F,
+                   {sums_.data() + begin * (columns_ + 1), columns_});
+  });
+  tokens_ += tokens;
+}
+
+std::span<const float> HessianAccumulator::matrix() {
+  const std::int64_t n = columns_;
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < i; ++j) {
+      sums_[static_cast<std::size_t>(i * n + j)] = sums_[static_cast<std::size_t>(j * n + i)];
+    }
+  }
+  return sums_;
+}
+
+void gptq(std::span<float> weights, std::int64_t rows, std::int64_t columns,
+          std::span<const float> hessian, const GptqOptions& options, const ScaleFn& scale_of,
+          std::span<std::int8_t> codes, std::span<float> scales) {
+  if (options.group < 1) fail("gptq: a group of {} columns", options.group);
+  require_size("the weight", weights.size(), rows * columns);
+  require_size("the Hessian", hessian.size(), columns * columns);
+  require_size("the code array", codes.size(), rows * columns);
+  require_size("the scale array", scales.size(),
+               rows * ((columns + options.group - 1) / options.group));
+  const Rounder rounder(weights, columns, hessian, options, scale_of, codes, scales);
+  parallel_for((rows + kRows - 1) / kRows, kRows * columns * columns / 8, [&](std::int64_t task) {
+    rounder.round_rows(task * kRows, std::min(rows, (task + 1) * kRows));
+  });
+}
+
+}  // namespace lightmamba

@@ -1,0 +1,52 @@
+// Rounding a matrix column by column so that later columns make up for the error of earlier ones:
+// GPTQ, Frantar, Ashkboos, Hoefler, Alistarh, arXiv 2210.17323.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "base/buffer.h"
+
+namespace lightmamba {
+
+// Sums x xᵀ over the inputs x of a linear layer, the same bytes at any number of threads.
+class HessianAccumulator {
+ public:
+  explicit HessianAccumulator(std::int64_t columns);
+
+  // `rows` is row-major [tokens, columns]. Throws Error if it is not a whole number of rows.
+  void add(std::span<const float> rows);
+
+  std::int64_t tokens() const { return tokens_; }
+  std::span<const float> matrix();  // [columns, columns], symmetric; valid until the next add
+
+ private:
+  std::int64_t columns_;
+  std::int64_t tokens_ = 0;
+  AlignedVector<float> sums_;  // up to date on and above the diagonal
+};
+
+// The scale for the weights of one row in one group of columns, as the compensation has left them.
+// `importance` is the diagonal of the Hessian at these columns. Called from several threads. A zero
+// scale gives zero codes.
+using ScaleFn =
+    std::function<float(std::span<const float> group_weights, std::span<const float> importance)>;
+
+struct GptqOptions {
+  std::int64_t group;  // columns that share a scale; the last group may be narrower
+  int lowest;          // codes, within those of an int8
+  int highest;
+  double damping = 0.01;  // added to the diagonal, relative to its mean
+};
+
+// Rounds W of y = W x, row-major [rows, columns], so that the sum of |(W - Ŵ) x|² is small, where
+// `hessian` = sum of x xᵀ, [columns, columns], of which the upper triangle is read. On return W
+// holds codes * scale, `codes` is [rows, columns] and `scales` is [rows, ceil(columns / group)].
+// A column whose inputs were all zero is rounded by itself. Throws Error if a size is wrong, or the
+// damped Hessian is not finite and positive definite. Needs 12 bytes per element of the Hessian.
+void gptq(std::span<float> weights, std::int64_t rows, std::int64_t columns,
+          std::span<const float> hessian, const GptqOptions& options, const ScaleFn& scale_of,
+          std::span<std::int8_t> codes, std::span<float> scales);
+
+}  // namespace lightmamba
