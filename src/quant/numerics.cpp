@@ -92,8 +92,8 @@ Taps make_numerics(const Mamba2Config& config, const Quantization& quantization,
   const TapFn transform = taps.get(Tap::out_proj_input);
   taps.set(Tap::out_proj_input, layer_quantizers(quantization, bits, out_proj, transform));
   taps.set(Tap::in_proj_input, layer_quantizers(quantization, bits, in_proj));
-  taps.set(Tap::head_input, layer_quantizers(head_activation_bits(quantization), quantization.group,
-                                             {clips.back()}));
+  taps.set(Tap::head_input,
+           layer_quantizers(quantization, head_activation_bits(quantization), {clips.back()}));
   if (quantization.ssm == SsmFormat::pot8) set_pot8(config, taps);
   if (quantization.state != StateFormat::floating) {
     taps.set(Tap::state, quantizing_tap(state_quantizer(quantization.state, config)));

@@ -7,16 +7,12 @@
 #include <cstdint>
 #include <span>
 
+#include "quant/rounding.h"
+
 namespace lightmamba {
 
 // 1 / scale, and 0 for a scale of 0.
 inline float inverse_scale(float scale) { return scale == 0.0F ? 0.0F : 1.0F / scale; }
-
-// To nearest, ties to even, in the current rounding mode; exact for |x| <= 2^22.
-inline float round_to_even(float x) {
-  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: no bit is left for a fraction
-  return (x + kMagic) - kMagic;
-}
 
 // NaN becomes `lowest`. By value, unlike std::clamp, so that loops vectorise.
 inline float clamp_code(float code, float lowest, float highest) {
