@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/fail.h"
 #include "base/threads.h"
 #include "model/functions.h"
 
@@ -43,22 +42,13 @@ std::vector<TokenId> spread_windows(std::span<const TokenId> tokens, std::int64_
   return chosen;
 }
 
-CalibrationStream::CalibrationStream(const Mamba2Config& config, std::span<const TokenId> tokens,
-                                     std::int64_t window, const Matrix& embedding, Taps numerics)
+CalibrationStream::CalibrationStream(const Mamba2Config& config, AlignedVector<float> embedded,
+                                     std::int64_t window, Taps numerics)
     : config_(config),
-      tokens_(std::ssize(tokens)),
+      tokens_(std::ssize(embedded) / config.d_model),
       window_(window),
       numerics_(std::move(numerics)),
-      residual_(tokens.size() * static_cast<std::size_t>(config.d_model)) {
-  const auto d_model = static_cast<std::size_t>(config.d_model);
-  for (std::size_t t = 0; t < tokens.size(); ++t) {
-    if (tokens[t] < 0 || tokens[t] >= config.vocab_size) {
-      fail("calibration: token id {} is outside the vocabulary of {}", tokens[t],
-           config.vocab_size);
-    }
-    embedding.row_to_float(tokens[t], std::span(residual_).subspan(t * d_model, d_model));
-  }
-}
+      residual_(std::move(embedded)) {}
 
 BlockContext CalibrationStream::context() const {
   return {config_, Scan::chunked, 0, &numerics_, nullptr};

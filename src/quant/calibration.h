@@ -21,11 +21,13 @@ std::vector<TokenId> spread_windows(std::span<const TokenId> tokens, std::int64_
 
 class CalibrationStream {
  public:
-  // Windows of `window` tokens, each from an empty state; the rest of the text makes a shorter one.
-  // `numerics` is what happens at the taps inside the blocks. Throws Error for a token outside the
-  // vocabulary.
-  CalibrationStream(const Mamba2Config& config, std::span<const TokenId> tokens,
-                    std::int64_t window, const Matrix& embedding, Taps numerics);
+  // Begins with the rows of the embedding [tokens, d_model]. Windows of `window` tokens each begin
+  // with an empty state; the rest of the text makes a shorter one. `numerics` is what happens at
+  // the taps inside the blocks.
+  CalibrationStream(const Mamba2Config& config, AlignedVector<float> embedded, std::int64_t window,
+                    Taps numerics);
+
+  std::span<const float> residual() const { return residual_; }  // [tokens, d_model]
 
   // What reaches in_proj: [tokens, d_model].
   AlignedVector<float> in_proj_inputs(const LayerWeights& weights, std::int64_t layer) const;

@@ -75,6 +75,17 @@ class Rounder {
     }
   }
 
+  // W += products H⁻¹, for some rows.
+  void fit_rows(std::span<const float> products, std::int64_t begin, std::int64_t end) const {
+    AlignedVector<float> half(static_cast<std::size_t>((end - begin) * columns_));
+    const blas::Operand upper = {upper_.data(), columns_};
+    blas::multiply({end - begin, columns_, columns_}, 1.0F,
+                   {products.data() + begin * columns_, columns_}, blas::transposed(upper), 0.0F,
+                   {half.data(), columns_});
+    blas::multiply({end - begin, columns_, columns_}, 1.0F, {half.data(), columns_}, upper, 1.0F,
+                   {weights_.data() + begin * columns_, columns_});
+  }
+
   void round_rows(std::int64_t begin, std::int64_t end) const {
     AlignedVector<float> errors(static_cast<std::size_t>((end - begin) * kBlock));
     for (std::int64_t column = 0; column < columns_;) {
@@ -170,18 +181,37 @@ std::span<const float> HessianAccumulator::matrix() {
   return sums_;
 }
 
+AlignedVector<float> output_error_products(std::span<const float> errors, std::int64_t rows,
+                                           std::span<const float> inputs, std::int64_t columns) {
+  const std::int64_t tokens = std::ssize(inputs) / columns;
+  require_size("the array of output errors", errors.size(), tokens * rows);
+  AlignedVector<float> products(static_cast<std::size_t>(rows * columns));
+  parallel_for(
+      (rows + kPanel - 1) / kPanel, tokens * columns * kPanel / 16, [&](std::int64_t panel) {
+        const std::int64_t begin = panel * kPanel;
+        blas::multiply({std::min(kPanel, rows - begin), columns, tokens}, 1.0F,
+                       blas::transposed({errors.data() + begin, rows}), {inputs.data(), columns},
+                       0.0F, {products.data() + begin * columns, columns});
+      });
+  return products;
+}
+
 void gptq(std::span<float> weights, std::int64_t rows, std::int64_t columns,
-          std::span<const float> hessian, const GptqOptions& options, const ScaleFn& scale_of,
-          std::span<std::int8_t> codes, std::span<float> scales) {
+          std::span<const float> hessian, std::span<const float> products,
+          const GptqOptions& options, const ScaleFn& scale_of, std::span<std::int8_t> codes,
+          std::span<float> scales) {
   if (options.group < 1) fail("gptq: a group of {} columns", options.group);
   require_size("the weight", weights.size(), rows * columns);
   require_size("the Hessian", hessian.size(), columns * columns);
+  if (!products.empty()) require_size("the product array", products.size(), rows * columns);
   require_size("the code array", codes.size(), rows * columns);
   require_size("the scale array", scales.size(),
                rows * ((columns + options.group - 1) / options.group));
   const Rounder rounder(weights, columns, hessian, options, scale_of, codes, scales);
   parallel_for((rows + kRows - 1) / kRows, kRows * columns * columns / 8, [&](std::int64_t task) {
-    rounder.round_rows(task * kRows, std::min(rows, (task + 1) * kRows));
+    const std::int64_t end = std::min(rows, (task + 1) * kRows);
+    if (!products.empty()) rounder.fit_rows(products, task * kRows, end);
+    rounder.round_rows(task * kRows, end);
   });
 }
 

@@ -40,13 +40,25 @@ struct GptqOptions {
   double damping = 0.01;  // added to the diagonal, relative to its mean
 };
 
+// Sums e xᵀ over the inputs x of a layer [tokens, columns] and the errors e of its outputs [tokens,
+// rows]: what is missing from each to the output that is wanted. [rows, columns]
+AlignedVector<float> output_error_products(std::span<const float> errors, std::int64_t rows,
+                                           std::span<const float> inputs, std::int64_t columns);
+
 // Rounds W of y = W x, row-major [rows, columns], so that the sum of |(W - Ŵ) x|² is small, where
 // `hessian` = sum of x xᵀ, [columns, columns], of which the upper triangle is read. On return W
 // holds codes * scale, `codes` is [rows, columns] and `scales` is [rows, ceil(columns / group)].
+//
+// With `products`, the sum of e xᵀ where e = y* - W x for the output y* that is wanted, W is first
+// moved by (sum e xᵀ) H⁻¹, so that it is the sum of |y* - Ŵ x|² that becomes small. With the
+// outputs of the float model for y* and rounded inputs for x this makes up for the rounding of
+// activations and of earlier layers too (Li et al., "GPTAQ", arXiv 2504.02692).
+//
 // A column whose inputs were all zero is rounded by itself. Throws Error if a size is wrong, or the
 // damped Hessian is not finite and positive definite. Needs 12 bytes per element of the Hessian.
 void gptq(std::span<float> weights, std::int64_t rows, std::int64_t columns,
-          std::span<const float> hessian, const GptqOptions& options, const ScaleFn& scale_of,
-          std::span<std::int8_t> codes, std::span<float> scales);
+          std::span<const float> hessian, std::span<const float> products,
+          const GptqOptions& options, const ScaleFn& scale_of, std::span<std::int8_t> codes,
+          std::span<float> scales);
 
 }  // namespace lightmamba

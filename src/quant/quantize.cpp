@@ -141,8 +141,14 @@ class Pass {
     const QuantizedMatrix embedding = quantize_embedding(put);
     if (!config_.tie_embeddings) quantize_head(put);
     if (!calibration_.empty()) {
-      stream_.emplace(config_, calibration_, options_.calibration_window, embedding.matrix(),
+      stream_.emplace(config_, embedded(embedding.matrix()), options_.calibration_window,
                       stream_numerics());
+      if (options_.gptq) {
+        AlignedVector<float> exact = embedded(source_.embedding);
+        method_->prepare_embedding(exact);
+        exact_.emplace(config_, std::move(exact), options_.calibration_window,
+                       make_online_transform(config_, options_.method));
+      }
     }
     std::vector<std::pair<std::string, Tensor>> small;
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
@@ -175,7 +181,7 @@ class Pass {
     method_->prepare_norm_f(weights.norm_f);
     weights.numerics = make_online_transform(config_, options_.method);
     if (method_->needs_statistics()) {
-      stream_.emplace(config_, calibration_, options_.calibration_window, weights.embedding,
+      stream_.emplace(config_, embedded(weights.embedding), options_.calibration_window,
                       weights.numerics);
     }
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
@@ -199,6 +205,15 @@ class Pass {
   void progress() {
     const std::int64_t total = config_.n_layer + (config_.tie_embeddings ? 1 : 2);
     if (options_.progress) options_.progress(++done_, total);
+  }
+
+  AlignedVector<float> embedded(const Matrix& embedding) const {
+    const auto d_model = static_cast<std::size_t>(config_.d_model);
+    AlignedVector<float> rows(calibration_.size() * d_model);
+    for (std::size_t t = 0; t < calibration_.size(); ++t) {
+      embedding.row_to_float(calibration_[t], std::span(rows).subspan(t * d_model, d_model));
+    }
+    return rows;
   }
 
   // What happens inside the blocks while text streams through them. The inputs of the linear layers
@@ -297,31 +312,53 @@ class Pass {
                   inputs);
   }
 
+  // What a linear layer is rounded by: its inputs as they will be, and what its outputs lack of the
+  // float model's, both empty without GPTQ.
+  struct Targets {
+    AlignedVector<float> inputs;         // [tokens, columns]
+    AlignedVector<float> output_errors;  // [tokens, rows]
+  };
+
+  // The outputs that `weight` would give for the float model's inputs instead of the rounded ones.
+  Targets targets(const Matrix& weight, AlignedVector<float> rounded,
+                  std::span<const float> exact) const {
+    if (!options_.gptq) return {};
+    const std::int64_t tokens = std::ssize(rounded) / weight.columns;
+    AlignedVector<float> missing(exact.begin(), exact.end());
+    for (std::size_t i = 0; i < missing.size(); ++i) missing[i] -= rounded[i];
+    Targets result{std::move(rounded),
+                   AlignedVector<float>(static_cast<std::size_t>(tokens * weight.rows))};
+    linear(weight, tokens, missing, result.output_errors);
+    return result;
+  }
+
   // Rounds `weights`; with GPTQ they become the values of their codes.
-  QuantizedMatrix quantize_linear(const std::string& name, FloatBuffer& weights,
-                                  std::int64_t columns, std::span<const float> inputs) {
-    const std::int64_t rows = std::ssize(*weights) / columns;
+  QuantizedMatrix quantize_linear(const std::string& name, AlignedVector<float>& weights,
+                                  std::int64_t columns, const Targets& wanted) {
+    const std::int64_t rows = std::ssize(weights) / columns;
     QuantizedMatrix codes(rows, columns, {options_.scheme.weight_bits, options_.group});
     if (options_.gptq) {
-      const AlignedVector<float> exact = *weights;
-      compensate(*weights, inputs, codes);
+      const AlignedVector<float> exact = weights;
+      compensate(weights, wanted, codes);
       errors_.push_back({name, squared_error(exact, codes.matrix()).relative()});
     } else {
-      round_rows(*weights, 0, codes);
-      errors_.push_back({name, squared_error(*weights, codes.matrix()).relative()});
+      round_rows(weights, 0, codes);
+      errors_.push_back({name, squared_error(weights, codes.matrix()).relative()});
     }
     return codes;
   }
 
-  void compensate(std::span<float> weights, std::span<const float> inputs, QuantizedMatrix& out) {
+  void compensate(std::span<float> weights, const Targets& wanted, QuantizedMatrix& out) {
     HessianAccumulator hessian(out.columns);
-    hessian.add(inputs);
+    hessian.add(wanted.inputs);
+    const AlignedVector<float> products =
+        output_error_products(wanted.output_errors, out.rows, wanted.inputs, out.columns);
     const int bits = out.format.bits;
     std::vector<std::int8_t> codes(weights.size());
     const std::int64_t groups = out.format.groups(out.columns);
     std::vector<float> scales(static_cast<std::size_t>(out.rows * groups));
     gptq(
-        weights, out.rows, out.columns, hessian.matrix(),
+        weights, out.rows, out.columns, hessian.matrix(), products,
         {.group = options_.group,
          .lowest = lowest_code(bits, rule()),
          .highest = (1 << (bits - 1)) - 1},
@@ -341,35 +378,51 @@ class Pass {
   void quantize_layer(std::int64_t layer, const PutNamedTensor& put,
                       std::vector<std::pair<std::string, Tensor>>& small) {
     OpenLayer open(source_.layer(layer));
+    LayerWeights& w = open.weights;
     const std::string block = fmt::format("backbone.layers.{}.", layer);
-    const std::string mixer = block + "mixer.";
+    const std::string in_proj = block + "mixer.in_proj.weight";
+    const std::string out_proj = block + "mixer.out_proj.weight";
     const int bits = options_.scheme.activation_bits;
-    ConvCodes conv;
-    if (options_.ssm == SsmFormat::pot8) {
-      conv = quantize_conv(open.weights.conv1d, config_.d_conv);
-      if (options_.gptq) conv_to_float(conv.codes, conv.exponents, open.weights.conv1d);
-    }
 
     prepare_in_proj(open, layer);
     AlignedVector<float> inputs;
-    if (stream_) inputs = stream_->in_proj_inputs(open.weights, layer);
+    if (stream_) inputs = stream_->in_proj_inputs(w, layer);
     clips_.push_back(
         clip_for(bits, config_.d_model, [&]() -> const AlignedVector<float>& { return inputs; }));
     round_inputs(inputs, config_.d_model);
-    const std::string in_proj = mixer + "in_proj.weight";
-    put_matrix(put, in_proj, quantize_linear(in_proj, open.in_proj, config_.d_model, inputs));
-
     prepare_out_proj(open, layer, inputs);
+
+    AlignedVector<float> exact_inputs;
+    AlignedVector<float> exact_outputs;
+    if (exact_) {
+      exact_inputs = exact_->in_proj_inputs(w, layer);
+      exact_outputs = exact_->out_proj_inputs(w, layer, exact_inputs);
+    }
+    put_matrix(put, in_proj,
+               quantize_linear(in_proj, *open.in_proj, config_.d_model,
+                               targets(w.in_proj, inputs, exact_inputs)));
+
+    ConvCodes conv;
+    if (options_.ssm == SsmFormat::pot8) {
+      conv = quantize_conv(w.conv1d, config_.d_conv);
+      if (options_.gptq) conv_to_float(conv.codes, conv.exponents, w.conv1d);
+    }
     AlignedVector<float> outputs;
-    if (stream_) outputs = stream_->out_proj_inputs(open.weights, layer, inputs);
+    if (stream_) outputs = stream_->out_proj_inputs(w, layer, inputs);
     clips_.push_back(
         clip_for(bits, config_.d_inner, [&]() -> const AlignedVector<float>& { return outputs; }));
     round_inputs(outputs, config_.d_inner);
-    const std::string out_proj = mixer + "out_proj.weight";
-    put_matrix(put, out_proj, quantize_linear(out_proj, open.out_proj, config_.d_inner, outputs));
-    if (stream_) stream_->advance(open.weights, layer, outputs);
+    Targets wanted = targets(w.out_proj, outputs, exact_outputs);
+    if (exact_) {
+      for (std::size_t i = 0; i < wanted.output_errors.size(); ++i) {
+        wanted.output_errors[i] += exact_->residual()[i] - stream_->residual()[i];
+      }
+      exact_->advance(w, layer, exact_outputs);
+    }
+    put_matrix(put, out_proj, quantize_linear(out_proj, *open.out_proj, config_.d_inner, wanted));
+    if (stream_) stream_->advance(w, layer, outputs);
 
-    collect_small(open.weights, conv, block, small);
+    collect_small(w, conv, block, small);
   }
 
   void collect_small(const LayerWeights& w, const ConvCodes& conv, const std::string& block,
@@ -406,7 +459,9 @@ class Pass {
   Mamba2Config config_;  // of the result
   std::unique_ptr<const WeightMethod> method_;
   std::vector<TokenId> calibration_;
+  // With GPTQ the rounded model and the float model, else the float model alone.
   std::optional<CalibrationStream> stream_;
+  std::optional<CalibrationStream> exact_;
   std::vector<float> clips_;
   std::vector<TensorError> errors_;
   std::int64_t done_ = 0;
