@@ -26,6 +26,17 @@ void add_quantizer(const std::string& text, Taps& taps) {
   taps.set(tap, quantizing_tap(parse_quantizer(std::string_view(text).substr(sign + 1))));
 }
 
+// The message of the Error that `body` throws, or nothing.
+template <typename Body>
+std::string error_of(const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 }  // namespace
 
 Tap parse_tap(std::string_view name) {
@@ -37,6 +48,10 @@ Tap parse_tap(std::string_view name) {
   return static_cast<Tap>(found - names.begin());
 }
 
+std::string is_tap_name(const std::string& name) {
+  return error_of([&] { parse_tap(name); });
+}
+
 void add_tap_option(CLI::App& command, std::vector<std::string>& taps) {
   command
       .add_option(
@@ -45,14 +60,7 @@ void add_tap_option(CLI::App& command, std::vector<std::string>& taps) {
           "may be given several times")
       ->type_name("NAME=QUANTIZER")
       ->allow_extra_args(false)
-      ->check([](const std::string& text) -> std::string {
-        try {
-          quantizing_taps({text});
-        } catch (const Error& error) {
-          return error.what();
-        }
-        return {};
-      });
+      ->check([](const std::string& text) { return error_of([&] { quantizing_taps({text}); }); });
 }
 
 Taps quantizing_taps(const std::vector<std::string>& taps) {

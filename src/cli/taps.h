@@ -12,6 +12,7 @@ namespace lightmamba::cli {
 
 // Throws Error that lists the names.
 Tap parse_tap(std::string_view name);
+std::string is_tap_name(const std::string& name);  // as a CLI11 check: what is wrong, or nothing
 
 void add_tap_option(CLI::App& command, std::vector<std::string>& taps);
 
