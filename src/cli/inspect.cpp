@@ -235,6 +235,7 @@ void add_inspect(CLI::App& app) {
                   ->check(CLI::Range(1, 4096))
                   ->capture_default_str());
   add_run_options(*command, options->model);
+  for (const char* name : {"--tokenizer", "--threads"}) for_picture(command->get_option(name));
   command->callback([options] { inspect(*options); });
 }
 

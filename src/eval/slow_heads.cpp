@@ -35,7 +35,7 @@ class TokenSource {
   TokenSource(const SlowHeadOptions& options, std::uint64_t seed)
       : random_(seed), tensors_(options.tensors), steady_(options.steady_channels) {
     for (const auto& [channels, spread, values] :
-         {std::tuple(&x_, kX, &SsmStep::x), {&B_, kB, &SsmStep::B}, {&C_, kC, &SsmStep::C}}) {
+         {std::tuple(&x_, kX, &SsmStep::x), {&b_, kB, &SsmStep::B}, {&c_, kC, &SsmStep::C}}) {
       channels->resize(
           static_cast<std::size_t>(channels == &x_ ? options.headdim : options.d_state));
       for (Channel& channel : *channels) channel = any_channel(spread, values);
@@ -45,8 +45,8 @@ class TokenSource {
   // Returns dt.
   float next(std::span<float> x, std::span<float> B, std::span<float> C) {
     draw(x_, kX, &SsmStep::x, x);
-    draw(B_, kB, &SsmStep::B, B);
-    draw(C_, kC, &SsmStep::C, C);
+    draw(b_, kB, &SsmStep::B, B);
+    draw(c_, kC, &SsmStep::C, C);
     if (tensors_ == nullptr) {
       return static_cast<float>(kDt * std::exp(kDtSpread * random_.normal()));
     }
@@ -93,8 +93,8 @@ class TokenSource {
   const SsmTensors* tensors_;
   bool steady_;
   std::vector<Channel> x_;
-  std::vector<Channel> B_;
-  std::vector<Channel> C_;
+  std::vector<Channel> b_;
+  std::vector<Channel> c_;
 };
 
 // Of one quantity in one format.

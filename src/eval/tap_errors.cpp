@@ -34,6 +34,7 @@ std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> to
       state, tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
 
   std::vector<TapError> result;
+  result.reserve(summarizers.size());
   for (const auto& [place, summarizer] : summarizers) {
     result.push_back({place.second, place.first, summarizer.summary()});
   }

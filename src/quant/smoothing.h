@@ -18,7 +18,7 @@ struct ShiftScale {
   std::vector<float> scale;  // s [channels], at least 1
 };
 
-// Outlier Suppression+ (Wei et al., arXiv 2304.09145, equations 3 and 7): activations become
+// Outlier Suppression+ (Wei et al., arXiv 2304.09145): activations become
 // (X_j - z_j) / s_j with z_j = (max X_j + min X_j) / 2 and s_j = max(1, max|X_j - z_j| /
 // threshold). Both spans are [channels], the ranges of the channels. Throws Error if the sizes
 // differ or the threshold is not positive.

@@ -69,6 +69,7 @@ TEST(TapErrors, NamesEveryTapOfEveryLayerInTheOrderOfComputation) {
   for (const bool state : {false, true}) {
     const std::vector<TapError> errors = tap_errors(model, kTokens, {}, {.state = state});
     std::vector<std::pair<std::int64_t, Tap>> places;
+    places.reserve(errors.size());
     for (const TapError& error : errors) places.emplace_back(error.layer, error.tap);
     std::vector<std::pair<std::int64_t, Tap>> expected = {{-1, Tap::embedding}};
     for (std::int64_t layer = 0; layer < model.config().n_layer; ++layer) {
