@@ -1,7 +1,9 @@
 #include "eval/outlier_picture.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 
 #include "base/fail.h"
@@ -32,9 +34,13 @@ std::int64_t channels_in_cell(const OutlierReport& report) {
   return (report.channels + kMostCells - 1) / kMostCells;
 }
 
-// "channel token |x|" for each cell; gnuplot's image style wants the cells' centres.
-void append_cells(const OutlierReport& report, const OutlierView& view, std::string& script) {
+// gnuplot reads its input byte by byte unless it is told how many numbers follow.
+void append_image(const OutlierReport& report, const OutlierView& view, std::string& script) {
   const std::int64_t width = channels_in_cell(report);
+  fmt::format_to(
+      std::back_inserter(script),
+      "plot '-' binary array=({},{}) dx={} dy=1 origin=({},0) format='%float32' with image\n",
+      (report.channels + width - 1) / width, report.tokens, width, static_cast<double>(width) / 2);
   for (std::int64_t token = 0; token < report.tokens; ++token) {
     for (std::int64_t begin = 0; begin < report.channels; begin += width) {
       float largest = 0;
@@ -42,8 +48,9 @@ void append_cells(const OutlierReport& report, const OutlierView& view, std::str
         const float value = view.values[static_cast<std::size_t>(token * report.channels + c)];
         largest = std::max(largest, std::abs(value));
       }
-      fmt::format_to(std::back_inserter(script), "{} {} {:.5g}\n",
-                     static_cast<double>(begin) + static_cast<double>(width) / 2, token, largest);
+      std::array<char, sizeof(float)> bytes{};
+      std::memcpy(bytes.data(), &largest, sizeof(float));
+      script.append(bytes.data(), bytes.size());
     }
   }
 }
@@ -64,29 +71,29 @@ std::string plot_script(const OutlierReport& report, const std::string& terminal
       "set xrange [0:{}]\n"
       "set yrange [-0.5:{}]\n"
       "set xlabel 'channel{}'\n"
-      "set ylabel 'token'\n"
+      "set ylabel 'token' offset 1\n"
       "set tics out nomirror\n"
       "set tmargin 4\n"
       "set bmargin 4\n"
       "unset key\n",
-      terminal_options, report.before.summary.largest,
+      terminal_options, std::max(report.before.summary.largest, report.after.summary.largest),
       (report.channels + width - 1) / width * width, static_cast<double>(report.tokens) - 0.5,
       width > 1 ? fmt::format(" (the largest of each {})", width) : "");
   const std::string place = report.layer < 0
                                 ? std::string(tap_name(report.tap))
                                 : fmt::format("{}, layer {}", tap_name(report.tap), report.layer);
-  script += fmt::format("unset colorbox\nset lmargin at screen 0.05\nset rmargin at screen 0.47\n");
-  script += fmt::format("set title \"{}\" noenhanced\nplot '-' with image\n",
+  script += "unset colorbox\nset lmargin at screen 0.06\nset rmargin at screen 0.48\n";
+  script += fmt::format("set title \"{}\" noenhanced\n",
                         caption("|x| at " + place, report.before.summary));
-  append_cells(report, report.before, script);
+  append_image(report, report.before, script);
   script +=
-      "e\nset colorbox user origin screen 0.945,0.15 size screen 0.012,0.68\n"
+      "set colorbox user origin screen 0.945,0.15 size screen 0.012,0.68\n"
       "set cblabel '|x|' offset -1\n"
-      "set lmargin at screen 0.51\nset rmargin at screen 0.93\nunset ylabel\n";
-  script += fmt::format("set title \"{}\" noenhanced\nplot '-' with image\n",
-                        caption("after rotation", report.after.summary));
-  append_cells(report, report.after, script);
-  return script + "e\nunset multiplot\n";
+      "set lmargin at screen 0.52\nset rmargin at screen 0.93\nunset ylabel\n";
+  script +=
+      fmt::format("set title \"{}\" noenhanced\n", caption("after rotation", report.after.summary));
+  append_image(report, report.after, script);
+  return script + "unset multiplot\n";
 }
 
 bool is_in_blocks(Tap tap) {
