@@ -1,4 +1,5 @@
-// How good a model is: perplexity over a text, and accuracy in zero-shot tasks.
+// How good a model is: perplexity over a text, distance from another model, accuracy in zero-shot
+// tasks; and what a quantizer would cost at each tap.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +8,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include <lightmamba/model.h>
+#include <lightmamba/quantizer.h>
 
 namespace lightmamba {
 
@@ -18,8 +21,17 @@ using EvaluationProgressFn = std::function<void(std::int64_t done, std::int64_t 
 struct PerplexityOptions {
   std::int64_t context = 1024;         // tokens per window
   std::int64_t max_tokens = 0;         // score at most this many; 0: all
+  std::int64_t bin = 0;                // positions in a bin; 0: no bins
   EvaluationProgressFn progress = {};  // in tokens scored
   const Taps* taps = nullptr;
+};
+
+// The positions [begin, begin + bin) of all windows together.
+struct PerplexityBin {
+  std::int64_t begin = 0;
+  std::int64_t tokens = 0;  // scored in it
+  double nll = 0;           // mean of these, in nats
+  double perplexity = 0;    // exp(nll)
 };
 
 struct PerplexityResult {
@@ -30,6 +42,8 @@ struct PerplexityResult {
   // model with a tokenizer. Bits per byte compare models of different vocabularies.
   std::optional<std::int64_t> bytes;
   std::optional<double> bits_per_byte;
+  // By position in the window, so that a long window shows whether the model drifts.
+  std::vector<PerplexityBin> bins;
 };
 
 // Cuts `tokens` into windows that do not overlap. Window k feeds tokens [k*context, (k+1)*context)
@@ -38,6 +52,43 @@ struct PerplexityResult {
 // Throws Error if there are fewer than two tokens, an option is out of range, or a logit is NaN.
 PerplexityResult perplexity(const Model& model, std::span<const TokenId> tokens,
                             const PerplexityOptions& options = {});
+
+// How far a model is from another one of the same vocabulary, over the scored tokens of a text.
+struct Divergence {
+  PerplexityResult perplexity;  // of the model, as perplexity() gives it up to rounding
+  double kl = 0;         // mean KL(reference || model) of their distributions, in nats per token
+  double agreement = 0;  // share of tokens for which both hold the same one most likely
+};
+
+// Feeds both models the same windows as perplexity(); the taps are those of `model`, the reference
+// has none. Holds at most 256 rows of logits. Throws Error as perplexity() does, and if the
+// vocabularies are not of one size.
+Divergence compare_models(const Model& reference, const Model& model,
+                          std::span<const TokenId> tokens, const PerplexityOptions& options = {});
+
+// A set of values, and what quantizing them does.
+struct ValueSummary {
+  double largest = 0;   // max |x|
+  double rms = 0;       // sqrt(mean of x^2)
+  double kurtosis = 0;  // E[(x - mean)^4] / variance^2: 3 for a normal distribution; 0 if constant
+  double error = 0;     // ||Q(x) - x|| / ||x||; 0 where all are zero
+};
+
+struct TapError {
+  Tap tap = Tap::embedding;
+  std::int64_t layer = 0;  // -1 outside the blocks
+  ValueSummary value;
+};
+
+struct TapErrorOptions {
+  bool state = false;  // also the tap `state`, for which the model goes token by token
+};
+
+// What quantizing the value at each tap would do to it, over a text fed as one sequence; the
+// network itself goes on with the value as it is. In the order of computation. Throws Error if
+// there are no tokens or one is outside the vocabulary, or the quantizer is out of range.
+std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> tokens,
+                                 const Quantizer& quantizer, const TapErrorOptions& options = {});
 
 // The prompts and scores follow EleutherAI's lm-evaluation-harness:
 //

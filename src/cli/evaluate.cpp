@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/taps.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -16,6 +17,7 @@ struct Options {
   std::string task;
   std::filesystem::path data;
   TaskOptions evaluation;
+  std::vector<std::string> taps;
 };
 
 void print_text(const TaskResult& result) {
@@ -47,12 +49,14 @@ nlohmann::ordered_json as_json(const TaskResult& result) {
 
 void run(const Options& options) {
   const Task task = parse_task(options.task);
+  const Taps taps = quantizing_taps(options.taps);
   const Model model = load_model(options.model);
   TaskResult result;
   {
     ProgressBar bar(options.task, "items");
     TaskOptions settings = options.evaluation;
     settings.progress = bar.callback();
+    settings.taps = &taps;
     result = evaluate_task(model, task, options.data, settings);
   }
   if (options.model.json) {
@@ -79,6 +83,7 @@ void add_evaluate(CLI::App& app) {
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
+  add_tap_option(*command, options->taps);
   add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }

@@ -1,13 +1,18 @@
 #include <fmt/ranges.h>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/taps.h"
+#include "eval/outlier_picture.h"
 #include "io/checkpoint.h"
 #include "model/weights.h"
+#include "quant/hadamard.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -15,6 +20,11 @@ namespace {
 struct Options {
   ModelOptions model;
   bool tensors = false;
+  std::filesystem::path picture;  // empty: none
+  std::string tap = "out_proj_input";
+  std::optional<std::int64_t> layer;  // the middle one if absent
+  std::filesystem::path file;         // empty: the model's calibration text
+  std::int64_t tokens = 128;
 };
 
 struct Totals {
@@ -121,7 +131,67 @@ void print_as_text(const Checkpoint& checkpoint, bool each_tensor) {
   print_tensors(checkpoint.tensors, each_tensor);
 }
 
+// A Hadamard matrix with random signs, as quantization uses it.
+RotateRows make_rotation(std::int64_t channels) {
+  return [transform = HadamardTransform(channels),
+          signs = random_signs(channels, 1)](std::span<float> rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] *= signs[i % signs.size()];
+    transform.apply(rows);
+  };
+}
+
+std::vector<TokenId> first_tokens(const Model& model, const Options& options) {
+  const std::filesystem::path file =
+      options.file.empty() ? options.model.model / "calibration.txt" : options.file;
+  const std::string text = read_input(file);
+  std::vector<TokenId> tokens =
+      with_context(file.string(), [&] { return model.tokenizer().encode(text); });
+  if (tokens.empty()) fail("{}: has no tokens", file);
+  if (std::ssize(tokens) > options.tokens) tokens.resize(static_cast<std::size_t>(options.tokens));
+  return tokens;
+}
+
+nlohmann::ordered_json as_json(const ValueSummary& summary) {
+  return {{"largest", summary.largest},
+          {"largest_over_rms", summary.largest / summary.rms},
+          {"kurtosis", summary.kurtosis},
+          {"error_4bit", summary.error}};
+}
+
+void print_outliers(const OutlierReport& report) {
+  write_output(fmt::format("{}, layer {}: {} tokens of {} channels\n", tap_name(report.tap),
+                           report.layer, report.tokens, report.channels));
+  write_output(fmt::format("{:<10} {:>10} {:>14} {:>10} {:>12}\n", "", "largest", "largest / rms",
+                           "kurtosis", "4-bit error"));
+  const auto row = [](std::string_view name, const ValueSummary& summary) {
+    write_output(fmt::format("{:<10} {:>10.3f} {:>14.2f} {:>10.2f} {:>10.2f} %\n", name,
+                             summary.largest, summary.largest / summary.rms, summary.kurtosis,
+                             100 * summary.error));
+  };
+  row("before", report.before.summary);
+  row("rotated", report.after.summary);
+}
+
+void show_outliers(const Options& options) {
+  const Model model = load_model(options.model);
+  const OutlierReport report =
+      find_outliers(model, first_tokens(model, options), parse_tap(options.tap),
+                    options.layer.value_or(model.config().n_layer / 2), make_rotation);
+  draw_outliers(report, options.picture);
+  if (options.model.json) {
+    print_json({{"tap", options.tap},
+                {"layer", report.layer},
+                {"tokens", report.tokens},
+                {"channels", report.channels},
+                {"before", as_json(report.before.summary)},
+                {"rotated", as_json(report.after.summary)}});
+  } else {
+    print_outliers(report);
+  }
+}
+
 void inspect(const Options& options) {
+  if (!options.picture.empty()) return show_outliers(options);
   const Checkpoint checkpoint = open_checkpoint(options.model.model);
   make_weights(checkpoint);  // refuses tensors that are missing or do not fit
   if (options.model.json) {
@@ -138,7 +208,34 @@ void add_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_model_argument(*command, options->model);
   command->add_flag("--tensors", options->tensors, "List every tensor instead of one row a kind");
-  add_json_option(*command, options->model);
+  CLI::Option* picture =
+      command
+          ->add_option("--outliers", options->picture,
+                       "Instead draw the values at a tap, before and after a rotation")
+          ->type_name("FILE.png|FILE.svg")
+          ->check([](const std::string& name) -> std::string {
+            const bool known = name.ends_with(".png") || name.ends_with(".svg");
+            return known ? "" : "the name of a picture has to end in .png or .svg";
+          });
+  const auto for_picture = [&](CLI::Option* option) { option->needs(picture); };
+  for_picture(command->add_option("--tap", options->tap, "The tap, as --tap of perplexity names it")
+                  ->type_name("NAME")
+                  ->check(is_tap_name)
+                  ->capture_default_str());
+  for_picture(command->add_option("--layer", options->layer, "The layer; the middle one if absent")
+                  ->type_name("N")
+                  ->check(kCount));
+  for_picture(
+      command
+          ->add_option("--file", options->file, "The text; the model's calibration.txt if absent")
+          ->type_name("FILE")
+          ->check(NotEmpty()));
+  for_picture(command->add_option("--tokens", options->tokens, "Of the text, at most so many")
+                  ->type_name("N")
+                  ->check(CLI::Range(1, 4096))
+                  ->capture_default_str());
+  add_run_options(*command, options->model);
+  for (const char* name : {"--tokenizer", "--threads"}) for_picture(command->get_option(name));
   command->callback([options] { inspect(*options); });
 }
 

@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/taps.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -15,9 +16,31 @@ struct Options {
   ModelOptions model;
   std::filesystem::path file;
   PerplexityOptions perplexity;
+  std::vector<std::string> taps;
 };
 
+nlohmann::ordered_json bins_as_json(const std::vector<PerplexityBin>& bins) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const PerplexityBin& bin : bins) {
+    json.push_back({{"begin", bin.begin},
+                    {"tokens", bin.tokens},
+                    {"nll", bin.nll},
+                    {"perplexity", bin.perplexity}});
+  }
+  return json;
+}
+
+void print_bins(const std::vector<PerplexityBin>& bins) {
+  write_output(
+      fmt::format("\n{:>10}  {:>8}  {:>8}  {:>10}\n", "position", "tokens", "nll", "perplexity"));
+  for (const PerplexityBin& bin : bins) {
+    write_output(fmt::format("{:>10}  {:>8}  {:>8.5f}  {:>10.4f}\n", bin.begin, bin.tokens, bin.nll,
+                             bin.perplexity));
+  }
+}
+
 void run(const Options& options) {
+  const Taps taps = quantizing_taps(options.taps);
   const Model model = load_model(options.model);
   const std::string text = read_input(options.file);
   const std::vector<TokenId> tokens =
@@ -27,20 +50,24 @@ void run(const Options& options) {
     ProgressBar bar("perplexity", "tokens");
     PerplexityOptions settings = options.perplexity;
     settings.progress = bar.callback();
+    settings.taps = &taps;
     result =
         with_context(options.file.string(), [&] { return perplexity(model, tokens, settings); });
   }
   const double bits_per_byte = result.bits_per_byte.value();
   if (options.model.json) {
-    print_json({{"perplexity", result.perplexity},
-                {"nll", result.nll},
-                {"tokens", result.tokens},
-                {"bits_per_byte", bits_per_byte}});
+    nlohmann::ordered_json json = {{"perplexity", result.perplexity},
+                                   {"nll", result.nll},
+                                   {"tokens", result.tokens},
+                                   {"bits_per_byte", bits_per_byte}};
+    if (options.perplexity.bin > 0) json["bins"] = bins_as_json(result.bins);
+    print_json(json);
   } else {
     write_output(fmt::format("perplexity     {:.4f}\n", result.perplexity));
     write_output(fmt::format("nll            {:.5f} per token\n", result.nll));
     write_output(fmt::format("bits per byte  {:.4f}\n", bits_per_byte));
     write_output(fmt::format("tokens         {}\n", result.tokens));
+    if (options.perplexity.bin > 0) print_bins(result.bins);
   }
 }
 
@@ -61,6 +88,13 @@ void add_perplexity(CLI::App& app) {
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
+  command
+      ->add_option("--bins", options->perplexity.bin,
+                   "Also by position in the window, so many positions together; 0 is not")
+      ->type_name("N")
+      ->check(kCount)
+      ->capture_default_str();
+  add_tap_option(*command, options->taps);
   add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }

@@ -19,7 +19,7 @@ class SmoothingLoss {
   SmoothingLoss(const LinearSite& site, const SiteStatistics& seen, const MethodOptions& options)
       : site_(site), seen_(seen), options_(options), exact_(outputs(plain_weight(), seen.sample)) {}
 
-  double operator()(const Smoothing& change) const {
+  double operator()(const ShiftScale& change) const {
     AlignedVector<float> weight(site_.weight.begin(), site_.weight.end());
     AlignedVector<float> sample = seen_.sample;
     scale_weight(change, weight);
@@ -46,14 +46,14 @@ class SmoothingLoss {
   }
 
   // weight *= scale, column by column
-  void scale_weight(const Smoothing& change, std::span<float> weight) const {
+  void scale_weight(const ShiftScale& change, std::span<float> weight) const {
     for_rows(weight, [&](float* row) {
       for (std::size_t i = 0; i < change.scale.size(); ++i) row[i] *= change.scale[i];
     });
   }
 
   // W shift, or nothing where there is none. [rows]
-  AlignedVector<float> shift_bias(const Smoothing& change, std::span<const float> weight) const {
+  AlignedVector<float> shift_bias(const ShiftScale& change, std::span<const float> weight) const {
     AlignedVector<float> bias;
     if (change.shift.empty()) return bias;
     bias.resize(static_cast<std::size_t>(site_.rows));
@@ -82,7 +82,7 @@ class SmoothingLoss {
     return y;
   }
 
-  void smooth_inputs(const Smoothing& change, std::span<float> inputs) const {
+  void smooth_inputs(const ShiftScale& change, std::span<float> inputs) const {
     for_rows(inputs, [&](float* row) {
       for (std::size_t i = 0; i < change.scale.size(); ++i) {
         const float shift = change.shift.empty() ? 0.0F : change.shift[i];
@@ -103,7 +103,7 @@ class SmoothingLoss {
 };
 
 // Makes the change at the site: x' = norm(.) gain / scale + (gain_bias - shift) / scale.
-void apply(const Smoothing& change, const SmoothingLoss& loss, LinearSite& site) {
+void apply(const ShiftScale& change, const SmoothingLoss& loss, LinearSite& site) {
   AlignedVector<float> bias = loss.shift_bias(change, site.weight);
   loss.scale_weight(change, site.weight);
   for (std::size_t i = 0; i < change.scale.size(); ++i) site.gain[i] /= change.scale[i];
@@ -120,7 +120,7 @@ void apply(const Smoothing& change, const SmoothingLoss& loss, LinearSite& site)
 class SmoothMethod : public WeightMethod {
  public:
   using Candidates =
-      std::function<std::vector<Smoothing>(const LinearSite& site, const SiteStatistics& seen)>;
+      std::function<std::vector<ShiftScale>(const LinearSite& site, const SiteStatistics& seen)>;
   SmoothMethod(const MethodOptions& options, Candidates candidates)
       : options_(options), candidates_(std::move(candidates)) {}
 
@@ -134,7 +134,7 @@ class SmoothMethod : public WeightMethod {
 
  private:
   void smooth(LinearSite& site, const SiteStatistics& seen) const {
-    const std::vector<Smoothing> candidates = candidates_(site, seen);
+    const std::vector<ShiftScale> candidates = candidates_(site, seen);
     const SmoothingLoss loss(site, seen, options_);
     std::size_t best = 0;
     double least = -1;
@@ -152,8 +152,8 @@ class SmoothMethod : public WeightMethod {
   Candidates candidates_;
 };
 
-AlignedVector<float> column_absmax(const LinearSite& site) {
-  AlignedVector<float> largest(static_cast<std::size_t>(site.columns));
+std::vector<float> column_absmax(const LinearSite& site) {
+  std::vector<float> largest(static_cast<std::size_t>(site.columns));
   for (std::int64_t row = 0; row < site.rows; ++row) {
     for (std::size_t i = 0; i < largest.size(); ++i) {
       const std::size_t index = static_cast<std::size_t>(row) * largest.size() + i;
@@ -168,12 +168,12 @@ AlignedVector<float> column_absmax(const LinearSite& site) {
 std::unique_ptr<const WeightMethod> make_smoothquant(const MethodOptions& options) {
   return std::make_unique<SmoothMethod>(
       options, [alpha = options.alpha](const LinearSite& site, const SiteStatistics& seen) {
-        AlignedVector<float> inputs(seen.low.size());
+        std::vector<float> inputs(seen.low.size());
         for (std::size_t i = 0; i < inputs.size(); ++i) {
           inputs[i] = std::max(-seen.low[i], seen.high[i]);
         }
-        const AlignedVector<float> weights = column_absmax(site);
-        std::vector<Smoothing> candidates;
+        const std::vector<float> weights = column_absmax(site);
+        std::vector<ShiftScale> candidates;
         for (int tenths = 1; tenths <= 9; ++tenths) {
           const float tried = alpha.value_or(static_cast<float>(tenths) / 10.0F);
           candidates.push_back({{}, smoothquant_scale(inputs, weights, tried)});
@@ -190,7 +190,7 @@ std::unique_ptr<const WeightMethod> make_os_plus(const MethodOptions& options) {
         for (std::size_t i = 0; i < seen.low.size(); ++i) {
           largest = std::max(largest, (seen.high[i] - seen.low[i]) / 2);
         }
-        std::vector<Smoothing> candidates;
+        std::vector<ShiftScale> candidates;
         for (float threshold = largest; threshold > largest / 40; threshold *= 0.75F) {
           candidates.push_back(os_plus_shift_scale(seen.low, seen.high, threshold));
         }

@@ -76,6 +76,36 @@ TEST(Perplexity, MaxTokensScoresTheBeginning) {
   EXPECT_EQ(perplexity(shipped(), tokens, {.max_tokens = 1000}).tokens, 199);
 }
 
+TEST(Perplexity, BinsAreMeansByPositionInTheWindow) {
+  const std::vector<TokenId> tokens = some_text(211);
+  constexpr std::size_t kContext = 50;
+  const PerplexityResult result = perplexity(shipped(), tokens, {.context = kContext, .bin = 20});
+  std::vector<double> sums(3);
+  std::vector<std::int64_t> counts(3);
+  for (std::size_t begin = 0; begin < 210; begin += kContext) {
+    const std::size_t fed_and_last = std::min(kContext + 1, tokens.size() - begin);
+    std::size_t position = 0;
+    for (const auto& token :
+         test::likelihoods_by_decode(shipped(), std::span(tokens).subspan(begin, fed_and_last))) {
+      sums[position / 20] += token.nll;
+      ++counts[position / 20];
+      ++position;
+    }
+  }
+  ASSERT_EQ(result.bins.size(), 3u);
+  for (std::size_t bin = 0; bin < 3; ++bin) {
+    const double expected = sums[bin] / static_cast<double>(counts[bin]);
+    EXPECT_EQ(result.bins[bin].begin, static_cast<std::int64_t>(20 * bin));
+    EXPECT_EQ(result.bins[bin].tokens, counts[bin]);
+    EXPECT_NEAR(result.bins[bin].nll, expected, 1e-5 * expected);
+    EXPECT_DOUBLE_EQ(result.bins[bin].perplexity, std::exp(result.bins[bin].nll));
+  }
+  EXPECT_TRUE(perplexity(shipped(), tokens).bins.empty());
+  const PerplexityResult wide = perplexity(shipped(), tokens, {.context = kContext, .bin = 1000});
+  ASSERT_EQ(wide.bins.size(), 1u);
+  EXPECT_DOUBLE_EQ(wide.bins[0].nll, wide.nll);
+}
+
 TEST(Perplexity, ReportsProgressToTheEnd) {
   std::vector<std::int64_t> done;
   perplexity(shipped(), some_text(100),
@@ -115,6 +145,8 @@ TEST(Perplexity, RefusesBadInput) {
               HasSubstr("context must be at least 1"));
   EXPECT_THAT(error_of([&] { perplexity(shipped(), tokens, {.max_tokens = -1}); }),
               HasSubstr("max_tokens must not be negative"));
+  EXPECT_THAT(error_of([&] { perplexity(shipped(), tokens, {.bin = -1}); }),
+              HasSubstr("bin must not be negative"));
   Taps taps;
   taps.set(Tap::logits, [](const TapValue& value) { value.data[7] = NAN; });
   EXPECT_THAT(error_of([&] { perplexity(shipped(), tokens, {.taps = &taps}); }),

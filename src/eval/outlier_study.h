@@ -1,0 +1,47 @@
+// Why methods that learn from channel statistics fail where large values come in other channels at
+// every token, and a rotation does not: the 4-bit error of each on such values.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace lightmamba {
+
+// Each value is its channel's gain times either a normal number or, in a few channels chosen anew
+// for every token, an outlier. The gains are log-normal with the spread of mamba2-130m's gated norm
+// (layer 0), since the value at the out_proj input is a product with that gain.
+struct OutlierStudyOptions {
+  std::int64_t channels = 5120;  // d_inner of mamba2-2.7b
+  std::int64_t calibration_tokens = 512;
+  std::int64_t test_tokens = 512;
+  // In a token. So many that next to every channel has had one in the calibration tokens: outliers
+  // in a channel that had none there are scaled up by SmoothQuant and are worse than without it.
+  std::int64_t outliers = 64;
+  double smallest = 20;             // magnitude of an outlier where the others' rms is 1:
+  double largest = 100;             // uniform between these
+  double positive_share = 0.9;      // of the outliers
+  double gain_spread = 0.48;        // standard deviation of the logarithm of a gain
+  std::int64_t weight_rows = 2560;  // normal weights, of which SmoothQuant needs the column maxima
+  std::uint64_t seed = 1;
+};
+
+// Of the test tokens, in the original space: after scale, shift or rotation are undone. The paper
+// gives 19.5 (rtn), 18.8 (smoothquant), 309.8 (os+) and 13.1 (rotation) in a unit it does not name.
+struct OutlierStudyError {
+  double mean_square = 0;  // mean of (found - x)^2
+  double relative = 0;     // ||found - x|| / ||x||
+};
+
+struct OutlierStudyRow {
+  std::string_view method;
+  OutlierStudyError per_token;  // one symmetric 4-bit scale for a token
+  OutlierStudyError per_group;  // one for each 128 channels
+};
+
+// rtn; smoothquant with alpha 1/2; os+ with the threshold that is best on the calibration tokens;
+// rotation by a Hadamard matrix with random signs. All statistics come from the calibration tokens.
+// Throws Error if a count is not positive or there is no Hadamard matrix for the channels.
+std::vector<OutlierStudyRow> outlier_study(const OutlierStudyOptions& options = {});
+
+}  // namespace lightmamba

@@ -1,0 +1,48 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <lightmamba/evaluate.h>
+
+#include "eval/value_summary.h"
+
+namespace lightmamba {
+namespace {
+
+// The order of computation: what comes before the blocks, the blocks, what comes after them.
+std::pair<std::int64_t, Tap> computed_at(const TapError& value, std::int64_t layers) {
+  return {value.layer < 0 && value.tap != Tap::embedding ? layers : value.layer, value.tap};
+}
+
+}  // namespace
+
+std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> tokens,
+                                 const Quantizer& quantizer, const TapErrorOptions& options) {
+  std::map<std::pair<std::int64_t, Tap>, ValueSummarizer> summarizers;
+  Taps taps;
+  for (int i = 0; i < kTapCount; ++i) {
+    const auto tap = static_cast<Tap>(i);
+    if (tap == Tap::state && !options.state) continue;
+    taps.set(tap, [&](const TapValue& value) {
+      summarizers.try_emplace({value.layer, value.tap}, quantizer)
+          .first->second.add(value.columns, value.data);
+    });
+  }
+  State state = model.new_state();
+  // Logits are asked for after every token, so that the taps of the head see every token.
+  model.prefill_all(
+      state, tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
+
+  std::vector<TapError> result;
+  result.reserve(summarizers.size());
+  for (const auto& [place, summarizer] : summarizers) {
+    result.push_back({place.second, place.first, summarizer.summary()});
+  }
+  std::stable_sort(result.begin(), result.end(), [&](const TapError& a, const TapError& b) {
+    const std::int64_t layers = model.config().n_layer;
+    return computed_at(a, layers) < computed_at(b, layers);
+  });
+  return result;
+}
+
+}  // namespace lightmamba

@@ -1,0 +1,39 @@
+// Statistics of values that come in parts, and what a quantizer does to them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <lightmamba/evaluate.h>
+
+namespace lightmamba {
+
+class ValueSummarizer {
+ public:
+  explicit ValueSummarizer(const Quantizer& quantizer) : quantizer_(quantizer) {}
+
+  // Whole rows of `columns`. Throws Error if the quantizer is out of range.
+  void add(std::int64_t columns, std::span<const float> values);
+
+  ValueSummary summary() const;
+
+ private:
+  // Central moments, so that parts can be joined without cancellation.
+  struct Moments {
+    double count = 0;
+    double mean = 0;
+    double m2 = 0;  // sums of powers of x - mean
+    double m3 = 0;
+    double m4 = 0;
+  };
+  static Moments moments_of(std::span<const float> values);
+  void join(const Moments& part);
+
+  Quantizer quantizer_;
+  Moments moments_;
+  double largest_ = 0;
+  double squares_ = 0;
+  double squared_error_ = 0;
+};
+
+}  // namespace lightmamba
