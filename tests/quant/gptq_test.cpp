@@ -49,7 +49,7 @@ Rounded run(const std::vector<float>& weights, std::int64_t rows, std::int64_t c
   const std::int64_t groups = (columns + options.group - 1) / options.group;
   Rounded result{weights, std::vector<std::int8_t>(weights.size()),
                  std::vector<float>(static_cast<std::size_t>(rows * groups))};
-  gptq(result.weights, rows, columns, hessian, options, scale_of, result.codes, result.scales);
+  gptq(result.weights, rows, columns, hessian, {}, options, scale_of, result.codes, result.scales);
   return result;
 }
 
@@ -305,8 +305,9 @@ TEST(Gptq, BadArgumentsAreRefused) {
   const auto error = [&](std::size_t weight_count, std::size_t code_count, std::size_t scale_count,
                          std::int64_t group) {
     return test::error_of([&] {
-      gptq(std::span(copy).first(weight_count), 2, 3, identity, {group, -8, 7}, largest_over_seven,
-           std::span(codes).first(code_count), std::span(scales).first(scale_count));
+      gptq(std::span(copy).first(weight_count), 2, 3, identity, {}, {group, -8, 7},
+           largest_over_seven, std::span(codes).first(code_count),
+           std::span(scales).first(scale_count));
     });
   };
   EXPECT_THAT(error(5, 6, 2, 3), testing::HasSubstr("weight has 5"));
