@@ -358,7 +358,14 @@ QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
 }
 
 QuantizedFile read_quantized_file(const std::filesystem::path& path) {
-  SafetensorsFile file = read_safetensors(path);
+  SafetensorsFile file = [&] {
+    try {
+      return read_safetensors(path);
+    } catch (const Error& error) {
+      fail("{}; expected a directory with config.json and weights, or a quantized model",
+           error.what());
+    }
+  }();
   return with_context(path.string(), [&] { return take(std::move(file)); });
 }
 
