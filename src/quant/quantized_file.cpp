@@ -176,7 +176,10 @@ Quantization parse_quantization(const std::string& text) {
   q.gptq = json_field<bool>(json, "gptq", source);
   q.source = word("source");
   q.group = json_field<std::int64_t>(json, "group", source);
-  if (q.group < 1) fail("{}: field 'group': {} is not positive", source, q.group);
+  if (q.group < 1 || q.group > CodeFormat::kLargestGroup) {
+    fail("{}: field 'group': expected 1 to {}, found {}", source, CodeFormat::kLargestGroup,
+         q.group);
+  }
   const auto head_bits = json_field<std::int64_t>(json, "head_bits", source);
   if (head_bits != 4 && head_bits != 8) {
     fail("{}: field 'head_bits': expected 4 or 8, found {}", source, head_bits);
