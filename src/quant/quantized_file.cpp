@@ -1,6 +1,7 @@
 #include "quant/quantized_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -55,6 +56,10 @@ class LayoutReader {
   LayoutReader(const Mamba2Config& config, const Quantization& quantization,
                const TensorMap& tensors)
       : config_(config), quantization_(quantization), tensors_(tensors) {
+    // Before names are made for as many layers as a damaged configuration asks for.
+    if (std::ssize(tensors) < config.n_layer) {
+      fail("{} tensors are too few for {} layers", tensors.size(), config.n_layer);
+    }
     std::set<std::string_view> names;
     for (const TensorSpec& spec : quantized_layout(config, quantization)) {
       check(spec);
@@ -187,11 +192,10 @@ Quantization parse_quantization(const std::string& text) {
   q.head_bits = static_cast<int>(head_bits);
   // 64 bits do not fit the numbers of every JSON reader.
   const std::string seed = word("seed");
-  if (seed.empty() || seed.size() > 20 ||
-      seed.find_first_not_of("0123456789") != std::string::npos) {
-    fail("{}: field 'seed': '{}' is not a number", source, printable(seed));
+  const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), q.seed);
+  if (error != std::errc() || end != seed.data() + seed.size()) {
+    fail("{}: field 'seed': '{}' is not a number of 64 bits", source, printable(seed));
   }
-  q.seed = std::stoull(seed);
   return q;
 }
 
