@@ -173,10 +173,14 @@ Quantization parse_quantization(const std::string& text) {
   const Json json = parse_json(text, source);
   const auto word = [&](const char* name) { return json_field<std::string>(json, name, source); };
   Quantization q;
-  q.method = parse_method(word("method"));
-  q.scheme = parse_scheme(word("scheme"));
-  q.ssm = parse_ssm_format(word("ssm"));
-  q.state = parse_state_format(word("state"));
+  const auto parse_word = [&](const char* name, const auto& parse) {
+    const std::string value = word(name);
+    return with_context(source, [&] { return parse(value); });
+  };
+  q.method = parse_word("method", parse_method);
+  q.scheme = parse_word("scheme", parse_scheme);
+  q.ssm = parse_word("ssm", parse_ssm_format);
+  q.state = parse_word("state", parse_state_format);
   q.clip = json_field<bool>(json, "clip", source);
   q.gptq = json_field<bool>(json, "gptq", source);
   q.source = word("source");
@@ -260,9 +264,9 @@ void check_checksums(const SafetensorsFile& file) {
   });
 }
 
-QuantizedFile take(SafetensorsFile file) {
+QuantizedFile take(SafetensorsFile file, Checksums checksums) {
   check_format(file);
-  check_checksums(file);
+  if (checksums == Checksums::verified) check_checksums(file);
   QuantizedFile result;
   const ParsedConfig parsed = parse_config(metadata_field(file, "config"), "metadata 'config'");
   result.config = parsed.config;
@@ -359,9 +363,11 @@ std::int64_t write_quantized_file(const std::filesystem::path& path, const Mamba
 }
 
 QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
-                                   std::shared_ptr<const void> owner, std::string_view source) {
-  return with_context(
-      source, [&] { return take(parse_safetensors(bytes, std::move(owner), "safetensors")); });
+                                   std::shared_ptr<const void> owner, std::string_view source,
+                                   Checksums checksums) {
+  return with_context(source, [&] {
+    return take(parse_safetensors(bytes, std::move(owner), "safetensors"), checksums);
+  });
 }
 
 QuantizedFile read_quantized_file(const std::filesystem::path& path) {
@@ -373,7 +379,7 @@ QuantizedFile read_quantized_file(const std::filesystem::path& path) {
            error.what());
     }
   }();
-  return with_context(path.string(), [&] { return take(std::move(file)); });
+  return with_context(path.string(), [&] { return take(std::move(file), Checksums::verified); });
 }
 
 bool is_file(const std::filesystem::path& path) {
