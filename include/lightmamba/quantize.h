@@ -30,7 +30,7 @@ struct QuantizeOptions {
   // windows spread over it are taken.
   std::vector<TokenId> calibration = {};
   std::int64_t calibration_window = 512;
-  std::int64_t calibration_tokens = 16384;
+  std::int64_t calibration_tokens = 65536;
   std::string source = {};  // a name for the model, kept in the file
   // Called with the parts done so far and their number: layers, embedding, head.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};

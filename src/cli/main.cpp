@@ -19,6 +19,7 @@ int run(int argc, char** argv) {
   add_generate(app);
   add_logits(app);
   add_quantize(app);
+  add_compare(app);
   add_perplexity(app);
   add_evaluate(app);
   add_study(app);

@@ -110,11 +110,10 @@ QuantizeOptions quantize_options(const QuantizeChoices& choices) {
   return options;
 }
 
-QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& model,
-                                 const std::filesystem::path& path) {
-  QuantizeOptions options = quantize_options(choices);
+void add_calibration(const QuantizeChoices& choices, const Model& model,
+                     const std::filesystem::path& path, QuantizeOptions& options) {
   options.source = std::filesystem::weakly_canonical(path).filename().string();
-  if (!can_use_calibration(options)) return options;
+  if (!can_use_calibration(options)) return;
   std::filesystem::path text = choices.calibration;
   if (text.empty()) {
     text = path / "calibration.txt";
@@ -123,14 +122,14 @@ QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& mo
       if (options.gptq || options.method == Method::smoothquant ||
           options.method == Method::os_plus) {
         fail("{} needs text to calibrate with: --calibration FILE",
-             options.gptq ? "--gptq" : "method " + choices.method);
+             options.gptq ? std::string("--gptq")
+                          : fmt::format("method {}", method_name(options.method)));
       }
-      return options;
+      return;
     }
   }
   options.calibration =
       with_context(text.string(), [&] { return model.tokenizer().encode(read_input(text)); });
-  return options;
 }
 
 std::string quantization_text(const Quantization& q) {

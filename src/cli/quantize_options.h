@@ -22,7 +22,7 @@ struct QuantizeChoices {
   std::uint64_t seed = 0;
   std::string alpha = "search";
   std::filesystem::path calibration;  // empty: calibration.txt beside the model
-  std::int64_t calibration_tokens = 16384;
+  std::int64_t calibration_tokens = 65536;
 };
 
 // All of them, or without the method and the scheme.
@@ -31,9 +31,9 @@ void add_quantize_details(CLI::App& command, QuantizeChoices& choices);
 
 // Without calibration text.
 QuantizeOptions quantize_options(const QuantizeChoices& choices);
-// With the text asked for, or that beside the model where there is one.
-QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& model,
-                                 const std::filesystem::path& path);
+// The text asked for, or that beside the model where there is one; and the model's name.
+void add_calibration(const QuantizeChoices& choices, const Model& model,
+                     const std::filesystem::path& path, QuantizeOptions& options);
 
 std::string quantization_text(const Quantization& quantization);  // in a line
 nlohmann::ordered_json quantization_json(const Quantization& quantization);
