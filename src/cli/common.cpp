@@ -1,5 +1,6 @@
 #include "cli/common.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -12,8 +13,21 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "base/utf8.h"
+#include "quant/quantized_file.h"
 
 namespace lightmamba::cli {
+namespace {
+
+bool starts_with_brace(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  const std::span<const std::byte> bytes = file->bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
+                              std::min<std::size_t>(bytes.size(), 64));
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first == std::string_view::npos || text[first] == '{';
+}
+
+}  // namespace
 
 NotEmpty::NotEmpty() {
   func_ = [](const std::string& text) {
@@ -64,7 +78,11 @@ Tokenizer load_tokenizer(const ModelOptions& options) {
   if (std::filesystem::is_directory(options.model, ignored)) {
     return Tokenizer::load(options.model / "tokenizer.json");
   }
-  return Tokenizer::load(options.model);
+  // A file is a tokenizer.json, which begins with a brace, or a quantized model.
+  if (starts_with_brace(options.model)) return Tokenizer::load(options.model);
+  const QuantizedFile file = read_quantized_file(options.model);
+  if (!file.tokenizer) fail("{}: holds no tokenizer", options.model);
+  return Tokenizer::parse(*file.tokenizer, fmt::format("{}: tokenizer.json", options.model));
 }
 
 void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,

@@ -8,11 +8,13 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/quantize_options.h"
 #include "cli/taps.h"
 #include "eval/outlier_picture.h"
 #include "io/checkpoint.h"
 #include "model/weights.h"
 #include "quant/hadamard.h"
+#include "quant/quantized_file.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -62,28 +64,71 @@ nlohmann::ordered_json architecture(const Mamba2Config& c) {
           {"tie_embeddings", c.tie_embeddings}};
 }
 
-void print_as_json(const Checkpoint& checkpoint) {
-  const Totals totals = count(checkpoint.tensors);
+// What a model is made of, whichever way it is stored.
+struct Contents {
+  Mamba2Config config;
+  TensorMap tensors;
+  std::string file;
+  Totals totals;
+  std::optional<Quantization> quantization;
+};
+
+// Weights behind the codes of a quantized model; a tied head counts once.
+std::int64_t parameters(const Weights& weights) {
+  const auto size = [](const Matrix& matrix) { return matrix.rows * matrix.columns; };
+  std::int64_t sum = size(weights.embedding) + std::ssize(weights.norm_f);
+  if (!weights.config.tie_embeddings) sum += size(weights.head);
+  for (const LayerWeights& w : weights.layers) {
+    sum += size(w.in_proj) + size(w.out_proj) + std::ssize(w.norm) + std::ssize(w.conv1d) +
+           std::ssize(w.dt_bias) + std::ssize(w.A) + std::ssize(w.D) + std::ssize(w.gated_norm);
+    if (weights.config.conv_bias) sum += std::ssize(w.conv1d_bias);
+    sum += std::ssize(w.norm_bias) + std::ssize(w.gated_norm_bias) + std::ssize(w.in_proj_bias) +
+           std::ssize(w.out_proj_bias);
+  }
+  return sum;
+}
+
+// Refuses tensors that are missing or do not fit.
+Contents read_contents(const std::filesystem::path& path) {
+  if (!is_file(path)) {
+    Checkpoint checkpoint = open_checkpoint(path);
+    make_weights(checkpoint);
+    const Totals totals = count(checkpoint.tensors);
+    return {checkpoint.config, std::move(checkpoint.tensors),
+            checkpoint.weights_file.filename().string(), totals, std::nullopt};
+  }
+  QuantizedFile file = read_quantized_file(path);
+  Totals totals = count(file.tensors);
+  totals.parameters = with_context(path.string(), [&] {
+    return parameters(weights_from_layout(file.config, file.quantization, file.tensors));
+  });
+  return {file.config, std::move(file.tensors), path.filename().string(), totals,
+          file.quantization};
+}
+
+void print_as_json(const Contents& contents) {
+  const Totals& totals = contents.totals;
   nlohmann::ordered_json tensors = nlohmann::ordered_json::array();
-  for (const auto& [name, tensor] : checkpoint.tensors) {
+  for (const auto& [name, tensor] : contents.tensors) {
     tensors.push_back({{"name", name},
                        {"dtype", dtype_name(tensor.dtype)},
                        {"shape", tensor.shape},
                        {"bytes", tensor.data.size()}});
   }
   print_json({{"architecture", "mamba2"},
-              {"config", architecture(checkpoint.config)},
+              {"config", architecture(contents.config)},
               {"parameters", totals.parameters},
               {"weight_bytes", totals.bytes},
-              {"state_bytes", state_bytes(checkpoint.config)},
-              {"quantization", nullptr},
+              {"state_bytes", state_bytes(contents.config)},
+              {"quantization", contents.quantization ? quantization_json(*contents.quantization)
+                                                     : nlohmann::ordered_json(nullptr)},
               {"tensors", tensors}});
 }
 
 void print_row(const std::string& name, const Tensor& tensor, std::int64_t copies) {
   const std::string times = copies > 1 ? fmt::format("{} x ", copies) : "";
   write_output(fmt::format(
-      "  {:<42} {:<5} {:>20}  {:>10}\n", name, dtype_name(tensor.dtype),
+      "  {:<47} {:<5} {:>20}  {:>10}\n", name, dtype_name(tensor.dtype),
       times + shape_string(tensor.shape),
       human_bytes(static_cast<double>(tensor.data.size() * static_cast<std::size_t>(copies)))));
 }
@@ -112,23 +157,24 @@ void print_tensors(const TensorMap& tensors, bool each) {
   for (const auto& [name, row] : rows) print_row(name, *row.first, row.second);
 }
 
-void print_as_text(const Checkpoint& checkpoint, bool each_tensor) {
-  const Totals totals = count(checkpoint.tensors);
-  const Mamba2Config& c = checkpoint.config;
+void print_as_text(const Contents& contents, bool each_tensor) {
+  const Totals& totals = contents.totals;
+  const Mamba2Config& c = contents.config;
   write_output(fmt::format("Mamba-2, {} parameters, {}\n",
-                           human_count(static_cast<double>(totals.parameters)),
-                           checkpoint.weights_file.filename().string()));
+                           human_count(static_cast<double>(totals.parameters)), contents.file));
   const nlohmann::ordered_json sizes = architecture(c);
   for (const auto& item : sizes.items()) {
     write_output(fmt::format("  {:<16} {}\n", item.key(), item.value().dump()));
   }
-  write_output(fmt::format("quantization       none\n"));
+  write_output(
+      fmt::format("quantization       {}\n",
+                  contents.quantization ? quantization_text(*contents.quantization) : "none"));
   write_output(
       fmt::format("weights            {}\n", human_bytes(static_cast<double>(totals.bytes))));
   write_output(fmt::format("state              {} for each sequence, in float32\n",
                            human_bytes(static_cast<double>(state_bytes(c)))));
   write_output("tensors\n");
-  print_tensors(checkpoint.tensors, each_tensor);
+  print_tensors(contents.tensors, each_tensor);
 }
 
 // A Hadamard matrix with random signs, as quantization uses it.
@@ -192,12 +238,11 @@ void show_outliers(const Options& options) {
 
 void inspect(const Options& options) {
   if (!options.picture.empty()) return show_outliers(options);
-  const Checkpoint checkpoint = open_checkpoint(options.model.model);
-  make_weights(checkpoint);  // refuses tensors that are missing or do not fit
+  const Contents contents = read_contents(options.model.model);
   if (options.model.json) {
-    print_as_json(checkpoint);
+    print_as_json(contents);
   } else {
-    print_as_text(checkpoint, options.tensors);
+    print_as_text(contents, options.tensors);
   }
 }
 
