@@ -13,6 +13,7 @@ void add_logits(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_evaluate(CLI::App& app);
+void add_compare(CLI::App& app);
 void add_study(CLI::App& app);
 
 }  // namespace lightmamba::cli

@@ -21,6 +21,7 @@ int run(int argc, char** argv) {
   add_quantize(app);
   add_perplexity(app);
   add_evaluate(app);
+  add_compare(app);
   add_study(app);
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 
 #include <lightmamba/quantize.h>
@@ -34,6 +35,11 @@ QuantizeOptions quantize_options(const QuantizeChoices& choices);
 // With the text asked for, or that beside the model where there is one.
 QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& model,
                                  const std::filesystem::path& path);
+
+// Gives the text to those that can use it, for commands that quantize in several ways.
+void give_calibration(const QuantizeChoices& choices, const Model& model,
+                      const std::filesystem::path& path, std::span<QuantizeOptions> all);
+std::string model_source(const std::filesystem::path& model);  // kept in quantized files
 
 std::string quantization_text(const Quantization& quantization);  // in a line
 nlohmann::ordered_json quantization_json(const Quantization& quantization);
