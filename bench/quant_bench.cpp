@@ -75,7 +75,7 @@ void compensate(benchmark::State& bench) {
   for ([[maybe_unused]] auto _ : bench) {
     std::vector<float> copy = weights;
     gptq(
-        copy, rows, columns, hessian.matrix(), {128, -8, 7},
+        copy, rows, columns, hessian.matrix(), {}, {128, -8, 7},
         [](std::span<const float> group, std::span<const float> importance) {
           return mse_scale(group, importance, 4);
         },

@@ -19,19 +19,19 @@ struct QuantizeOptions {
   int head_bits = 8;         // of embedding and LM head: 4 or 8
   std::int64_t group = 128;  // columns that share a scale
   SsmFormat ssm = SsmFormat::floating;
-  std::optional<StateFormat> state;  // by default int16 with pot8, else float
-  bool clip = false;                 // scales by least mean squared error
-  bool gptq = false;                 // error compensation
-  std::uint64_t seed = 0;            // of the rotation's signs
-  std::optional<float> alpha;        // of SmoothQuant, 0 ... 1; searched where it is not given
+  std::optional<StateFormat> state = {};  // by default int16 with pot8, else float
+  bool clip = false;                      // scales by least mean squared error
+  bool gptq = false;                      // error compensation
+  std::uint64_t seed = 0;                 // of the rotation's signs
+  std::optional<float> alpha = {};        // of SmoothQuant, 0 ... 1; searched where it is not given
   // Text that the float model is run over. SmoothQuant, OS+ and GPTQ need it; clipping finds the
   // range of activations with it, and leaves it alone without. Cut into windows that each begin
   // with an empty state; where the text is longer than calibration_tokens (0: no limit), so many
   // windows spread over it are taken.
-  std::vector<TokenId> calibration;
+  std::vector<TokenId> calibration = {};
   std::int64_t calibration_window = 512;
-  std::int64_t calibration_tokens = 16384;
-  std::string source;  // a name for the model, kept in the file
+  std::int64_t calibration_tokens = 65536;
+  std::string source = {};  // a name for the model, kept in the file
   // Called with the parts done so far and their number: layers, embedding, head.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };

@@ -11,9 +11,9 @@ void add_detokenize(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_quantize(CLI::App& app);
+void add_compare(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_evaluate(CLI::App& app);
-void add_compare(CLI::App& app);
 void add_study(CLI::App& app);
 
 }  // namespace lightmamba::cli

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -9,8 +10,8 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/quantize_options.h"
-#include "cli/results_json.h"
 #include "cli/table.h"
+#include "cli/task_json.h"
 #include "eval/compare_methods.h"
 
 namespace lightmamba::cli {
@@ -47,7 +48,6 @@ TaskFile parse_task_file(const std::string& text) {
 // Each scheme with each method; what several methods come down to is run once.
 std::vector<QuantizeOptions> make_runs(const Options& options, const Model& model) {
   QuantizeOptions base = quantize_options(options.choices);
-  base.source = model_source(options.model.model);
   std::vector<QuantizeOptions> runs;
   for (const std::string& scheme : options.schemes) {
     base.scheme = parse_scheme(scheme);
@@ -59,7 +59,7 @@ std::vector<QuantizeOptions> make_runs(const Options& options, const Model& mode
       if (!known) runs.push_back(std::move(run));
     }
   }
-  give_calibration(options.choices, model, options.model.model, runs);
+  add_calibration(options.choices, model, options.model.model, runs);
   return runs;
 }
 
@@ -68,7 +68,7 @@ double change(const CompareRow& row, const Comparison& comparison) {
 }
 
 std::string scheme_of(const CompareRow& row) {
-  return row.quantization ? scheme_name(row.quantization->scheme) : "";
+  return row.quantization ? scheme_name(row.quantization->scheme) : "float";
 }
 
 std::string_view name_of(const MethodTaps& taps) {
@@ -78,11 +78,11 @@ std::string_view name_of(const MethodTaps& taps) {
 nlohmann::ordered_json row_json(const CompareRow& row, const Comparison& comparison,
                                 const CompareOptions& options) {
   const PerplexityResult& text = row.text.perplexity;
-  nlohmann::ordered_json json = {{"method", row.variant}, {"scheme", nullptr}};
-  if (row.quantization) json["scheme"] = scheme_of(row);
+  nlohmann::ordered_json json = {{"method", row.variant}, {"scheme", scheme_of(row)}};
   json["perplexity"] = text.perplexity;
   json["perplexity_change"] = change(row, comparison);
   json["nll"] = text.nll;
+  json["tokens"] = text.tokens;
   json["bits_per_byte"] = text.bits_per_byte.value();
   json["kl"] = row.text.kl;
   json["agreement"] = row.text.agreement;
@@ -103,7 +103,7 @@ nlohmann::ordered_json as_json(const Comparison& comparison, const Options& opti
   for (const CompareRow& row : comparison.rows) {
     rows.push_back(row_json(row, comparison, options.comparison));
   }
-  nlohmann::ordered_json json = {{"model", model_source(options.model.model)},
+  nlohmann::ordered_json json = {{"model", model_name(options.model.model)},
                                  {"file", options.file.filename().string()},
                                  {"context", options.comparison.perplexity.context},
                                  {"tokens", comparison.rows.front().text.perplexity.tokens},
@@ -112,16 +112,24 @@ nlohmann::ordered_json as_json(const Comparison& comparison, const Options& opti
   json["taps"] = nlohmann::ordered_json::array();
   for (const MethodTaps& taps : comparison.taps) {
     for (const TapError& error : taps.errors) {
-      nlohmann::ordered_json value = {
-          {"method", name_of(taps)}, {"tap", tap_name(error.tap)}, {"layer", error.layer}};
-      value.update(value_summary_json(error.value));
-      json["taps"].push_back(value);
+      json["taps"].push_back({{"method", name_of(taps)},
+                              {"tap", tap_name(error.tap)},
+                              {"layer", error.layer},
+                              {"relative_error", error.value.error},
+                              {"largest", error.value.largest},
+                              {"rms", error.value.rms},
+                              {"kurtosis", error.value.kurtosis}});
     }
   }
   return json;
 }
 
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+
+std::string accuracy_cell(const Accuracy& accuracy) {
+  if (std::isnan(accuracy.standard_error)) return percent(accuracy.value);
+  return fmt::format("{:.1f} +- {:.1f} %", 100 * accuracy.value, 100 * accuracy.standard_error);
+}
 
 // Models that a method has ruined have perplexities of any size.
 std::string short_number(double value, const char* unit = "") {
@@ -153,7 +161,7 @@ Table method_table(const Comparison& comparison, const CompareOptions& options) 
         fmt::format("{:.3f}", row.text.perplexity.bits_per_byte.value()),
         is_float ? "" : fmt::format("{:.4f}", row.text.kl),
         is_float ? "" : percent(row.text.agreement)};
-    for (const TaskResult& task : row.tasks) cells.push_back(percent(task.accuracy.value));
+    for (const TaskResult& task : row.tasks) cells.push_back(accuracy_cell(task.accuracy));
     cells.push_back(human_bytes(static_cast<double>(row.bytes)));
     table.rows.push_back(std::move(cells));
   }
@@ -193,7 +201,7 @@ std::string outside_layers(const Comparison& comparison) {
 std::string as_text(const Comparison& comparison, const Options& options, std::int64_t layers,
                     std::string (*table_text)(const Table&)) {
   std::string text =
-      fmt::format("{}, {} tokens of {} in windows of {}\n\n", model_source(options.model.model),
+      fmt::format("{}, {} tokens of {} in windows of {}\n\n", model_name(options.model.model),
                   comparison.rows.front().text.perplexity.tokens, options.file.filename().string(),
                   options.comparison.perplexity.context);
   text += table_text(method_table(comparison, options.comparison));

@@ -7,8 +7,8 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "cli/results_json.h"
 #include "cli/taps.h"
+#include "cli/task_json.h"
 
 namespace lightmamba::cli {
 namespace {

@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "cli/results_json.h"
 #include "cli/taps.h"
 #include "eval/outlier_picture.h"
 #include "io/checkpoint.h"
@@ -152,6 +151,13 @@ std::vector<TokenId> first_tokens(const Model& model, const Options& options) {
   return tokens;
 }
 
+nlohmann::ordered_json as_json(const ValueSummary& summary) {
+  return {{"largest", summary.largest},
+          {"largest_over_rms", summary.largest / summary.rms},
+          {"kurtosis", summary.kurtosis},
+          {"error_4bit", summary.error}};
+}
+
 void print_outliers(const OutlierReport& report) {
   write_output(fmt::format("{}, layer {}: {} tokens of {} channels\n", tap_name(report.tap),
                            report.layer, report.tokens, report.channels));
@@ -177,8 +183,8 @@ void show_outliers(const Options& options) {
                 {"layer", report.layer},
                 {"tokens", report.tokens},
                 {"channels", report.channels},
-                {"before", value_summary_json(report.before.summary)},
-                {"rotated", value_summary_json(report.after.summary)}});
+                {"before", as_json(report.before.summary)},
+                {"rotated", as_json(report.after.summary)}});
   } else {
     print_outliers(report);
   }

@@ -19,9 +19,9 @@ int run(int argc, char** argv) {
   add_generate(app);
   add_logits(app);
   add_quantize(app);
+  add_compare(app);
   add_perplexity(app);
   add_evaluate(app);
-  add_compare(app);
   add_study(app);
   try {
     app.parse(argc, argv);

@@ -50,7 +50,8 @@ QuantizeReport quantize_model(const Options& options) {
     return quantize_shape_to_file(options.shape, settings, options.out);
   }
   const Model model = load_model(options.model);
-  QuantizeOptions settings = quantize_options(options.choices, model, options.model.model);
+  QuantizeOptions settings = quantize_options(options.choices);
+  add_calibration(options.choices, model, options.model.model, {&settings, 1});
   settings.progress = bar.callback();
   return quantize_to_file(model, settings, options.out);
 }

@@ -114,16 +114,9 @@ QuantizeOptions quantize_options(const QuantizeChoices& choices) {
   return options;
 }
 
-QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& model,
-                                 const std::filesystem::path& path) {
-  QuantizeOptions options = quantize_options(choices);
-  options.source = model_source(path);
-  give_calibration(choices, model, path, {&options, 1});
-  return options;
-}
-
-void give_calibration(const QuantizeChoices& choices, const Model& model,
-                      const std::filesystem::path& path, std::span<QuantizeOptions> all) {
+void add_calibration(const QuantizeChoices& choices, const Model& model,
+                     const std::filesystem::path& path, std::span<QuantizeOptions> all) {
+  for (QuantizeOptions& options : all) options.source = model_name(path);
   if (std::none_of(all.begin(), all.end(), can_use_calibration)) return;
   std::filesystem::path text = choices.calibration;
   if (text.empty()) {
@@ -143,7 +136,7 @@ void give_calibration(const QuantizeChoices& choices, const Model& model,
   }
 }
 
-std::string model_source(const std::filesystem::path& model) {
+std::string model_name(const std::filesystem::path& model) {
   return std::filesystem::weakly_canonical(model).filename().string();
 }
 

@@ -23,7 +23,7 @@ struct QuantizeChoices {
   std::uint64_t seed = 0;
   std::string alpha = "search";
   std::filesystem::path calibration;  // empty: calibration.txt beside the model
-  std::int64_t calibration_tokens = 16384;
+  std::int64_t calibration_tokens = 65536;
 };
 
 // All of them, or without the method and the scheme.
@@ -32,14 +32,10 @@ void add_quantize_details(CLI::App& command, QuantizeChoices& choices);
 
 // Without calibration text.
 QuantizeOptions quantize_options(const QuantizeChoices& choices);
-// With the text asked for, or that beside the model where there is one.
-QuantizeOptions quantize_options(const QuantizeChoices& choices, const Model& model,
-                                 const std::filesystem::path& path);
-
-// Gives the text to those that can use it, for commands that quantize in several ways.
-void give_calibration(const QuantizeChoices& choices, const Model& model,
-                      const std::filesystem::path& path, std::span<QuantizeOptions> all);
-std::string model_source(const std::filesystem::path& model);  // kept in quantized files
+// To all: the model's name and, where it is of use, the text asked for or that beside the model.
+void add_calibration(const QuantizeChoices& choices, const Model& model,
+                     const std::filesystem::path& path, std::span<QuantizeOptions> all);
+std::string model_name(const std::filesystem::path& model);  // as quantized files keep it
 
 std::string quantization_text(const Quantization& quantization);  // in a line
 nlohmann::ordered_json quantization_json(const Quantization& quantization);

@@ -43,18 +43,14 @@ class Comparer {
       : model_(model), tokens_(tokens), options_(options) {}
 
   CompareRow float_row() const {
-    CompareRow row;
-    row.variant = "float";
-    row.bytes = stored_bytes(model_.weights());
-    row.text.perplexity = perplexity(model_, tokens_, text_options("float"));
-    row.text.agreement = 1;
+    CompareRow row{.variant = "float", .bytes = stored_bytes(model_.weights())};
+    row.text = {.perplexity = perplexity(model_, tokens_, text_options("float")), .agreement = 1};
     row.tasks = tasks(model_, "float");
     return row;
   }
 
   CompareRow row(QuantizeOptions run) const {
-    CompareRow row;
-    row.variant = variant_name(run);
+    CompareRow row{.variant = variant_name(run)};
     const std::string name = fmt::format("{} {}", scheme_name(run.scheme), row.variant);
     run.progress = progress(name + ", quantize");
     const QuantizedModel quantized = quantize(model_, run);

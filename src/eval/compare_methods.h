@@ -38,11 +38,11 @@ struct CompareOptions {
 };
 
 struct CompareRow {
-  std::optional<Quantization> quantization;  // none: the float model
-  std::string variant;                       // "float", or as variant_name() gives it
-  Divergence text;                           // from the float model
-  std::vector<TaskResult> tasks;             // in the order of the options
-  std::int64_t bytes = 0;                    // of the weights as stored
+  std::optional<Quantization> quantization = {};  // none: the float model
+  std::string variant = {};                       // "float", or as variant_name() gives it
+  Divergence text = {};                           // from the float model
+  std::vector<TaskResult> tasks = {};             // in the order of the options
+  std::int64_t bytes = 0;                         // of the weights as stored
 };
 
 struct MethodTaps {

@@ -21,11 +21,11 @@ struct StudyStateFormat {
   bool stochastic = false;
 };
 inline constexpr std::array<StudyStateFormat, 6> kStateFormats = {{{"float32", 0},
-                                                              {"int16", 16},
-                                                              {"int16-stochastic", 16, true},
-                                                              {"int8+4", 12},
-                                                              {"int8+4-stochastic", 12, true},
-                                                              {"int8", 8}}};
+                                                                   {"int16", 16},
+                                                                   {"int16-stochastic", 16, true},
+                                                                   {"int8+4", 12},
+                                                                   {"int8+4-stochastic", 12, true},
+                                                                   {"int8", 8}}};
 
 // `random` is drawn from for stochastic rounding alone.
 void round_state(const StudyStateFormat& format, std::int64_t d_state, Random& random,

@@ -13,6 +13,8 @@ namespace lightmamba {
 // Integer codes in two's complement and a 16-bit float scale for each group of consecutive columns
 // of a row (the last group may be shorter): value = code * scale.
 struct CodeFormat {
+  static constexpr std::int64_t kLargestGroup = 1 << 24;
+
   int bits = 0;            // 8: a byte for each code; 4: the even column in the low half of a byte
   std::int64_t group = 0;  // columns
 

@@ -58,7 +58,9 @@ void check_options(const Mamba2Config& config, const QuantizeOptions& options) {
   if (options.head_bits != 4 && options.head_bits != 8) {
     fail("head_bits must be 4 or 8, but is {}", options.head_bits);
   }
-  if (options.group < 1) fail("the group must be positive, but is {}", options.group);
+  if (options.group < 1 || options.group > CodeFormat::kLargestGroup) {
+    fail("the group must be 1 to {}, but is {}", CodeFormat::kLargestGroup, options.group);
+  }
   if (options.calibration_window < 1) {
     fail("the calibration window must be positive, but is {}", options.calibration_window);
   }
@@ -239,20 +241,23 @@ class Pass {
       const std::int64_t end = std::min(begin + kRows, matrix.rows);
       const FloatBuffer rows = widened(matrix.row_range(begin, end));
       prepare(*rows);
-      round_rows(*rows, begin, codes);
+      round_rows(name, *rows, begin, codes);
       error += squared_error(*rows, codes.matrix().row_range(begin, end));
     }
     errors_.push_back({name, error.relative()});
     return codes;
   }
 
-  void round_rows(std::span<const float> weights, std::int64_t first_row, QuantizedMatrix& codes) {
+  void round_rows(const std::string& name, std::span<const float> weights, std::int64_t first_row,
+                  QuantizedMatrix& codes) {
     const std::int64_t columns = codes.columns;
-    parallel_for(std::ssize(weights) / columns, 100 * columns, [&](std::int64_t row) {
+    const auto round_row = [&](std::int64_t row) {
       quantize_row(weights.subspan(static_cast<std::size_t>(row * columns),
                                    static_cast<std::size_t>(columns)),
                    rule(), first_row + row, codes);
-    });
+    };
+    with_context(fmt::format("tensor '{}'", name),
+                 [&] { parallel_for(std::ssize(weights) / columns, 100 * columns, round_row); });
   }
 
   QuantizedMatrix quantize_embedding(const PutNamedTensor& put) {
@@ -339,10 +344,10 @@ class Pass {
     QuantizedMatrix codes(rows, columns, {options_.scheme.weight_bits, options_.group});
     if (options_.gptq) {
       const AlignedVector<float> exact = weights;
-      compensate(weights, wanted, codes);
+      with_context(fmt::format("tensor '{}'", name), [&] { compensate(weights, wanted, codes); });
       errors_.push_back({name, squared_error(exact, codes.matrix()).relative()});
     } else {
-      round_rows(weights, 0, codes);
+      round_rows(name, weights, 0, codes);
       errors_.push_back({name, squared_error(weights, codes.matrix()).relative()});
     }
     return codes;

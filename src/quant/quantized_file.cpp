@@ -1,6 +1,7 @@
 #include "quant/quantized_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -55,6 +56,10 @@ class LayoutReader {
   LayoutReader(const Mamba2Config& config, const Quantization& quantization,
                const TensorMap& tensors)
       : config_(config), quantization_(quantization), tensors_(tensors) {
+    // Before names are made for as many layers as a damaged configuration asks for.
+    if (std::ssize(tensors) < config.n_layer) {
+      fail("{} tensors are too few for {} layers", tensors.size(), config.n_layer);
+    }
     std::set<std::string_view> names;
     for (const TensorSpec& spec : quantized_layout(config, quantization)) {
       check(spec);
@@ -168,15 +173,22 @@ Quantization parse_quantization(const std::string& text) {
   const Json json = parse_json(text, source);
   const auto word = [&](const char* name) { return json_field<std::string>(json, name, source); };
   Quantization q;
-  q.method = parse_method(word("method"));
-  q.scheme = parse_scheme(word("scheme"));
-  q.ssm = parse_ssm_format(word("ssm"));
-  q.state = parse_state_format(word("state"));
+  const auto parse_word = [&](const char* name, const auto& parse) {
+    const std::string value = word(name);
+    return with_context(source, [&] { return parse(value); });
+  };
+  q.method = parse_word("method", parse_method);
+  q.scheme = parse_word("scheme", parse_scheme);
+  q.ssm = parse_word("ssm", parse_ssm_format);
+  q.state = parse_word("state", parse_state_format);
   q.clip = json_field<bool>(json, "clip", source);
   q.gptq = json_field<bool>(json, "gptq", source);
   q.source = word("source");
   q.group = json_field<std::int64_t>(json, "group", source);
-  if (q.group < 1) fail("{}: field 'group': {} is not positive", source, q.group);
+  if (q.group < 1 || q.group > CodeFormat::kLargestGroup) {
+    fail("{}: field 'group': expected 1 to {}, found {}", source, CodeFormat::kLargestGroup,
+         q.group);
+  }
   const auto head_bits = json_field<std::int64_t>(json, "head_bits", source);
   if (head_bits != 4 && head_bits != 8) {
     fail("{}: field 'head_bits': expected 4 or 8, found {}", source, head_bits);
@@ -184,11 +196,10 @@ Quantization parse_quantization(const std::string& text) {
   q.head_bits = static_cast<int>(head_bits);
   // 64 bits do not fit the numbers of every JSON reader.
   const std::string seed = word("seed");
-  if (seed.empty() || seed.size() > 20 ||
-      seed.find_first_not_of("0123456789") != std::string::npos) {
-    fail("{}: field 'seed': '{}' is not a number", source, printable(seed));
+  const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), q.seed);
+  if (error != std::errc() || end != seed.data() + seed.size()) {
+    fail("{}: field 'seed': '{}' is not a number of 64 bits", source, printable(seed));
   }
-  q.seed = std::stoull(seed);
   return q;
 }
 
@@ -253,9 +264,9 @@ void check_checksums(const SafetensorsFile& file) {
   });
 }
 
-QuantizedFile take(SafetensorsFile file) {
+QuantizedFile take(SafetensorsFile file, Checksums checksums) {
   check_format(file);
-  check_checksums(file);
+  if (checksums == Checksums::verified) check_checksums(file);
   QuantizedFile result;
   const ParsedConfig parsed = parse_config(metadata_field(file, "config"), "metadata 'config'");
   result.config = parsed.config;
@@ -352,14 +363,23 @@ std::int64_t write_quantized_file(const std::filesystem::path& path, const Mamba
 }
 
 QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
-                                   std::shared_ptr<const void> owner, std::string_view source) {
-  return with_context(
-      source, [&] { return take(parse_safetensors(bytes, std::move(owner), "safetensors")); });
+                                   std::shared_ptr<const void> owner, std::string_view source,
+                                   Checksums checksums) {
+  return with_context(source, [&] {
+    return take(parse_safetensors(bytes, std::move(owner), "safetensors"), checksums);
+  });
 }
 
 QuantizedFile read_quantized_file(const std::filesystem::path& path) {
-  SafetensorsFile file = read_safetensors(path);
-  return with_context(path.string(), [&] { return take(std::move(file)); });
+  SafetensorsFile file = [&] {
+    try {
+      return read_safetensors(path);
+    } catch (const Error& error) {
+      fail("{}; expected a directory with config.json and weights, or a quantized model",
+           error.what());
+    }
+  }();
+  return with_context(path.string(), [&] { return take(std::move(file), Checksums::verified); });
 }
 
 bool is_file(const std::filesystem::path& path) {

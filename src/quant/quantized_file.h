@@ -48,13 +48,17 @@ struct QuantizedFile {
   std::optional<std::string> tokenizer;  // text of a tokenizer.json
 };
 
+// Whether damage is looked for. `ignored` is for fuzzing, which would never get past it.
+enum class Checksums { verified, ignored };
+
 // Throws Error naming the file and the field or tensor: another format or version, a field that is
 // out of range, a tensor whose checksum differs.
 QuantizedFile read_quantized_file(const std::filesystem::path& path);
 
 // The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
 QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
-                                   std::shared_ptr<const void> owner, std::string_view source);
+                                   std::shared_ptr<const void> owner, std::string_view source,
+                                   Checksums checksums = Checksums::verified);
 
 // Whether the path is taken for a quantized file: whatever is not a directory.
 bool is_file(const std::filesystem::path& path);

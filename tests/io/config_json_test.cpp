@@ -117,5 +117,46 @@ TEST(Config, RefusesImpossibleShapes) {
   EXPECT_THAT(refusal(state_spaces(), "/ssm_cfg/headdim", 63), HasSubstr("headdim 63"));
 }
 
+TEST(Config, IsWrittenAndReadBack) {
+  Mamba2Config base = parse(hugging_face()).config;
+  base.tie_embeddings = false;
+  std::vector<Mamba2Config> configs(8, base);
+  configs[1].d_inner = 1152;  // 1.5 times
+  configs[1].nheads = 18;
+  configs[2].dt_min = 0.001F;
+  configs[2].dt_max = 0.1F;
+  configs[3].bos_token_id = 0;
+  configs[3].eos_token_id = 50287;
+  configs[4].tie_embeddings = true;
+  configs[4].conv_bias = false;
+  configs[5].norm_eps = 3e-6F;
+  configs[5].d_conv = 2;
+  configs[6].ngroups = 8;
+  configs[6].d_state = 64;
+  configs[7].dt_min = 0.3F;
+  EXPECT_EQ(base.dt_max, INFINITY);
+  for (const Mamba2Config& config : configs) {
+    SCOPED_TRACE(config_json(config));
+    const ParsedConfig parsed = parse_config(config_json(config), "config.json");
+    EXPECT_EQ(parsed.tie_embeddings, config.tie_embeddings);
+    Mamba2Config found = parsed.config;
+    found.tie_embeddings = config.tie_embeddings;
+    EXPECT_EQ(found, config);
+    EXPECT_TRUE(json::accept(config_json(config)));
+  }
+}
+
+TEST(Config, EveryFractionalExpansionIsReadBack) {
+  Mamba2Config config = parse(hugging_face()).config;
+  config.headdim = 1;
+  for (config.d_model = 1; config.d_model < 120; config.d_model += 7) {
+    for (config.d_inner = 1; config.d_inner < 400; ++config.d_inner) {
+      config.nheads = config.d_inner;
+      ASSERT_EQ(parse_config(config_json(config), "config.json").config.d_inner, config.d_inner)
+          << config.d_model;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lightmamba

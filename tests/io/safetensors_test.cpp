@@ -158,5 +158,45 @@ TEST(Safetensors, NamesAFileThatIsNotThere) {
   EXPECT_THAT(error_of([] { read_safetensors("."); }), HasSubstr("not a regular file"));
 }
 
+TEST(Safetensors, WritesTensorsOneAfterTheOther) {
+  const test::TemporaryFolder folder;
+  const std::vector<TensorSpec> specs = {{"b", DType::f32, {2}}, {"a", DType::u8, {3}}};
+  const std::string bytes = "01234567abc";
+  write_safetensors(folder / "f", {{"k", "v"}}, specs, [&](const PutTensor& put) {
+    put(std::as_bytes(std::span(bytes)).first(8));
+    put(std::as_bytes(std::span(bytes)).subspan(8));
+  });
+  const std::string written = test::read_file(folder / "f");
+  const std::string header = safetensors_header({{"k", "v"}}, specs);
+  EXPECT_EQ(written, safetensors_bytes(header, bytes));
+  EXPECT_EQ((8 + header.size()) % 64, 0u);
+  EXPECT_EQ(read_safetensors(folder / "f").header, header);
+  EXPECT_EQ(specs[0].bytes(), 8u);
+}
+
+TEST(Safetensors, AWriterThatDoesNotKeepItsWordLeavesNoFile) {
+  const test::TemporaryFolder folder;
+  const std::vector<TensorSpec> specs = {{"b", DType::f32, {2}}, {"a", DType::u8, {3}}};
+  const std::vector<std::byte> data(8);
+  const auto message = [&](const std::vector<std::size_t>& sizes) {
+    const std::string error = error_of([&] {
+      write_safetensors(folder / "f", {}, specs, [&](const PutTensor& put) {
+        for (const std::size_t size : sizes) put(std::span(data).first(size));
+      });
+    });
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+    return error;
+  };
+  EXPECT_THAT(message({}), HasSubstr("tensor 'b' was not written"));
+  EXPECT_THAT(message({8}), HasSubstr("tensor 'a' was not written"));
+  EXPECT_THAT(message({8, 3, 1}), HasSubstr("more tensors than the 2 announced"));
+  EXPECT_THAT(message({7}), HasSubstr("tensor 'b': 7 bytes, expected 8"));
+  EXPECT_THAT(message({8, 8}), HasSubstr("tensor 'a': 8 bytes, expected 3"));
+  EXPECT_THROW(write_safetensors(folder / "f", {}, specs,
+                                 [](const PutTensor&) { throw std::runtime_error("stopped"); }),
+               std::runtime_error);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 }  // namespace
 }  // namespace lightmamba

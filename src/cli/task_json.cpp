@@ -1,4 +1,4 @@
-#include "cli/results_json.h"
+#include "cli/task_json.h"
 
 namespace lightmamba::cli {
 
@@ -13,13 +13,6 @@ nlohmann::ordered_json task_json(const TaskResult& result) {
   }
   if (result.perplexity) json["perplexity"] = *result.perplexity;
   return json;
-}
-
-nlohmann::ordered_json value_summary_json(const ValueSummary& summary) {
-  return {{"largest", summary.largest},
-          {"largest_over_rms", summary.largest / summary.rms},
-          {"kurtosis", summary.kurtosis},
-          {"error_4bit", summary.error}};
 }
 
 }  // namespace lightmamba::cli

@@ -1,4 +1,4 @@
-// Results that more than one command prints, as JSON.
+// The result of a task as JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,7 +8,5 @@
 namespace lightmamba::cli {
 
 nlohmann::ordered_json task_json(const TaskResult& result);
-// Of a quantizer with 4 bits.
-nlohmann::ordered_json value_summary_json(const ValueSummary& summary);
 
 }  // namespace lightmamba::cli

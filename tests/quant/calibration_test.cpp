@@ -1,0 +1,176 @@
+#include "quant/calibration.h"
+
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "support/errors.h"
+#include "support/quantized.h"
+
+namespace lightmamba {
+namespace {
+
+using test::relative_distance;
+
+TEST(SpreadWindows, TakesWholeWindowsFromAllOverTheText) {
+  std::vector<TokenId> tokens(105);
+  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<TokenId>(i);
+  // Four of the ten windows of ten.
+  const std::vector<TokenId> chosen = spread_windows(tokens, 10, 45);
+  ASSERT_EQ(chosen.size(), 40u);
+  std::vector<TokenId> begins;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    if (i % 10 == 0) {
+      begins.push_back(chosen[i]);
+    } else {
+      EXPECT_EQ(chosen[i], chosen[i - 1] + 1);
+    }
+  }
+  EXPECT_THAT(begins, testing::ElementsAre(0, 20, 50, 70));
+}
+
+TEST(SpreadWindows, TakesAShortTextWhole) {
+  const std::vector<TokenId> tokens = test::random_tokens(35, 100);
+  EXPECT_EQ(spread_windows(tokens, 10, 0), tokens);
+  EXPECT_EQ(spread_windows(tokens, 10, 40), tokens);
+  EXPECT_EQ(spread_windows(tokens, 10, 35), tokens);
+  EXPECT_EQ(spread_windows(tokens, 100, 50), tokens);
+  EXPECT_TRUE(spread_windows({}, 10, 0).empty());
+  EXPECT_TRUE(spread_windows({}, 10, 20).empty());
+  const std::vector<TokenId> most = spread_windows(tokens, 10, 32);
+  EXPECT_EQ(most, (std::vector<TokenId>{tokens.begin(), tokens.begin() + 32}));
+  // Less than a window is what is asked for of the only one.
+  EXPECT_LE(spread_windows(tokens, 35, 20).size(), 35u);
+}
+
+using Seen = std::map<std::pair<Tap, std::int64_t>, std::vector<float>>;
+
+// What passes the taps when each window is prefilled by itself.
+Seen seen_by_taps(const Model& model, std::span<const TokenId> tokens, std::size_t window) {
+  Seen seen;
+  Taps taps;
+  for (const Tap tap : {Tap::in_proj_input, Tap::out_proj_input, Tap::residual, Tap::head_input}) {
+    taps.set(tap, [&](const TapValue& value) {
+      auto& all = seen[{value.tap, value.layer}];
+      all.insert(all.end(), value.data.begin(), value.data.end());
+    });
+  }
+  for (std::size_t begin = 0; begin < tokens.size(); begin += window) {
+    State state = model.new_state();
+    model.prefill_all(
+        state, tokens.subspan(begin, std::min(window, tokens.size() - begin)),
+        [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
+  }
+  return seen;
+}
+
+TEST(CalibrationStream, GivesWhatTapsSeeWindowByWindow) {
+  constexpr std::int64_t kWindow = 30;
+  for (const std::int64_t ngroups : {1, 2}) {
+    const Model model = test::load_random_model({.n_layer = 3, .ngroups = ngroups});
+    const std::vector<TokenId> tokens = test::random_tokens(75, 37);
+    Seen seen = seen_by_taps(model, tokens, kWindow);
+    const Weights& weights = model.weights();
+    AlignedVector<float> embedded(tokens.size() * 24);
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+      weights.embedding.row_to_float(tokens[t], std::span(embedded).subspan(t * 24, 24));
+    }
+    CalibrationStream stream(model.config(), embedded, kWindow, {});
+    for (std::int64_t layer = 0; layer < 3; ++layer) {
+      const LayerWeights& w = weights.layers[static_cast<std::size_t>(layer)];
+      const AlignedVector<float> inputs = stream.in_proj_inputs(w, layer);
+      EXPECT_LT(relative_distance(inputs, seen[{Tap::in_proj_input, layer}]), 1e-5);
+      const AlignedVector<float> outputs = stream.out_proj_inputs(w, layer, inputs);
+      EXPECT_LT(relative_distance(outputs, seen[{Tap::out_proj_input, layer}]), 1e-5);
+      // Looking does not move it.
+      EXPECT_EQ(stream.out_proj_inputs(w, layer, inputs), outputs);
+      stream.advance(w, layer, outputs);
+      EXPECT_LT(relative_distance(stream.residual(), seen[{Tap::residual, layer}]), 1e-5);
+    }
+    EXPECT_LT(relative_distance(stream.head_inputs(weights.norm_f), seen[{Tap::head_input, -1}]),
+              1e-5);
+    // With one window for all the text the state goes on, and the result is another.
+    EXPECT_GT(relative_distance(seen_by_taps(model, tokens, 75)[{Tap::residual, 2}],
+                                seen[{Tap::residual, 2}]),
+              1e-3);
+  }
+}
+
+TEST(CalibrationStream, AppliesItsNumerics) {
+  const Model model = test::load_random_model();
+  Taps numerics;
+  numerics.set(Tap::out_proj_input, [](const TapValue& value) {
+    for (float& v : value.data) v = 2;
+  });
+  CalibrationStream stream(model.config(), AlignedVector<float>(5 * 24, 1.0F), 3, numerics);
+  const LayerWeights& w = model.weights().layers[0];
+  const AlignedVector<float> outputs = stream.out_proj_inputs(w, 0, stream.in_proj_inputs(w, 0));
+  EXPECT_EQ(outputs.size(), 5u * 48);
+  EXPECT_THAT(outputs, testing::Each(2.0F));
+}
+
+TEST(SiteStatistics, AreTheRangesOfTheChannels) {
+  const std::vector<float> values = {1, -5, 3, -2, -4, 3, 7, -6, 3};
+  const SiteStatistics seen = site_statistics(values, 3);
+  EXPECT_THAT(seen.low, testing::ElementsAre(-2, -6, 3));
+  EXPECT_THAT(seen.high, testing::ElementsAre(7, -4, 3));
+  EXPECT_THAT(seen.sample, testing::ElementsAreArray(values));
+}
+
+TEST(SiteStatistics, TheSampleIsOfRowsFromAllOver) {
+  std::vector<float> values(2 * 1000);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i / 2);
+  const AlignedVector<float> sample = site_statistics(values, 2).sample;
+  ASSERT_LT(sample.size(), values.size());
+  for (std::size_t i = 0; i < sample.size(); i += 2) {
+    EXPECT_EQ(sample[i], sample[i + 1]);
+    EXPECT_TRUE(i == 0 || sample[i] > sample[i - 1]);
+  }
+  EXPECT_LT(sample.front(), 5);
+  EXPECT_GT(sample.back(), 990);
+}
+
+double error_at(Quantizer quantizer, float clip, std::int64_t columns,
+                const std::vector<float>& values) {
+  quantizer.clip = clip;
+  std::vector<float> rounded = values;
+  fake_quantize(quantizer, columns, rounded);
+  double error = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    error += std::pow(static_cast<double>(rounded[i]) - static_cast<double>(values[i]), 2);
+  }
+  return error;
+}
+
+TEST(MseClip, IsTheBestOfItsGrid) {
+  for (const int bits : {4, 8}) {
+    for (const bool full_range : {false, true}) {
+      for (const unsigned seed : {1U, 2U, 3U}) {
+        std::mt19937 generator(seed);
+        std::normal_distribution<float> normal;
+        std::vector<float> values(64 * 48);
+        for (float& v : values) v = normal(generator) * std::exp(normal(generator) * 0.5F);
+        const Quantizer q{.bits = bits, .group = 16, .full_range = full_range};
+        const float found = mse_clip(q, values, 48);
+        const double best = error_at(q, found, 48, values);
+        EXPECT_LE(best, error_at(q, 1.0F, 48, values));
+        const float step = bits == 4 ? 0.015F : 0.005F;
+        double least = INFINITY;
+        for (int i = 0; i <= 24; ++i) {
+          least = std::min(least, error_at(q, 1 - step * static_cast<float>(i), 48, values));
+        }
+        EXPECT_DOUBLE_EQ(best, least);
+      }
+    }
+  }
+}
+
+TEST(MseClip, LeavesAGridThatFitsAlone) {
+  std::vector<float> values;
+  for (int i = 0; i < 60; ++i) values.push_back(static_cast<float>(i % 15 - 7));
+  EXPECT_EQ(mse_clip({.bits = 4, .group = 15}, values, 15), 1.0F);
+  EXPECT_EQ(mse_clip({.bits = 4, .group = 15}, std::vector<float>(30), 15), 1.0F);
+}
+
+}  // namespace
+}  // namespace lightmamba

@@ -1,0 +1,328 @@
+#include "quant/quantized_file.h"
+
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "support/errors.h"
+#include "support/paths.h"
+#include "support/quantized.h"
+
+namespace lightmamba {
+namespace {
+
+using nlohmann::json;
+using test::error_of;
+using ::testing::HasSubstr;
+
+QuantizeOptions small_options(Method method = Method::rtn) {
+  return {.method = method,
+          .group = 16,
+          .seed = 18446744073709551615U,
+          .calibration = test::random_tokens(60, 37),
+          .source = "a \"name\" ü"};
+}
+
+std::string quantized_bytes(const QuantizeOptions& options = small_options()) {
+  const test::TemporaryFolder folder;
+  quantize_to_file(test::load_random_model({}, true), options, folder / "q");
+  return test::read_file(folder / "q");
+}
+
+QuantizedFile parse(const std::string& bytes) {
+  return parse_quantized_file(std::as_bytes(std::span(bytes)), nullptr, "q");
+}
+
+std::string refusal(const std::string& bytes) {
+  return error_of([&] {
+    const QuantizedFile file = parse(bytes);
+    weights_from_layout(file.config, file.quantization, file.tensors);
+  });
+}
+
+std::uint64_t header_length(const std::string& bytes) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof(length));
+  return length;
+}
+
+json header_of(const std::string& bytes) {
+  return json::parse(bytes.substr(8, header_length(bytes)));
+}
+
+// With the lowest bit of byte `offset` of a tensor flipped.
+std::string flipped(std::string bytes, const std::string& tensor, std::size_t offset = 0) {
+  const auto begin = header_of(bytes)[tensor]["data_offsets"][0].get<std::size_t>();
+  bytes[8 + header_length(bytes) + begin + offset] ^= 1;
+  return bytes;
+}
+
+// The error for a file that is whole, but whose metadata or tensors have been changed before it was
+// written.
+template <typename Change>
+std::string refusal_of_metadata(const std::string& field, const Change& change) {
+  const std::string bytes = quantized_bytes();
+  const SafetensorsFile file =
+      parse_safetensors(std::as_bytes(std::span(bytes)), nullptr, "source");
+  Metadata metadata = file.metadata;
+  change(metadata[field]);
+  std::vector<std::pair<std::string, Tensor>> tensors(file.tensors.begin(), file.tensors.end());
+  const test::TemporaryFolder folder;
+  write_safetensors(folder / "changed", metadata, tensors);
+  const std::string changed = test::read_file(folder / "changed");
+  return error_of([&] {
+    const QuantizedFile parsed =
+        parse_quantized_file(std::as_bytes(std::span(changed)), nullptr, "q", Checksums::ignored);
+    weights_from_layout(parsed.config, parsed.quantization, parsed.tensors);
+  });
+}
+
+std::string refusal_of_field(const std::string& metadata, const std::string& field,
+                             const json& value) {
+  return refusal_of_metadata(metadata, [&](std::string& text) {
+    json object = json::parse(text);
+    if (value.is_discarded()) {
+      object.erase(field);
+    } else {
+      object[field] = value;
+    }
+    text = object.dump();
+  });
+}
+
+const json kMissing = json(json::value_t::discarded);
+
+TEST(QuantizedFile, KeepsHowItWasMade) {
+  const test::TemporaryFolder folder;
+  for (const Method method :
+       {Method::rtn, Method::smoothquant, Method::os_plus, Method::lightmamba}) {
+    QuantizeOptions options = small_options(method);
+    options.scheme = {8, 4};
+    options.head_bits = method == Method::rtn ? 4 : 8;
+    options.group = 24;
+    options.ssm = method == Method::os_plus ? SsmFormat::pot8 : SsmFormat::floating;
+    options.state = StateFormat::int8_feedback;
+    options.clip = method == Method::smoothquant;
+    options.gptq = method == Method::lightmamba;
+    const Model model = test::load_random_model({.dt_min = 0.01, .dt_max = 0.5}, true);
+    const QuantizeReport report = quantize_to_file(model, options, folder / "q");
+    const QuantizedFile file = read_quantized_file(folder / "q");
+    const Quantization expected = {.method = method,
+                                   .scheme = {8, 4},
+                                   .head_bits = options.head_bits,
+                                   .group = 24,
+                                   .ssm = options.ssm,
+                                   .state = StateFormat::int8_feedback,
+                                   .clip = options.clip,
+                                   .gptq = options.gptq,
+                                   .seed = 18446744073709551615U,
+                                   .source = "a \"name\" ü"};
+    EXPECT_EQ(file.quantization, expected);
+    EXPECT_EQ(report.quantization, expected);
+    Mamba2Config config = model.config();
+    config.tie_embeddings = method != Method::lightmamba;
+    EXPECT_EQ(file.config, config);
+    EXPECT_EQ(file.tokenizer, model.tokenizer().json());
+    std::size_t bytes = 0;
+    for (const auto& [name, tensor] : file.tensors) bytes += tensor.data.size();
+    const std::vector<TensorSpec> layout = quantized_layout(file.config, file.quantization);
+    EXPECT_EQ(file.tensors.size(), layout.size());
+    EXPECT_EQ(static_cast<std::size_t>(report.bytes),
+              bytes + file.tokenizer->size() + (layout.size() + 2) * 8);
+  }
+}
+
+TEST(QuantizedFile, IsASafetensorsFileInTheOrderOfTheLayout) {
+  const std::string bytes = quantized_bytes();
+  const QuantizedFile file = parse(bytes);
+  const json header = header_of(bytes);
+  std::size_t end = 0;
+  for (const TensorSpec& spec : quantized_layout(file.config, file.quantization)) {
+    EXPECT_EQ(header[spec.name]["data_offsets"][0], end) << spec.name;
+    end = header[spec.name]["data_offsets"][1].get<std::size_t>();
+  }
+  EXPECT_EQ((8 + header_length(bytes)) % 64, 0u);
+  EXPECT_EQ(header["__metadata__"]["format"], "lightmamba");
+  EXPECT_EQ(header["__metadata__"]["format_version"], "1");
+}
+
+TEST(QuantizedFile, WithoutTokenizerThereIsNone) {
+  const test::TemporaryFolder folder;
+  quantize_to_file(test::load_random_model(), small_options(), folder / "q");
+  EXPECT_FALSE(read_quantized_file(folder / "q").tokenizer.has_value());
+  EXPECT_FALSE(Model::load(folder / "q").has_tokenizer());
+}
+
+TEST(QuantizedFile, OtherFormatsAndVersionsAreRefused) {
+  EXPECT_THAT(refusal_of_metadata("format_version", [](std::string& text) { text = "2"; }),
+              HasSubstr("q: format version '2' is not known here"));
+  EXPECT_THAT(refusal_of_metadata("format_version", [](std::string& text) { text = ""; }),
+              HasSubstr("format version ''"));
+  EXPECT_THAT(refusal_of_metadata("format", [](std::string& text) { text = "pt"; }),
+              HasSubstr("not a quantized model"));
+  EXPECT_THAT(refusal(test::safetensors_bytes("{}", "")), HasSubstr("q: not a quantized model"));
+  EXPECT_THAT(refusal(test::safetensors_bytes(R"({"__metadata__":{"format":"lightmamba"}})", "")),
+              HasSubstr("metadata 'format_version' is missing"));
+}
+
+TEST(QuantizedFile, AFloatModelsFileIsRefusedAsSuch) {
+  const test::TemporaryFolder folder;
+  test::RandomModel({}).write_hugging_face(folder / "m");
+  EXPECT_THAT(error_of([&] { Model::load(folder / "m/model.safetensors"); }),
+              testing::AllOf(HasSubstr("model.safetensors"), HasSubstr("not a quantized model"),
+                             HasSubstr("directory")));
+}
+
+TEST(QuantizedFile, DamageIsSeenAndNamed) {
+  const std::string bytes = quantized_bytes();
+  for (const char* tensor :
+       {"backbone.embeddings.weight", "backbone.embeddings.weight.scales",
+        "backbone.layers.0.mixer.in_proj.weight", "backbone.layers.1.mixer.out_proj.weight.scales",
+        "backbone.layers.1.mixer.A", "backbone.norm_f.weight", "activation_clip",
+        "tokenizer.json"}) {
+    EXPECT_THAT(refusal(flipped(bytes, tensor, 3)),
+                HasSubstr(std::string("q: tensor '") + tensor + "' is damaged"));
+  }
+  EXPECT_THAT(refusal(flipped(bytes, "checksums", 0)), HasSubstr("the header is damaged"));
+  EXPECT_THAT(refusal(flipped(bytes, "checksums", 8)), HasSubstr("is damaged"));
+  // In the header: where it stays well-formed, and anywhere.
+  std::string changed = bytes;
+  changed.replace(changed.find("a \\\\\\\"name"), 1, "b");
+  EXPECT_THAT(refusal(changed), HasSubstr("the header is damaged: checksum differs"));
+  for (std::size_t at = 8; at < 8 + header_length(bytes); at += 7) {
+    changed = bytes;
+    changed[at] ^= 1;
+    EXPECT_THAT(refusal(changed), testing::StartsWith("q: ")) << at;
+  }
+}
+
+TEST(QuantizedFile, ATruncatedFileIsRefused) {
+  const std::string bytes = quantized_bytes();
+  for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{100},
+                                   8 + header_length(bytes), bytes.size() / 2, bytes.size() - 1}) {
+    EXPECT_THAT(refusal(bytes.substr(0, length)), testing::StartsWith("q: "));
+  }
+  EXPECT_THAT(refusal(bytes + "x"), testing::StartsWith("q: "));
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "q", bytes.substr(0, bytes.size() / 2));
+  EXPECT_THAT(error_of([&] { Model::load(folder / "q"); }),
+              testing::StartsWith((folder / "q").string() + ": "));
+}
+
+TEST(QuantizedFile, TensorsThatDoNotFitAreRefused) {
+  const std::string bytes = quantized_bytes();
+  const QuantizedFile file = parse(bytes);
+  for (const TensorSpec& spec : quantized_layout(file.config, file.quantization)) {
+    const auto message = [&](auto change) {
+      TensorMap tensors = file.tensors;
+      change(tensors, tensors.at(spec.name));
+      return error_of([&] { weights_from_layout(file.config, file.quantization, tensors); });
+    };
+    const std::string quoted = "tensor '" + spec.name + "' is ";
+    EXPECT_THAT(message([&](TensorMap& tensors, Tensor&) { tensors.erase(spec.name); }),
+                HasSubstr(quoted + "missing"));
+    EXPECT_THAT(message([&](TensorMap&, Tensor& tensor) { tensor.shape[0] += 1; }),
+                HasSubstr(quoted));
+    EXPECT_THAT(message([&](TensorMap&, Tensor& tensor) { tensor.shape.push_back(1); }),
+                HasSubstr(quoted));
+    EXPECT_THAT(message([&](TensorMap&, Tensor& tensor) { tensor.dtype = DType::i16; }),
+                HasSubstr(quoted + "I16"));
+  }
+  TensorMap tensors = file.tensors;
+  tensors.emplace("surprise", tensors.begin()->second);
+  EXPECT_THAT(error_of([&] { weights_from_layout(file.config, file.quantization, tensors); }),
+              HasSubstr("tensor 'surprise' is not part of the format"));
+}
+
+TEST(QuantizedFile, ClipsOutOfRangeAreRefused) {
+  const std::string bytes = quantized_bytes();
+  const QuantizedFile file = parse(bytes);
+  for (const float bad : {0.0F, -1.0F, 1.5F, NAN, INFINITY}) {
+    TensorMap tensors = file.tensors;
+    std::vector<float> clips(5, 1.0F);
+    clips[2] = bad;
+    tensors.at("activation_clip").data = std::as_bytes(std::span(clips));
+    EXPECT_THAT(error_of([&] { weights_from_layout(file.config, file.quantization, tensors); }),
+                HasSubstr("tensor 'activation_clip'"));
+  }
+}
+
+TEST(QuantizedFile, MalformedMetadataIsRefused) {
+  for (const char* name : {"config", "quantization"}) {
+    for (const char* text : {"", "{", "[]", "3", "{}", "{\"a\":1}"}) {
+      EXPECT_THAT(refusal_of_metadata(name, [&](std::string& value) { value = text; }),
+                  HasSubstr(std::string("metadata '") + name + "'"));
+    }
+  }
+  const std::vector<std::pair<std::string, std::vector<json>>> bad = {
+      {"method", {kMissing, "awq", 3, nullptr}},
+      {"scheme", {kMissing, "w4a5", "w16a16", 4}},
+      {"head_bits", {kMissing, 16, 0, -8, "8", 4294967300}},
+      {"group", {kMissing, 0, -1, 9223372036854775807, 1e30, "128"}},
+      {"ssm", {kMissing, "int8", true}},
+      {"state", {kMissing, "int4", 8}},
+      {"clip", {kMissing, 1, "none"}},
+      {"gptq", {kMissing, 0, "no"}},
+      {"seed", {kMissing, "", "-1", "1x", " 1", "99999999999999999999", "18446744073709551616", 7}},
+      {"source", {kMissing, 1, nullptr}}};
+  for (const auto& [field, values] : bad) {
+    for (const json& value : values) {
+      const std::string message = refusal_of_field("quantization", field, value);
+      EXPECT_THAT(message, testing::StartsWith("q: metadata 'quantization'"))
+          << field << ' ' << (value.is_discarded() ? "missing" : value.dump());
+    }
+  }
+  EXPECT_THAT(refusal_of_field("quantization", "group", 0), HasSubstr("field 'group'"));
+  EXPECT_THAT(refusal_of_field("quantization", "method", "awq"), HasSubstr("'awq'"));
+}
+
+TEST(QuantizedFile, AConfigurationThatDoesNotFitTheTensorsIsRefused) {
+  EXPECT_THAT(refusal_of_field("config", "hidden_size", "24"),
+              HasSubstr("metadata 'config': field 'hidden_size'"));
+  EXPECT_THAT(refusal_of_field("config", "hidden_size", 0), HasSubstr("'hidden_size'"));
+  EXPECT_THAT(refusal_of_field("config", "vocab_size", 38),
+              HasSubstr("tensor 'backbone.embeddings.weight' is I8 of [37, 24]"));
+  EXPECT_THAT(refusal_of_field("config", "num_hidden_layers", 3),
+              HasSubstr("tensor 'backbone.layers.2.mixer.in_proj.weight' is missing"));
+  EXPECT_THAT(refusal_of_field("config", "num_hidden_layers", 1),
+              HasSubstr("tensor 'activation_clip' is F32 of [5]"));
+  // So many that their names alone would fill the memory.
+  EXPECT_THAT(refusal_of_field("config", "num_hidden_layers", 100'000),
+              HasSubstr("too few for 100000 layers"));
+  EXPECT_THAT(refusal_of_field("config", "tie_word_embeddings", false),
+              HasSubstr("tensor 'lm_head.weight' is missing"));
+  EXPECT_THAT(refusal_of_field("config", "state_size", 17), HasSubstr("tensor 'backbone."));
+  EXPECT_THAT(refusal_of_field("quantization", "group", 8), HasSubstr(".scales' is F16 of"));
+  EXPECT_THAT(refusal_of_field("quantization", "ssm", "pot8"), HasSubstr("conv1d.weight"));
+  EXPECT_THAT(refusal_of_field("quantization", "method", "os+"), HasSubstr("norm.bias"));
+  EXPECT_THAT(refusal_of_field("quantization", "scheme", "w8a4"), HasSubstr("in_proj"));
+}
+
+TEST(QuantizedFile, TheWriterWantsTheLayout) {
+  const test::TemporaryFolder folder;
+  const std::string bytes = quantized_bytes();
+  const QuantizedFile file = parse(bytes);
+  const auto message = [&](auto produce) {
+    return error_of(
+        [&] { write_quantized_file(folder / "q", file.config, file.quantization, "", produce); });
+  };
+  EXPECT_THAT(message([](const PutNamedTensor&) {}), HasSubstr("0 tensors, expected"));
+  EXPECT_THAT(message([&](const PutNamedTensor& put) {
+                put("activation_clip", file.tensors.at("activation_clip"));
+              }),
+              HasSubstr("'activation_clip' comes out of order"));
+  EXPECT_THAT(message([&](const PutNamedTensor& put) {
+                put("backbone.embeddings.weight", file.tensors.at("activation_clip"));
+              }),
+              HasSubstr("tensor 'backbone.embeddings.weight': 20 bytes, expected"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(QuantizedFile, WhatIsNotThereIsNamed) {
+  EXPECT_THAT(error_of([] { read_quantized_file("no-such-file"); }), HasSubstr("no-such-file"));
+  EXPECT_FALSE(is_file("no-such-file"));
+  EXPECT_FALSE(is_file("."));
+}
+
+}  // namespace
+}  // namespace lightmamba

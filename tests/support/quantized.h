@@ -1,0 +1,28 @@
+// Small models to quantize, and what tests compare of them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <lightmamba/quantize.h>
+
+#include "model/matrix.h"
+#include "support/random_model.h"
+
+namespace lightmamba::test {
+
+Model load_random_model(const RandomModelOptions& options = {}, bool with_tokenizer = false);
+
+std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsigned seed = 3);
+
+// Logits after each token, one after the other.
+std::vector<float> prefill_logits(const Model& model, std::span<const TokenId> tokens);
+std::vector<float> decode_logits(const Model& model, std::span<const TokenId> tokens);
+
+std::vector<float> values_of(const Matrix& matrix);  // row by row
+
+// sqrt(sum (a - b)^2 / sum b^2)
+double relative_distance(std::span<const float> a, std::span<const float> b);
+
+}  // namespace lightmamba::test
