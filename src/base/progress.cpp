@@ -19,6 +19,11 @@ ProgressBar::~ProgressBar() {
   if (drawn_) std::fputc('\n', stderr);
 }
 
+void ProgressBar::restart(std::string label) {
+  label_ = std::move(label);
+  start_ = Clock::now();
+}
+
 void ProgressBar::update(std::int64_t done, std::int64_t total) {
   if (!enabled_) return;
   const Clock::time_point now = Clock::now();

@@ -20,6 +20,10 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
+  // Begins anew with another label, in the same line.
+  void restart(std::string label);
+  const std::string& label() const { return label_; }
+
   void update(std::int64_t done, std::int64_t total);
   ProgressFn callback() {
     return [this](std::int64_t done, std::int64_t total) { update(done, total); };

@@ -140,9 +140,11 @@ std::string json_string(std::string_view bytes) {
   return nlohmann::json(bytes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-void print_json(const nlohmann::ordered_json& value) {
-  write_output(value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+std::string json_text(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
+
+void print_json(const nlohmann::ordered_json& value) { write_output(json_text(value)); }
 
 std::string human_bytes(double bytes) {
   static constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};

@@ -22,6 +22,17 @@ struct NotEmpty : CLI::Validator {
   NotEmpty();
 };
 
+// The message of the Error that `body` throws, or nothing: what a check of CLI11 returns.
+template <typename Body>
+std::string error_of(const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 // Counts of tokens and items that an option may ask for.
 inline const CLI::Range kCount(std::int64_t{0}, std::int64_t{1} << 40);
 inline const CLI::Range kPositiveCount(std::int64_t{1}, std::int64_t{1} << 40);
@@ -64,6 +75,7 @@ std::vector<TokenId> parse_ids(std::string_view text, std::string_view source);
 void write_output(std::string_view text);
 void flush_output();
 std::string json_string(std::string_view bytes);  // quoted and escaped; ill-formed UTF-8 replaced
+std::string json_text(const nlohmann::ordered_json& value);  // a line; ill-formed UTF-8 replaced
 void print_json(const nlohmann::ordered_json& value);
 
 std::string human_bytes(double bytes);  // "15.07 MB"

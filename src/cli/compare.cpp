@@ -1,13 +1,17 @@
-#include <fmt/ranges.h>
-#include <map>
+#include <algorithm>
+#include <cmath>
 #include <memory>
+#include <optional>
 
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/quantize_options.h"
+#include "cli/table.h"
+#include "cli/task_json.h"
 #include "eval/compare_methods.h"
 
 namespace lightmamba::cli {
@@ -25,258 +29,287 @@ struct Options {
                                       "lightmamba+clip+gptq",
                                       "lightmamba*+clip+gptq"};
   std::vector<std::string> schemes = {"w8a8", "w4a4"};
-  QuantizeChoices details;
-  std::vector<std::string> tasks;  // NAME=FILE
-  CompareOptions compare;
+  std::vector<std::string> tasks;
+  CompareOptions comparison;
+  QuantizeChoices choices;
   bool no_taps = false;
-  std::filesystem::path markdown;
+  std::filesystem::path markdown;  // these two empty: not written
   std::filesystem::path json_file;
 };
 
-using Cells = std::vector<std::string>;
-
 TaskFile parse_task_file(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) fail("--task '{}': expected NAME=FILE", text);
-  return {parse_task(text.substr(0, equals)), text.substr(equals + 1)};
+  const std::size_t sign = text.find('=');
+  if (sign == std::string::npos || sign + 1 == text.size()) {
+    fail("'{}' is not of the form TASK=FILE", printable(text));
+  }
+  return {parse_task(std::string_view(text).substr(0, sign)), text.substr(sign + 1)};
 }
 
-std::string percent(double part, double whole) {
-  return fmt::format("{:+.2f}", 100 * (part / whole - 1));
+// Each scheme with each method; what several methods come down to is run once.
+std::vector<QuantizeOptions> make_runs(const Options& options, const Model& model) {
+  QuantizeOptions base = quantize_options(options.choices);
+  std::vector<QuantizeOptions> runs;
+  for (const std::string& scheme : options.schemes) {
+    base.scheme = parse_scheme(scheme);
+    for (const std::string& method : options.methods) {
+      QuantizeOptions run = with_variant(base, method);
+      const bool known = std::any_of(runs.begin(), runs.end(), [&](const QuantizeOptions& other) {
+        return other.scheme == run.scheme && variant_name(other) == variant_name(run);
+      });
+      if (!known) runs.push_back(std::move(run));
+    }
+  }
+  add_calibration(options.choices, model, options.model.model, runs);
+  return runs;
+}
+
+double change(const CompareRow& row, const Comparison& comparison) {
+  return row.text.perplexity.perplexity / comparison.rows.front().text.perplexity.perplexity - 1;
 }
 
 std::string scheme_of(const CompareRow& row) {
   return row.quantization ? scheme_name(row.quantization->scheme) : "float";
 }
 
-// The first row of each table is its head.
-std::vector<Cells> method_table(const Comparison& comparison) {
-  std::vector<Cells> table = {
-      {"scheme", "method", "perplexity", "change %", "bits/byte", "KL nats", "same top %"}};
-  const CompareRow& reference = comparison.rows.front();
-  for (const TaskResult& task : reference.tasks) {
-    table.front().push_back(fmt::format("{} %", task_name(task.task)));
-  }
-  table.front().emplace_back("size");
-  for (const CompareRow& row : comparison.rows) {
-    const PerplexityResult& text = row.text.perplexity;
-    Cells cells = {scheme_of(row),
-                   row.variant,
-                   fmt::format("{:.3f}", text.perplexity),
-                   percent(text.perplexity, reference.text.perplexity.perplexity),
-                   text.bits_per_byte ? fmt::format("{:.4f}", *text.bits_per_byte) : "",
-                   fmt::format("{:.5f}", row.text.kl),
-                   fmt::format("{:.2f}", 100 * row.text.agreement)};
-    for (const TaskResult& task : row.tasks) {
-      cells.push_back(fmt::format("{:.1f} +- {:.1f}", 100 * task.accuracy.value,
-                                  100 * task.accuracy.standard_error));
-    }
-    cells.push_back(human_bytes(static_cast<double>(row.bytes)));
-    table.push_back(std::move(cells));
-  }
-  return table;
+std::string_view name_of(const MethodTaps& taps) {
+  return taps.method ? method_name(*taps.method) : "float";
 }
 
-// Relative errors in percent; a row for each tap and method, a column for each layer.
-std::vector<Cells> tap_table(const Comparison& comparison, std::int64_t layers) {
-  std::vector<Cells> table = {{"tap", "method"}};
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    table.front().push_back(fmt::format("{}", layer));
-  }
-  for (const MethodTaps& method : comparison.taps) {
-    std::map<Tap, Cells> rows;
-    for (const TapError& error : method.errors) {
-      Cells& cells = rows[error.tap];
-      if (cells.empty()) {
-        cells = {std::string(tap_name(error.tap)),
-                 method.method ? std::string(method_name(*method.method)) : "float"};
-      }
-      cells.push_back(fmt::format("{:.2f}", 100 * error.value.error));
-    }
-    for (auto& [tap, cells] : rows) {
-      cells.resize(table.front().size());
-      table.push_back(std::move(cells));
-    }
-  }
-  return table;
-}
-
-std::string as_text(const std::vector<Cells>& table) {
-  std::string out;
-  for (const Cells& cells : table) {
-    for (std::size_t column = 0; column < cells.size(); ++column) {
-      std::size_t width = 0;
-      for (const Cells& other : table) width = std::max(width, other[column].size());
-      out += column < 2 ? fmt::format("{:<{}}  ", cells[column], width)
-                        : fmt::format("{:>{}}  ", cells[column], width);
-    }
-    out.resize(out.find_last_not_of(' ') + 1);
-    out += '\n';
-  }
-  return out;
-}
-
-std::string as_markdown(const std::vector<Cells>& table) {
-  std::string out;
-  for (std::size_t row = 0; row < table.size(); ++row) {
-    out += fmt::format("| {} |\n", fmt::join(table[row], " | "));
-    if (row > 0) continue;
-    out += "|";
-    for (std::size_t column = 0; column < table[row].size(); ++column) {
-      out += column < 2 ? "---|" : "---:|";
-    }
-    out += '\n';
-  }
-  return out;
-}
-
-constexpr const char* kTapsTitle =
-    "Relative error at 4 bits in groups of 128, in percent, by layer";
-
-std::string document(const Comparison& comparison, std::int64_t layers, bool markdown) {
-  const auto format = markdown ? as_markdown : as_text;
-  std::string out = format(method_table(comparison));
-  if (!comparison.taps.empty()) {
-    out += fmt::format("\n{}{}\n\n{}", kTapsTitle, markdown ? ":" : "",
-                       format(tap_table(comparison, layers)));
-  }
-  return out;
-}
-
-nlohmann::ordered_json row_json(const CompareRow& row) {
+nlohmann::ordered_json row_json(const CompareRow& row, const Comparison& comparison,
+                                const CompareOptions& options) {
   const PerplexityResult& text = row.text.perplexity;
-  nlohmann::ordered_json json = {{"method", row.variant},           {"scheme", scheme_of(row)},
-                                 {"perplexity", text.perplexity},   {"nll", text.nll},
-                                 {"tokens", text.tokens},           {"kl", row.text.kl},
-                                 {"agreement", row.text.agreement}, {"bytes", row.bytes}};
-  if (text.bits_per_byte) json["bits_per_byte"] = *text.bits_per_byte;
-  json["quantization"] = row.quantization ? quantization_json(*row.quantization) : nullptr;
-  json["tasks"] = nlohmann::ordered_json::array();
-  for (const TaskResult& task : row.tasks) {
-    nlohmann::ordered_json entry = {{"task", task_name(task.task)},
-                                    {"accuracy", task.accuracy.value},
-                                    {"stderr", task.accuracy.standard_error},
-                                    {"n", task.n}};
-    if (task.perplexity) entry["perplexity"] = *task.perplexity;
-    json["tasks"].push_back(std::move(entry));
+  nlohmann::ordered_json json = {{"method", row.variant}, {"scheme", scheme_of(row)}};
+  json["perplexity"] = text.perplexity;
+  json["perplexity_change"] = change(row, comparison);
+  json["nll"] = text.nll;
+  json["tokens"] = text.tokens;
+  json["bits_per_byte"] = text.bits_per_byte.value();
+  json["kl"] = row.text.kl;
+  json["agreement"] = row.text.agreement;
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < row.tasks.size(); ++i) {
+    tasks.push_back(task_json(row.tasks[i]));
+    tasks.back()["data"] = options.tasks[i].data.filename().string();
+  }
+  json["tasks"] = tasks;
+  json["bytes"] = row.bytes;
+  json["quantization"] = nullptr;
+  if (row.quantization) json["quantization"] = quantization_json(*row.quantization);
+  return json;
+}
+
+nlohmann::ordered_json as_json(const Comparison& comparison, const Options& options) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const CompareRow& row : comparison.rows) {
+    rows.push_back(row_json(row, comparison, options.comparison));
+  }
+  nlohmann::ordered_json json = {{"model", model_name(options.model.model)},
+                                 {"file", options.file.filename().string()},
+                                 {"context", options.comparison.perplexity.context},
+                                 {"tokens", comparison.rows.front().text.perplexity.tokens},
+                                 {"rows", rows}};
+  if (!options.comparison.taps) return json;
+  json["taps"] = nlohmann::ordered_json::array();
+  for (const MethodTaps& taps : comparison.taps) {
+    for (const TapError& error : taps.errors) {
+      json["taps"].push_back({{"method", name_of(taps)},
+                              {"tap", tap_name(error.tap)},
+                              {"layer", error.layer},
+                              {"relative_error", error.value.error},
+                              {"largest", error.value.largest},
+                              {"rms", error.value.rms},
+                              {"kurtosis", error.value.kurtosis}});
+    }
   }
   return json;
 }
 
-nlohmann::ordered_json as_json(const Comparison& comparison) {
-  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  for (const CompareRow& row : comparison.rows) rows.push_back(row_json(row));
-  nlohmann::ordered_json taps = nlohmann::ordered_json::array();
-  for (const MethodTaps& method : comparison.taps) {
-    for (const TapError& error : method.errors) {
-      taps.push_back({{"method", method.method ? method_name(*method.method) : "float"},
-                      {"tap", tap_name(error.tap)},
-                      {"layer", error.layer},
-                      {"relative_error", error.value.error},
-                      {"largest", error.value.largest},
-                      {"rms", error.value.rms},
-                      {"kurtosis", error.value.kurtosis}});
+std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+
+std::string accuracy_cell(const Accuracy& accuracy) {
+  if (std::isnan(accuracy.standard_error)) return percent(accuracy.value);
+  return fmt::format("{:.1f} +- {:.1f} %", 100 * accuracy.value, 100 * accuracy.standard_error);
+}
+
+// Models that a method has ruined have perplexities of any size.
+std::string short_number(double value, const char* unit = "") {
+  return value < 1e5 ? fmt::format("{:.2f}{}", value, unit) : fmt::format("{:.2e}{}", value, unit);
+}
+
+// The name of a task, or of the data set where a task is given twice.
+std::string heading(const TaskFile& file, const std::vector<TaskFile>& all) {
+  const auto same = std::count_if(all.begin(), all.end(),
+                                  [&](const TaskFile& other) { return other.task == file.task; });
+  return same > 1 ? file.data.stem().string() : std::string(task_name(file.task));
+}
+
+Table method_table(const Comparison& comparison, const CompareOptions& options) {
+  std::vector<std::string> head = {"scheme",        "method",   "perplexity", "change",
+                                   "bits per byte", "KL, nats", "same top"};
+  for (const TaskFile& file : options.tasks) head.push_back(heading(file, options.tasks));
+  head.emplace_back("size");
+  Table table{.names = 2, .rows = {head}};
+  for (const CompareRow& row : comparison.rows) {
+    const bool is_float = !row.quantization;
+    std::vector<std::string> cells = {
+        scheme_of(row),
+        row.variant,
+        short_number(row.text.perplexity.perplexity),
+        is_float ? ""
+                 : (change(row, comparison) < 0 ? "" : "+") +
+                       short_number(100 * change(row, comparison), " %"),
+        fmt::format("{:.3f}", row.text.perplexity.bits_per_byte.value()),
+        is_float ? "" : fmt::format("{:.4f}", row.text.kl),
+        is_float ? "" : percent(row.text.agreement)};
+    for (const TaskResult& task : row.tasks) cells.push_back(accuracy_cell(task.accuracy));
+    cells.push_back(human_bytes(static_cast<double>(row.bytes)));
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+Table tap_table(const Comparison& comparison, std::int64_t layers) {
+  Table table{.names = 2, .rows = {{"tap", "method"}}};
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    table.rows[0].push_back(fmt::format("{}", layer));
+  }
+  for (int i = 0; i < kTapCount; ++i) {
+    for (const MethodTaps& taps : comparison.taps) {
+      std::vector<std::string> cells = {std::string(tap_name(static_cast<Tap>(i))),
+                                        std::string(name_of(taps))};
+      for (const TapError& error : taps.errors) {
+        if (error.tap == static_cast<Tap>(i) && error.layer >= 0) {
+          cells.push_back(percent(error.value.error));
+        }
+      }
+      if (std::ssize(cells) == layers + 2) table.rows.push_back(std::move(cells));
     }
   }
-  return {{"rows", rows}, {"taps", taps}};
+  return table;
+}
+
+std::string outside_layers(const Comparison& comparison) {
+  std::string text;
+  for (const TapError& error : comparison.taps.front().errors) {
+    if (error.layer >= 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", tap_name(error.tap),
+                        percent(error.value.error));
+  }
+  return text;
+}
+
+std::string as_text(const Comparison& comparison, const Options& options, std::int64_t layers,
+                    std::string (*table_text)(const Table&)) {
+  std::string text =
+      fmt::format("{}, {} tokens of {} in windows of {}\n\n", model_name(options.model.model),
+                  comparison.rows.front().text.perplexity.tokens, options.file.filename().string(),
+                  options.comparison.perplexity.context);
+  text += table_text(method_table(comparison, options.comparison));
+  if (!options.comparison.taps) return text;
+  text += "\nError of rounding to 4 bits in groups of 128, by layer\n\n";
+  text += table_text(tap_table(comparison, layers));
+  text += fmt::format("\nOutside the layers: {}\n", outside_layers(comparison));
+  return text;
 }
 
 void write_text_file(const std::filesystem::path& path, const std::string& text) {
+  if (path.empty()) return;
   write_file_atomically(path,
                         [&](const AppendBytes& append) { append(std::as_bytes(std::span(text))); });
 }
 
-CompareOptions compare_options(const Options& options, const Model& model) {
-  CompareOptions compare = options.compare;
-  compare.taps = !options.no_taps;
-  for (const std::string& task : options.tasks) compare.tasks.push_back(parse_task_file(task));
-  for (const std::string& scheme : options.schemes) {
-    for (const std::string& method : options.methods) {
-      QuantizeOptions run = with_variant(quantize_options(options.details), method);
-      run.scheme = parse_scheme(scheme);
-      add_calibration(options.details, model, options.model.model, run);
-      compare.runs.push_back(std::move(run));
-    }
-  }
-  return compare;
+Comparison compare(const Options& options, const Model& model) {
+  const std::vector<TokenId> tokens = with_context(
+      options.file.string(), [&] { return model.tokenizer().encode(read_input(options.file)); });
+  CompareOptions settings = options.comparison;
+  settings.runs = make_runs(options, model);
+  ProgressBar bar("compare", "parts");
+  settings.progress = [&](std::string_view step, std::int64_t done, std::int64_t total) {
+    if (bar.label() != step) bar.restart(std::string(step));
+    bar.update(done, total);
+  };
+  return compare_methods(model, tokens, settings);
 }
 
-void run(const Options& options) {
-  for (const std::string& method : options.methods) with_variant({}, method);
-  const Model model = load_model(options.model);
-  CompareOptions compare = compare_options(options, model);
-  const std::string text = read_input(options.file);
-  const std::vector<TokenId> tokens =
-      with_context(options.file.string(), [&] { return model.tokenizer().encode(text); });
-  std::string step;
-  std::unique_ptr<ProgressBar> bar;
-  compare.progress = [&](std::string_view now, std::int64_t done, std::int64_t total) {
-    if (!bar || step != now) {
-      step = now;
-      bar.reset();
-      bar = std::make_unique<ProgressBar>(step, "");
-    }
-    bar->update(done, total);
-  };
-  const Comparison comparison = compare_methods(model, tokens, compare);
-  bar.reset();
-  const std::int64_t layers = model.config().n_layer;
-  if (!options.markdown.empty()) {
-    write_text_file(options.markdown, document(comparison, layers, true));
+void run(Options options) {
+  for (const std::string& task : options.tasks) {
+    options.comparison.tasks.push_back(parse_task_file(task));
   }
-  const nlohmann::ordered_json json = as_json(comparison);
-  if (!options.json_file.empty()) write_text_file(options.json_file, json.dump(1) + "\n");
+  options.comparison.taps = !options.no_taps;
+  const Model model = load_model(options.model);
+  const Comparison comparison = compare(options, model);
+  const nlohmann::ordered_json json = as_json(comparison, options);
+  const std::int64_t layers = model.config().n_layer;
   if (options.model.json) {
     print_json(json);
   } else {
-    write_output(document(comparison, layers, false));
+    write_output(as_text(comparison, options, layers, text_table));
   }
+  flush_output();
+  write_text_file(options.markdown, as_text(comparison, options, layers, markdown_table));
+  write_text_file(options.json_file, json_text(json));
+}
+
+void add_text_options(CLI::App& command, Options& options) {
+  command.add_option("--file", options.file, "The text")->required()->type_name("FILE");
+  command.add_option("--context", options.comparison.perplexity.context, "Tokens in a window")
+      ->type_name("N")
+      ->check(kPositiveCount)
+      ->capture_default_str();
+  command
+      .add_option("--max-tokens", options.comparison.perplexity.max_tokens,
+                  "Score at most this many tokens; 0 is all")
+      ->type_name("N")
+      ->check(kCount)
+      ->capture_default_str();
+  command
+      .add_option("--task", options.tasks,
+                  "Also the accuracy in a task: lambada, piqa, arc or openbookqa, with its data "
+                  "set; may be given several times")
+      ->type_name("TASK=FILE")
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) { return error_of([&] { parse_task_file(text); }); });
+  command
+      .add_option("--limit", options.comparison.limit,
+                  "Only the first N items of each task; 0 is all")
+      ->type_name("N")
+      ->check(kCount)
+      ->capture_default_str();
 }
 
 }  // namespace
 
 void add_compare(CLI::App& app) {
   CLI::App* command =
-      app.add_subcommand("compare", "Quantization methods side by side on a model and a text");
+      app.add_subcommand("compare", "What each quantization method costs, next to the float model");
   auto options = std::make_shared<Options>();
-  options->details.clip = "none";
   add_model_argument(*command, options->model);
-  command->add_option("--file", options->file, "The text")->required()->type_name("FILE");
+  add_text_options(*command, *options);
   command
-      ->add_option("--methods", options->methods,
-                   "rtn, smoothquant, os+ or lightmamba; then * for the SSM in pot8, +clip, +gptq")
-      ->type_name("NAME,...")
+      ->add_option(
+          "--methods", options->methods,
+          "rtn, smoothquant, os+ and lightmamba, separated by commas; each may be followed "
+          "by * (SSM in pot8), +clip and +gptq")
+      ->type_name("NAMES")
       ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check([](const std::string& name) { return error_of([&] { with_variant({}, name); }); })
       ->capture_default_str();
-  command->add_option("--schemes", options->schemes, "Bits of weights and activations")
-      ->type_name("NAME,...")
+  command->add_option("--schemes", options->schemes, "As --scheme of quantize, separated by commas")
+      ->type_name("NAMES")
       ->delimiter(',')
-      ->check(CLI::IsMember({"w4a4", "w4a8", "w4a16", "w8a4", "w8a8", "w8a16"}))
+      ->allow_extra_args(false)
+      ->check([](const std::string& name) { return error_of([&] { parse_scheme(name); }); })
       ->capture_default_str();
-  command->add_option("--task", options->tasks, "A task and its data, as evaluate takes them")
-      ->type_name("NAME=FILE");
-  command->add_option("--limit", options->compare.limit, "Items of each task; 0 is all")
-      ->type_name("N")
-      ->check(kCount)
-      ->capture_default_str();
-  command->add_option("--context", options->compare.perplexity.context, "Tokens in a window")
-      ->type_name("N")
-      ->check(kPositiveCount)
-      ->capture_default_str();
-  command
-      ->add_option("--max-tokens", options->compare.perplexity.max_tokens,
-                   "Score at most this many tokens; 0 is all")
-      ->type_name("N")
-      ->check(kCount)
-      ->capture_default_str();
-  command->add_flag("--no-taps", options->no_taps, "Without the errors of each layer and tap");
+  options->choices.clip = "none";  // so that the rows are the plain methods
+  add_quantize_details(*command, options->choices);
+  command->add_flag("--no-taps", options->no_taps, "Leave out the errors of rounding by layer");
   command->add_option("--markdown", options->markdown, "Also write the tables as Markdown")
       ->type_name("FILE")
       ->check(NotEmpty());
-  command->add_option("--json-file", options->json_file, "Also write them as JSON")
+  command->add_option("--json-file", options->json_file, "Also write what --json prints")
       ->type_name("FILE")
       ->check(NotEmpty());
-  add_quantize_details(*command, options->details);
   add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/taps.h"
+#include "cli/task_json.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -34,19 +35,6 @@ void print_text(const TaskResult& result) {
   write_output(fmt::format("{:<20} {}\n", "items", result.n));
 }
 
-nlohmann::ordered_json as_json(const TaskResult& result) {
-  nlohmann::ordered_json json = {{"task", task_name(result.task)},
-                                 {"accuracy", result.accuracy.value},
-                                 {"stderr", result.accuracy.standard_error},
-                                 {"n", result.n}};
-  if (result.normalized_accuracy) {
-    json["normalized_accuracy"] = result.normalized_accuracy->value;
-    json["normalized_stderr"] = result.normalized_accuracy->standard_error;
-  }
-  if (result.perplexity) json["perplexity"] = *result.perplexity;
-  return json;
-}
-
 void run(const Options& options) {
   const Task task = parse_task(options.task);
   const Taps taps = quantizing_taps(options.taps);
@@ -60,7 +48,7 @@ void run(const Options& options) {
     result = evaluate_task(model, task, options.data, settings);
   }
   if (options.model.json) {
-    print_json(as_json(result));
+    print_json(task_json(result));
   } else {
     print_text(result);
   }

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/taps.h"
+#include "quant/numerics.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -17,6 +18,7 @@ struct Options {
   std::filesystem::path file;
   PerplexityOptions perplexity;
   std::vector<std::string> taps;
+  std::string state = "float";
 };
 
 nlohmann::ordered_json bins_as_json(const std::vector<PerplexityBin>& bins) {
@@ -40,8 +42,15 @@ void print_bins(const std::vector<PerplexityBin>& bins) {
 }
 
 void run(const Options& options) {
-  const Taps taps = quantizing_taps(options.taps);
+  Taps taps = quantizing_taps(options.taps);
+  const StateFormat state = parse_state_format(options.state);
+  if (state != StateFormat::floating && taps.has(Tap::state)) {
+    fail("--state and --tap state= exclude each other");
+  }
   const Model model = load_model(options.model);
+  if (state != StateFormat::floating) {
+    taps.set(Tap::state, quantizing_tap(state_quantizer(state, model.config())));
+  }
   const std::string text = read_input(options.file);
   const std::vector<TokenId> tokens =
       with_context(options.file.string(), [&] { return model.tokenizer().encode(text); });
@@ -95,6 +104,13 @@ void add_perplexity(CLI::App& app) {
       ->check(kCount)
       ->capture_default_str();
   add_tap_option(*command, options->taps);
+  command
+      ->add_option("--state", options->state,
+                   "Round the state after every token: float (not), int16, int8ef or int8, as "
+                   "quantize does")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"float", "int16", "int8ef", "int8"}))
+      ->capture_default_str();
   add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }

@@ -51,7 +51,7 @@ QuantizeReport quantize_model(const Options& options) {
   }
   const Model model = load_model(options.model);
   QuantizeOptions settings = quantize_options(options.choices);
-  add_calibration(options.choices, model, options.model.model, settings);
+  add_calibration(options.choices, model, options.model.model, {&settings, 1});
   settings.progress = bar.callback();
   return quantize_to_file(model, settings, options.out);
 }

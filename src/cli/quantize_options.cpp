@@ -1,5 +1,6 @@
 #include "cli/quantize_options.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/fail.h"
@@ -21,9 +22,12 @@ float parse_alpha(const std::string& text) {
   return value;
 }
 
+bool needs_calibration(const QuantizeOptions& options) {
+  return options.method == Method::smoothquant || options.method == Method::os_plus || options.gptq;
+}
+
 bool can_use_calibration(const QuantizeOptions& options) {
-  return options.method == Method::smoothquant || options.method == Method::os_plus ||
-         options.gptq || (options.clip && options.scheme.activation_bits < 16);
+  return needs_calibration(options) || (options.clip && options.scheme.activation_bits < 16);
 }
 
 }  // namespace
@@ -111,25 +115,29 @@ QuantizeOptions quantize_options(const QuantizeChoices& choices) {
 }
 
 void add_calibration(const QuantizeChoices& choices, const Model& model,
-                     const std::filesystem::path& path, QuantizeOptions& options) {
-  options.source = std::filesystem::weakly_canonical(path).filename().string();
-  if (!can_use_calibration(options)) return;
+                     const std::filesystem::path& path, std::span<QuantizeOptions> all) {
+  for (QuantizeOptions& options : all) options.source = model_name(path);
+  if (std::none_of(all.begin(), all.end(), can_use_calibration)) return;
   std::filesystem::path text = choices.calibration;
   if (text.empty()) {
     text = path / "calibration.txt";
     std::error_code ignored;
     if (!std::filesystem::exists(text, ignored)) {
-      if (options.gptq || options.method == Method::smoothquant ||
-          options.method == Method::os_plus) {
-        fail("{} needs text to calibrate with: --calibration FILE",
-             options.gptq ? std::string("--gptq")
-                          : fmt::format("method {}", method_name(options.method)));
-      }
-      return;
+      const auto needs = std::find_if(all.begin(), all.end(), needs_calibration);
+      if (needs == all.end()) return;
+      fail("{} needs text to calibrate with: --calibration FILE",
+           needs->gptq ? "--gptq" : fmt::format("method {}", method_name(needs->method)));
     }
   }
-  options.calibration =
+  const std::vector<TokenId> tokens =
       with_context(text.string(), [&] { return model.tokenizer().encode(read_input(text)); });
+  for (QuantizeOptions& options : all) {
+    if (can_use_calibration(options)) options.calibration = tokens;
+  }
+}
+
+std::string model_name(const std::filesystem::path& model) {
+  return std::filesystem::weakly_canonical(model).filename().string();
 }
 
 std::string quantization_text(const Quantization& q) {

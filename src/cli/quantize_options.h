@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 
 #include <lightmamba/quantize.h>
@@ -31,9 +32,10 @@ void add_quantize_details(CLI::App& command, QuantizeChoices& choices);
 
 // Without calibration text.
 QuantizeOptions quantize_options(const QuantizeChoices& choices);
-// The text asked for, or that beside the model where there is one; and the model's name.
+// To all: the model's name and, where it is of use, the text asked for or that beside the model.
 void add_calibration(const QuantizeChoices& choices, const Model& model,
-                     const std::filesystem::path& path, QuantizeOptions& options);
+                     const std::filesystem::path& path, std::span<QuantizeOptions> all);
+std::string model_name(const std::filesystem::path& model);  // as quantized files keep it
 
 std::string quantization_text(const Quantization& quantization);  // in a line
 nlohmann::ordered_json quantization_json(const Quantization& quantization);

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "cli/common.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -24,17 +25,6 @@ void add_quantizer(const std::string& text, Taps& taps) {
   const Tap tap = parse_tap(std::string_view(text).substr(0, sign));
   if (taps.has(tap)) fail("the tap {} has two quantizers", tap_name(tap));
   taps.set(tap, quantizing_tap(parse_quantizer(std::string_view(text).substr(sign + 1))));
-}
-
-// The message of the Error that `body` throws, or nothing.
-template <typename Body>
-std::string error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 }  // namespace

@@ -28,9 +28,9 @@ struct TaskFile {
 };
 
 struct CompareOptions {
-  std::vector<QuantizeOptions> runs;  // their progress is not called
-  PerplexityOptions perplexity;       // without taps; its progress is not called
-  std::vector<TaskFile> tasks;
+  std::vector<QuantizeOptions> runs = {};  // their progress is not called
+  PerplexityOptions perplexity = {};       // without taps; its progress is not called
+  std::vector<TaskFile> tasks = {};
   std::int64_t limit = 0;  // items of each task; 0: all
   bool taps = true;        // also find the errors at the taps
   // Called with what is being worked on and its parts done so far.

@@ -58,6 +58,18 @@ TEST(Taps, QuantizeInTasksToo) {
   EXPECT_NE(perplexity({"--tap", "out_proj_input=3:0"}), perplexity({}));
 }
 
+TEST(Perplexity, RoundsTheState) {
+  const auto nll = [](const std::vector<std::string>& options) {
+    return lightmamba_json(perplexity_command(options))["nll"].get<double>();
+  };
+  EXPECT_EQ(nll({"--state", "float"}), nll({}));
+  EXPECT_EQ(nll({"--state", "int8"}), nll({"--tap", "state=8:128:pot"}));
+  EXPECT_EQ(nll({"--state", "int16"}), nll({"--tap", "state=16:128:pot"}));
+  EXPECT_THAT(failure(perplexity_command({"--state", "int8", "--tap", "state=8"}), 1),
+              HasSubstr("--state and --tap state="));
+  EXPECT_THAT(failure(perplexity_command({"--state", "int4"}), 2), HasSubstr("int8ef"));
+}
+
 TEST(Taps, BadOnesAreWrongUsage) {
   EXPECT_THAT(failure(perplexity_command({"--tap", "outproj=4"}), 2),
               AllOf(HasSubstr("unknown tap 'outproj'"), HasSubstr("out_proj_input, ")));
