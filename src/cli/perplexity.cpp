@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/taps.h"
-#include "quant/numerics.h"
+#include "quant/state_format.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -49,7 +49,7 @@ void run(const Options& options) {
   }
   const Model model = load_model(options.model);
   if (state != StateFormat::floating) {
-    taps.set(Tap::state, quantizing_tap(state_quantizer(state, model.config())));
+    taps.set(Tap::state, state_tap(state, model.config()));
   }
   const std::string text = read_input(options.file);
   const std::vector<TokenId> tokens =

@@ -145,7 +145,6 @@ struct FormatHead {
       : state(rows * d_state), y(rows), state_error(steps), y_error(steps) {}
   std::vector<float> state;
   std::vector<float> y;
-  Random random{0};
   ErrorTrack state_error;
   ErrorTrack y_error;
 };
@@ -175,7 +174,7 @@ void run_head(const SlowHeadOptions& options, int exponent, std::span<SlowHeadEr
       const auto rounded =
           static_cast<float>(round_complement(results[i].decay_format, complement));
       advance_state<float>(rounded, input, B, C, head.state, head.y);
-      round_state(results[i].state_format, options.d_state, head.random, head.state);
+      round_state(results[i].state_format.codes, options.d_state, 0, step, head.state);
       head.state_error.add(head.state, exact.state);
       head.y_error.add(head.y, exact.y);
     }

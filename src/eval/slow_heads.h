@@ -21,7 +21,7 @@ inline constexpr std::array<std::int64_t, 5> kSlowHeadSteps = {10, 100, 1000, 30
 struct SlowHeadOptions {
   // Heads with a mean decay of 1 - 2^-exponent. dt varies from token to token, and a with it.
   std::vector<int> exponents = {8, 9, 10, 11, 12, 13, 14};
-  std::span<const StudyStateFormat> state_formats = kStateFormats;
+  std::span<const StudyStateFormat> state_formats = kStudyStateFormats;
   std::span<const DecayFormat> decay_formats = kDecayFormats;
   std::int64_t headdim = 8;  // rows of the state; each has scales of its own
   std::int64_t d_state = 128;

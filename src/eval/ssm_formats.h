@@ -6,30 +6,23 @@
 #include <span>
 #include <string_view>
 
-#include "eval/random.h"
+#include "quant/state_format.h"
 
 namespace lightmamba {
 
-// How the state is kept between tokens: codes with a power-of-two scale for each d_state numbers,
-// chosen again at every step. "int8+4" is INT8 with error feedback: what the 8-bit code loses is
-// kept as a 4-bit remainder and added back at the next step, so that the two are a 12-bit value.
-// Stochastic rounding goes up or down with the probabilities that keep the mean, so that inputs far
-// below the last bit are not lost for ever.
+// How the state is kept between tokens: the formats of a model, and the same to nearest.
 struct StudyStateFormat {
   std::string_view name;
-  int bits;  // 0: float32
-  bool stochastic = false;
+  StateCodes codes;
 };
-inline constexpr std::array<StudyStateFormat, 6> kStateFormats = {{{"float32", 0},
-                                                                   {"int16", 16},
-                                                                   {"int16-stochastic", 16, true},
-                                                                   {"int8+4", 12},
-                                                                   {"int8+4-stochastic", 12, true},
-                                                                   {"int8", 8}}};
-
-// `random` is drawn from for stochastic rounding alone.
-void round_state(const StudyStateFormat& format, std::int64_t d_state, Random& random,
-                 std::span<float> state);
+inline constexpr std::array<StudyStateFormat, 7> kStudyStateFormats = {
+    {{"float", {0}},
+     {"int16", {16}},
+     {"int16-nearest", {16, false}},
+     {"int8ef", {12}},
+     {"int8ef-nearest", {12, false}},
+     {"int8", {8}},
+     {"int8-nearest", {8, false}}}};
 
 // How the decay a is kept. `fixed` rounds a to so many fraction bits; `complement` rounds 1 - a to
 // a significand of so many bits with an exponent of its own, so that its relative error is at most

@@ -68,15 +68,14 @@ void add_errors(const SsmTensors& tensors, const std::string& name, const SsmSte
                   widened(step.state), [&](std::size_t head) { return step.complement[head]; });
   for (const bool int8 : {false, true}) {
     const Inputs<float> inputs = int8 ? int8_inputs(tensors, plain) : plain;
-    for (const StudyStateFormat& state_format : kStateFormats) {
+    for (const StudyStateFormat& state_format : kStudyStateFormats) {
       for (const DecayFormat& decay_format : kDecayFormats) {
         std::vector<float> state = step.state;
-        Random random(0);
-        round_state(state_format, tensors.d_state, random, state);
+        round_state(state_format.codes, tensors.d_state, 0, 0, state);
         Outcome<float> found = run<float>(tensors, inputs, std::move(state), [&](std::size_t head) {
           return static_cast<float>(round_complement(decay_format, step.complement[head]));
         });
-        round_state(state_format, tensors.d_state, random, found.state);
+        round_state(state_format.codes, tensors.d_state, 0, 1, found.state);
         results.push_back({name, state_format, decay_format, int8,
                            relative_error(found.state, exact.state),
                            relative_error(found.y, exact.y)});

@@ -162,6 +162,7 @@ void write_safetensors(const std::filesystem::path& path, const Metadata& metada
 void write_safetensors(const std::filesystem::path& path, const Metadata& metadata,
                        const std::vector<std::pair<std::string, Tensor>>& tensors) {
   std::vector<TensorSpec> specs;
+  specs.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) specs.push_back({name, tensor.dtype, tensor.shape});
   write_safetensors(path, metadata, specs, [&](const PutTensor& put) {
     for (const auto& [name, tensor] : tensors) put(tensor.data);

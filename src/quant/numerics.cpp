@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "quant/hadamard.h"
 #include "quant/power_of_two.h"
+#include "quant/state_format.h"
 
 namespace lightmamba {
 namespace {
@@ -58,14 +59,6 @@ Quantizer activation_quantizer(int bits, std::int64_t group, bool clipped, float
   return {.bits = bits, .group = group, .full_range = clipped, .clip = clip};
 }
 
-Quantizer state_quantizer(StateFormat format, const Mamba2Config& config) {
-  constexpr int kRemainderBits = 4;
-  int bits = 8;
-  if (format == StateFormat::int16) bits = 16;
-  if (format == StateFormat::int8_feedback) bits += kRemainderBits;
-  return {.bits = bits, .group = config.d_state, .power_of_two = true};
-}
-
 Taps make_online_transform(const Mamba2Config& config, Method method) {
   Taps taps;
   if (method == Method::lightmamba) {
@@ -95,9 +88,7 @@ Taps make_numerics(const Mamba2Config& config, const Quantization& quantization,
   taps.set(Tap::head_input,
            layer_quantizers(quantization, head_activation_bits(quantization), {clips.back()}));
   if (quantization.ssm == SsmFormat::pot8) set_pot8(config, taps);
-  if (quantization.state != StateFormat::floating) {
-    taps.set(Tap::state, quantizing_tap(state_quantizer(quantization.state, config)));
-  }
+  taps.set(Tap::state, state_tap(quantization.state, config));
   return taps;
 }
 

@@ -21,9 +21,6 @@ int head_activation_bits(const Quantization& quantization);
 // where the model was made with clipping.
 Quantizer activation_quantizer(int bits, std::int64_t group, bool clipped, float clip = 1.0F);
 
-// The format of a state, or none for float. int8_feedback keeps code and remainder: 12 bits in all.
-Quantizer state_quantizer(StateFormat format, const Mamba2Config& config);
-
 // `clips` are the shares of the range that the quantizers of the activation_sites span.
 Taps make_numerics(const Mamba2Config& config, const Quantization& quantization,
                    std::span<const float> clips);

@@ -10,31 +10,11 @@
 #include "base/threads.h"
 #include "base/utf8.h"
 #include "quant/power_of_two.h"
+#include "quant/range.h"
 #include "quant/rounding.h"
 
 namespace lightmamba {
 namespace {
-
-// Groups with no value larger than this become zeros: the inverse of their scale would overflow.
-constexpr float kSmallestRange = 1e-30F;
-
-struct Range {
-  float low, high;
-};
-
-// NaN if any value is.
-Range range_of(std::span<const float> values) {
-  float low = 0;
-  float high = 0;
-  float sum = 0;
-#pragma omp simd reduction(min : low) reduction(max : high) reduction(+ : sum)
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    low = std::min(low, values[i]);
-    high = std::max(high, values[i]);
-    sum += values[i] - values[i];
-  }
-  return {low + sum, high + sum};
-}
 
 struct Grid {
   float scale;
@@ -44,7 +24,6 @@ struct Grid {
 
 Grid make_grid(const Quantizer& q, Range range) {
   const auto half = static_cast<float>(1 << (q.bits - 1));
-  const float magnitude = std::max(-range.low, range.high);
   const auto rounded_up = [&](float scale) {
     return q.power_of_two ? power_of_two_at_least(scale) : scale;
   };
@@ -55,18 +34,19 @@ Grid make_grid(const Quantizer& q, Range range) {
         std::clamp(round_to_even(-q.clip * range.low * (1.0F / scale)), 0.0F, levels);
     return {scale, -zero_point, levels - zero_point};
   }
-  if (!q.full_range) return {rounded_up(q.clip * magnitude / (half - 1)), 1 - half, half - 1};
-  const float scale = rounded_up(q.clip * magnitude / half);
+  if (!q.full_range)
+    return {rounded_up(q.clip * range.magnitude() / (half - 1)), 1 - half, half - 1};
+  const float scale = rounded_up(q.clip * range.magnitude() / half);
   return {-range.low >= range.high ? scale : -scale, -half, half - 1};
 }
 
 void quantize_group(const Quantizer& q, std::span<float> values) {
   const Range range = range_of(values);
-  if (std::isnan(range.low) || std::isnan(range.high)) {
+  if (range.is_nan()) {
     std::fill(values.begin(), values.end(), std::numeric_limits<float>::quiet_NaN());
     return;
   }
-  if (range.high - range.low < kSmallestRange) {
+  if (range.is_zero()) {
     std::fill(values.begin(), values.end(), 0.0F);
     return;
   }

@@ -105,6 +105,7 @@ Mamba2Config published_shape(std::string_view name) {
                                    [&](const auto& shape) { return shape.name == name; });
   if (found == kShapes.end()) {
     std::vector<std::string_view> names;
+    names.reserve(std::size(kShapes));
     for (const auto& shape : kShapes) names.push_back(shape.name);
     fail("unknown shape '{}': expected one of {}", printable(name), fmt::join(names, ", "));
   }

@@ -89,17 +89,17 @@ TEST(SsmStepErrors, CoverAllFormatsAndGrowWithFewerBits) {
   const test::TemporaryFolder folder;
   write(folder / "layer", small_layer());
   const std::vector<SsmStepError> errors = ssm_step_errors(read_ssm_tensors(folder / "layer"));
-  EXPECT_EQ(errors.size(), 4 * kStateFormats.size() * kDecayFormats.size());
+  EXPECT_EQ(errors.size(), 4 * kStudyStateFormats.size() * kDecayFormats.size());
   for (const std::string step : {"step", "later"}) {
-    const SsmStepError& exact = find(errors, step, false, "float32", "exact");
+    const SsmStepError& exact = find(errors, step, false, "float", "exact");
     EXPECT_LT(exact.state, 1e-6);
     EXPECT_LT(exact.y, 1e-6);
     const SsmStepError& int8 = find(errors, step, false, "int8", "exact");
     EXPECT_GT(int8.state, 10 * find(errors, step, false, "int16", "exact").state);
     EXPECT_GT(int8.y, 1e-4);
-    EXPECT_GT(find(errors, step, true, "float32", "exact").y, 1e-4);
-    EXPECT_GT(find(errors, step, false, "float32", "fixed6").state,
-              find(errors, step, false, "float32", "fixed12").state);
+    EXPECT_GT(find(errors, step, true, "float", "exact").y, 1e-4);
+    EXPECT_GT(find(errors, step, false, "float", "fixed6").state,
+              find(errors, step, false, "float", "fixed12").state);
   }
 }
 

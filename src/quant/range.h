@@ -1,0 +1,34 @@
+// The range of a group of values that share a scale.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace lightmamba {
+
+// Both ends include 0; both are NaN if any value is NaN or infinite.
+struct Range {
+  float low, high;
+
+  float magnitude() const { return std::max(-low, high); }
+  bool is_nan() const { return std::isnan(low) || std::isnan(high); }
+  // So little that the inverse of a scale would overflow.
+  bool is_zero() const { return high - low < 1e-30F; }
+};
+
+inline Range range_of(std::span<const float> values) {
+  float low = 0;
+  float high = 0;
+  float sum = 0;
+#pragma omp simd reduction(min : low) reduction(max : high) reduction(+ : sum)
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+    sum += values[i] - values[i];
+  }
+  return {low + sum, high + sum};
+}
+
+}  // namespace lightmamba
