@@ -78,7 +78,7 @@ void add_quantize(CLI::App& app) {
                    "-780m, -1.3b or -2.7b")
       ->type_name("NAME");
   source->require_option(1);
-  command->add_option("--out", options->out, "The file to write")
+  command->add_option("-o,--out", options->out, "The file to write")
       ->required()
       ->type_name("FILE")
       ->check(NotEmpty());

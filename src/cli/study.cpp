@@ -23,23 +23,21 @@ struct Options {
 
 std::string percent(double share) { return fmt::format("{:.3g} %", 100 * share); }
 
-void run_outliers(const Options& options) {
-  const std::vector<OutlierStudyRow> rows = outlier_study(options.outliers);
-  if (options.json) {
-    nlohmann::ordered_json json = nlohmann::ordered_json::array();
-    const auto error = [](const OutlierStudyError& e) {
-      return nlohmann::ordered_json{{"mean_square", e.mean_square}, {"relative", e.relative}};
-    };
-    for (const OutlierStudyRow& row : rows) {
-      json.push_back({{"method", row.method},
-                      {"per_token", error(row.per_token)},
-                      {"per_group", error(row.per_group)}});
-    }
-    return print_json({{"methods", json}});
+nlohmann::ordered_json as_json(const std::vector<OutlierStudyRow>& rows) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  const auto error = [](const OutlierStudyError& e) {
+    return nlohmann::ordered_json{{"mean_square", e.mean_square}, {"relative", e.relative}};
+  };
+  for (const OutlierStudyRow& row : rows) {
+    json.push_back({{"method", row.method},
+                    {"per_token", error(row.per_token)},
+                    {"per_group", error(row.per_group)}});
   }
-  write_output(fmt::format("4-bit error of {} tokens of {} channels, {} outliers in each\n",
-                           options.outliers.test_tokens, options.outliers.channels,
-                           options.outliers.outliers));
+  return json;
+}
+
+void print_outliers(const std::string& title, const std::vector<OutlierStudyRow>& rows) {
+  write_output(fmt::format("4-bit error of {}\n", title));
   write_output(
       fmt::format("{:<12} {:>26} {:>26}\n", "", "one scale per token", "one per 128 channels"));
   write_output(fmt::format("{:<12} {:>13} {:>12} {:>13} {:>12}\n", "method", "mean square",
@@ -49,6 +47,34 @@ void run_outliers(const Options& options) {
                              row.per_token.mean_square, percent(row.per_token.relative),
                              row.per_group.mean_square, percent(row.per_group.relative)));
   }
+}
+
+void run_outliers(const Options& options) {
+  const auto tokens_text = [](std::int64_t tokens, std::int64_t channels) {
+    return fmt::format("{} token{} of {} channels", tokens, tokens == 1 ? "" : "s", channels);
+  };
+  if (options.data.empty()) {
+    const std::vector<OutlierStudyRow> rows = outlier_study(options.outliers);
+    if (options.json) return print_json({{"methods", as_json(rows)}});
+    return print_outliers(
+        fmt::format("{}, {} outliers in each",
+                    tokens_text(options.outliers.test_tokens, options.outliers.channels),
+                    options.outliers.outliers),
+        rows);
+  }
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const RealOutliers& real : real_outliers(options.data, options.outliers.seed)) {
+    if (options.json) {
+      json.push_back({{"values", real.values},
+                      {"tokens", real.tokens},
+                      {"channels", real.channels},
+                      {"methods", as_json(real.rows)}});
+    } else {
+      print_outliers(fmt::format("{}, {}", real.values, tokens_text(real.tokens, real.channels)),
+                     real.rows);
+    }
+  }
+  if (options.json) print_json({{"values", json}});
 }
 
 nlohmann::ordered_json as_json(const ErrorOverTime& error) {
@@ -182,6 +208,8 @@ void add_study(CLI::App& app) {
 
   CLI::App* outliers =
       add(*study, "outliers", "4-bit error under outliers that wander", options, run_outliers);
+  add_data_option(*outliers, *options,
+                  "Instead of made-up values, those of these tensors of a real layer");
   add_count(*outliers, "--channels", options->outliers.channels, "Channels");
   add_count(*outliers, "--test-tokens", options->outliers.test_tokens, "Tokens to quantize");
   add_count(*outliers, "--calibration-tokens", options->outliers.calibration_tokens,

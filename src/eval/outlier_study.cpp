@@ -11,6 +11,8 @@
 #include "base/buffer.h"
 #include "base/fail.h"
 #include "eval/random.h"
+#include "eval/ssm_tensors.h"
+#include "model/functions.h"
 #include "quant/hadamard.h"
 #include "quant/smoothing.h"
 
@@ -127,11 +129,44 @@ OutlierStudyError os_plus_error(const Quantizer& quantizer, const Setting& setti
 }
 
 // As the rotation is orthogonal, the error after it is the error in the original space.
-Values rotated(const OutlierStudyOptions& options, Values values) {
-  const std::vector<float> signs = random_signs(options.channels, options.seed);
+Values rotated(std::int64_t channels, std::uint64_t seed, Values values) {
+  const std::vector<float> signs = random_signs(channels, seed);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] *= signs[i % signs.size()];
-  HadamardTransform(options.channels).apply(values);
+  HadamardTransform(channels).apply(values);
   return values;
+}
+
+OutlierStudyRow row(std::string_view method,
+                    const std::function<OutlierStudyError(const Quantizer&)>& error) {
+  return {method, error(kPerToken), error(kPerGroup)};
+}
+
+// Of rmsnorm(each of `tokens`) times `gain`.
+RealOutliers errors_of_norm(const SafetensorsFile& file, std::string_view name,
+                            const std::vector<std::string>& tokens, const std::string& gain,
+                            std::uint64_t seed) {
+  constexpr float kEps = 1e-5F;
+  const std::vector<float> gains = read_floats(file, gain);
+  Values values;
+  for (const std::string& token : tokens) {
+    const std::vector<float> input = read_floats(file, token);
+    if (input.size() != gains.size()) {
+      fail("{}: has {} numbers, but {} has {}", token, input.size(), gain, gains.size());
+    }
+    Values normed(input.size());
+    rmsnorm(input, gains, kEps, 1, normed);
+    values.insert(values.end(), normed.begin(), normed.end());
+  }
+  const auto channels = std::ssize(gains);
+  const std::vector<float> no_shift(gains.size(), 0.0F);
+  const std::vector<float> no_scale(gains.size(), 1.0F);
+  const Values turned = rotated(channels, seed, values);
+  return {name,
+          std::ssize(tokens),
+          channels,
+          {row("rtn", [&](const Quantizer& q) { return error_of(q, values, no_shift, no_scale); }),
+           row("rotation",
+               [&](const Quantizer& q) { return error_of(q, turned, no_shift, no_scale); })}};
 }
 
 void validate(const OutlierStudyOptions& options) {
@@ -150,12 +185,8 @@ std::vector<OutlierStudyRow> outlier_study(const OutlierStudyOptions& options) {
   const std::vector<float> no_shift(setting.channels, 0.0F);
   const std::vector<float> no_scale(setting.channels, 1.0F);
   const std::vector<float> smooth = smoothquant_scale(ranges.absmax, setting.weight_absmax, kAlpha);
-  const Values turned = rotated(options, setting.test);
+  const Values turned = rotated(options.channels, options.seed, setting.test);
 
-  const auto row = [](std::string_view method,
-                      const std::function<OutlierStudyError(const Quantizer&)>& error) {
-    return OutlierStudyRow{method, error(kPerToken), error(kPerGroup)};
-  };
   return {
       row("rtn", [&](const Quantizer& q) { return error_of(q, setting.test, no_shift, no_scale); }),
       row("smoothquant",
@@ -163,6 +194,15 @@ std::vector<OutlierStudyRow> outlier_study(const OutlierStudyOptions& options) {
       row("os+", [&](const Quantizer& q) { return os_plus_error(q, setting, ranges); }),
       row("rotation", [&](const Quantizer& q) { return error_of(q, turned, no_shift, no_scale); }),
   };
+}
+
+std::vector<RealOutliers> real_outliers(const std::filesystem::path& path, std::uint64_t seed) {
+  const SafetensorsFile file = read_safetensors(path);
+  return with_context(path.string(), [&] {
+    return std::vector<RealOutliers>{
+        errors_of_norm(file, "in_proj input", {"block_input"}, "norm.weight", seed),
+        errors_of_norm(file, "y, normed", {"step.y", "later.y"}, "mixer.norm.weight", seed)};
+  });
 }
 
 }  // namespace lightmamba

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
 #include <vector>
 
@@ -43,5 +44,18 @@ struct OutlierStudyRow {
 // rotation by a Hadamard matrix with random signs. All statistics come from the calibration tokens.
 // Throws Error if a count is not positive or there is no Hadamard matrix for the channels.
 std::vector<OutlierStudyRow> outlier_study(const OutlierStudyOptions& options = {});
+
+struct RealOutliers {
+  std::string_view values;
+  std::int64_t tokens = 0;
+  std::int64_t channels = 0;
+  std::vector<OutlierStudyRow> rows;  // rtn and rotation: too few tokens for those that calibrate
+};
+
+// The same errors on tensors of a real layer: what reaches in_proj, rmsnorm(block_input) with the
+// gain norm.weight, and what would reach out_proj if the gate were open: rmsnorm of step.y and of
+// later.y with the gain mixer.norm.weight. Throws Error naming the file and the tensor that is
+// missing or has another shape.
+std::vector<RealOutliers> real_outliers(const std::filesystem::path& path, std::uint64_t seed = 1);
 
 }  // namespace lightmamba

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "base/fail.h"
-#include "io/safetensors.h"
 #include "model/functions.h"
 
 namespace lightmamba {
@@ -26,9 +25,7 @@ std::vector<float> read(const SafetensorsFile& file, const std::string& name, co
     fail("{}: has shape {}, but {} is needed", name, shape_string(tensor.shape),
          shape_string(shape));
   }
-  std::vector<float> values(element_count(tensor.shape, tensor.dtype));
-  to_float(tensor.dtype, tensor.data.data(), values);
-  return values;
+  return read_floats(file, name);
 }
 
 // All but dt and what follows from it.
@@ -51,6 +48,13 @@ void set_complement(const std::vector<float>& A, SsmStep& step) {
 }
 
 }  // namespace
+
+std::vector<float> read_floats(const SafetensorsFile& file, const std::string& name) {
+  const Tensor& tensor = find(file, name);
+  std::vector<float> values(element_count(tensor.shape, tensor.dtype));
+  to_float(tensor.dtype, tensor.data.data(), values);
+  return values;
+}
 
 SsmTensors read_ssm_tensors(const std::filesystem::path& path) {
   const SafetensorsFile file = read_safetensors(path);

@@ -3,9 +3,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
+#include "io/safetensors.h"
+
 namespace lightmamba {
+
+// A floating-point tensor of any shape. Throws Error naming it where it is missing or of another
+// type.
+std::vector<float> read_floats(const SafetensorsFile& file, const std::string& name);
 
 // One decode step of one layer with a single group.
 struct SsmStep {

@@ -122,7 +122,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
 }
 
 std::string safetensors_header(const Metadata& metadata, const std::vector<TensorSpec>& tensors) {
-  nlohmann::ordered_json header;
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t offset = 0;
   for (const TensorSpec& tensor : tensors) {

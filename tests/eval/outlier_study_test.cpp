@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "eval/random.h"
+#include "io/safetensors.h"
 #include "support/errors.h"
+#include "support/paths.h"
 
 namespace lightmamba {
 namespace {
@@ -56,6 +58,26 @@ TEST(OutlierStudy, IsTheSameEveryTime) {
 TEST(OutlierStudy, RefusesBadInput) {
   EXPECT_THAT(test::error_of([] { outlier_study({.test_tokens = 0}); }),
               HasSubstr("must be at least 1"));
+}
+
+TEST(RealOutliers, RotationWinsOnARealLayer) {
+  LIGHTMAMBA_NEEDS_DATA("mamba2-130m-layer0.safetensors");
+  const std::vector<RealOutliers> all =
+      real_outliers(test::data_path("mamba2-130m-layer0.safetensors"));
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].channels, 768);
+  EXPECT_EQ(all[1].tokens, 2);
+  for (const RealOutliers& real : all) {
+    EXPECT_LT(real.rows[1].per_token.relative, real.rows[0].per_token.relative) << real.values;
+    EXPECT_LT(real.rows[1].per_group.relative, real.rows[0].per_group.relative) << real.values;
+  }
+}
+
+TEST(RealOutliers, NamesTheTensorThatIsMissing) {
+  const test::TemporaryFolder folder;
+  write_safetensors(folder / "empty", {}, {});
+  EXPECT_THAT(test::error_of([&] { real_outliers(folder / "empty"); }),
+              HasSubstr("empty: there is no tensor norm.weight"));
 }
 
 TEST(Random, HasTheMomentsOfItsDistributions) {
