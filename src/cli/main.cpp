@@ -1,6 +1,9 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <new>
 
 #include "cli/commands.h"
@@ -8,6 +11,15 @@
 
 namespace lightmamba::cli {
 namespace {
+
+// Buffers of megabytes come and go with every layer: freed memory is kept, so that its pages are
+// not taken from the system and cleared each time.
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
 
 int run(int argc, char** argv) {
   CLI::App app("Mamba-2 language models, from a checkpoint to 4-bit inference", "lightmamba");
@@ -43,6 +55,7 @@ int main(int argc, char** argv) {
   const auto report = [](const char* what) { std::fprintf(stderr, "error: %s\n", what); };
   // A file that outgrows its limit is an error to report, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
+  cli::keep_freed_memory();
   try {
     return cli::run(argc, argv);
   } catch (const std::bad_alloc&) {
