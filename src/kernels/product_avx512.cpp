@@ -1,0 +1,254 @@
+// The products with AVX-512 VNNI: each lane of a vector is a row. A tile of one or two row blocks
+// and up to 12 tokens keeps its integer sums in registers over a group.
+#include <cstddef>
+#include <cstring>
+#include <immintrin.h>
+#include <limits>
+
+#include "kernels/product.h"
+
+namespace lightmamba {
+namespace {
+
+constexpr int kMostTokens = 12;                   // of a tile
+constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
+constexpr std::int64_t kPrefetch = 4096;          // bytes ahead of the codes in use
+
+std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+
+// What all tiles of a product share.
+struct Sizes {
+  std::int64_t columns, group, groups;
+  std::int64_t block_bytes, block_scales;  // of a row block
+  std::int64_t code_stride, y_stride;
+};
+
+// What a tile reads and writes: pointers to its first row block and token.
+struct Place {
+  const std::uint8_t* codes;
+  const std::uint16_t* scales;
+  const std::int8_t* x;
+  const float* x_scales;
+  const std::int32_t* x_sums;
+  float* y;
+  std::int64_t rows;  // of y, not above those of the row blocks
+};
+
+__m512i broadcast(const std::int8_t* four_codes) {
+  std::int32_t word = 0;
+  std::memcpy(&word, four_codes, sizeof word);
+  return _mm512_set1_epi32(word);
+}
+
+template <int Bits, int Blocks, int Tokens>
+void multiply_tile(const Sizes& sizes, const Place& at) {
+  constexpr int kColumns = Bits == 4 ? 8 : 4;  // of a vector
+  constexpr int kParts = kColumns / 4;         // nibbles of a byte
+  // A sum is added to every 4 cycles at most, twice a cycle in all.
+  constexpr int kChains = Blocks * Tokens >= 8 ? 1 : Blocks * Tokens >= 4 ? 2 : 4;
+  constexpr int kUnroll = kChains > kParts ? kChains / kParts : 1;
+  const __m512i low_nibbles = _mm512_set1_epi8(15);
+
+  __m512 total[Blocks][Tokens];
+#pragma GCC unroll 2
+  for (int b = 0; b < Blocks; ++b) {
+#pragma GCC unroll 12
+    for (int t = 0; t < Tokens; ++t) total[b][t] = _mm512_setzero_ps();
+  }
+
+  const std::uint8_t* codes = at.codes;
+  const std::int8_t* x = at.x;
+  for (std::int64_t g = 0; g < sizes.groups; ++g) {
+    __m512i sum[kChains][Blocks][Tokens];
+#pragma GCC unroll 4
+    for (int c = 0; c < kChains; ++c) {
+#pragma GCC unroll 2
+      for (int b = 0; b < Blocks; ++b) {
+#pragma GCC unroll 12
+        for (int t = 0; t < Tokens; ++t) sum[c][b][t] = _mm512_setzero_si512();
+      }
+    }
+    const auto add_vector = [&](int chain) __attribute__((always_inline)) {
+      __m512i w[Blocks];
+#pragma GCC unroll 2
+      for (int b = 0; b < Blocks; ++b) {
+        const std::uint8_t* const vector = codes + b * sizes.block_bytes;
+        w[b] = _mm512_loadu_si512(vector);
+        if (Tokens <= 2) _mm_prefetch(vector + kPrefetch, _MM_HINT_T0);
+      }
+#pragma GCC unroll 2
+      for (int part = 0; part < kParts; ++part) {
+        __m512i unpacked[Blocks];
+#pragma GCC unroll 2
+        for (int b = 0; b < Blocks; ++b) {
+          const __m512i shifted = part == 0 ? w[b] : _mm512_srli_epi16(w[b], 4);
+          unpacked[b] = Bits == 4 ? _mm512_and_si512(shifted, low_nibbles) : shifted;
+        }
+        const int c = (chain + part) % kChains;
+#pragma GCC unroll 12
+        for (int t = 0; t < Tokens; ++t) {
+          const __m512i word = broadcast(x + t * sizes.code_stride + 4 * part);
+#pragma GCC unroll 2
+          for (int b = 0; b < Blocks; ++b) {
+            sum[c][b][t] = _mm512_dpbusd_epi32(sum[c][b][t], unpacked[b], word);
+          }
+        }
+      }
+      codes += 64;
+      x += kColumns;
+    };
+    const std::int64_t columns = least(sizes.group, sizes.columns - g * sizes.group);
+    std::int64_t vectors = (columns + kColumns - 1) / kColumns;
+    for (; vectors >= kUnroll; vectors -= kUnroll) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kUnroll; ++u) add_vector(u * kParts);
+    }
+    for (; vectors > 0; --vectors) add_vector(0);
+
+    __m512 scale[Blocks];
+#pragma GCC unroll 2
+    for (int b = 0; b < Blocks; ++b) {
+      const std::uint16_t* const halves = at.scales + b * sizes.block_scales + g * kRowBlock;
+      scale[b] = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
+    }
+#pragma GCC unroll 12
+    for (int t = 0; t < Tokens; ++t) {
+      const __m512i offset =
+          _mm512_slli_epi32(_mm512_set1_epi32(at.x_sums[t * sizes.groups + g]), Bits - 1);
+      const __m512 x_scale = _mm512_set1_ps(at.x_scales[t * sizes.groups + g]);
+#pragma GCC unroll 2
+      for (int b = 0; b < Blocks; ++b) {
+        __m512i dot = sum[0][b][t];
+#pragma GCC unroll 4
+        for (int c = 1; c < kChains; ++c) dot = _mm512_add_epi32(dot, sum[c][b][t]);
+        total[b][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(dot, offset)),
+                                      _mm512_mul_ps(scale[b], x_scale), total[b][t]);
+      }
+    }
+  }
+
+#pragma GCC unroll 2
+  for (int b = 0; b < Blocks; ++b) {
+    const std::int64_t rows = least(kRowBlock, at.rows - b * kRowBlock);
+    const auto mask = static_cast<__mmask16>((1U << rows) - 1);
+#pragma GCC unroll 12
+    for (int t = 0; t < Tokens; ++t) {
+      _mm512_mask_storeu_ps(at.y + t * sizes.y_stride + b * kRowBlock, mask, total[b][t]);
+    }
+  }
+}
+
+using Tile = void (*)(const Sizes& sizes, const Place& at);
+
+template <int Bits, int Blocks>
+Tile tile_of(std::int64_t tokens) {
+  static constexpr Tile kTiles[kMostTokens] = {
+      multiply_tile<Bits, Blocks, 1>,  multiply_tile<Bits, Blocks, 2>,
+      multiply_tile<Bits, Blocks, 3>,  multiply_tile<Bits, Blocks, 4>,
+      multiply_tile<Bits, Blocks, 5>,  multiply_tile<Bits, Blocks, 6>,
+      multiply_tile<Bits, Blocks, 7>,  multiply_tile<Bits, Blocks, 8>,
+      multiply_tile<Bits, Blocks, 9>,  multiply_tile<Bits, Blocks, 10>,
+      multiply_tile<Bits, Blocks, 11>, multiply_tile<Bits, Blocks, 12>};
+  return kTiles[tokens - 1];
+}
+
+Tile tile_of(int bits, std::int64_t blocks, std::int64_t tokens) {
+  if (bits == 4) return blocks == 1 ? tile_of<4, 1>(tokens) : tile_of<4, 2>(tokens);
+  return blocks == 1 ? tile_of<8, 1>(tokens) : tile_of<8, 2>(tokens);
+}
+
+void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_t last,
+                   const QuantizedRows& x, float* y, std::int64_t y_stride) {
+  const Sizes sizes = {weights.columns,
+                       weights.group,
+                       group_count(weights.columns, weights.group),
+                       block_code_bytes(weights),
+                       block_scale_count(weights),
+                       code_stride(weights.columns),
+                       y_stride};
+  const std::int64_t most_blocks = x.tokens == 1 ? 1 : 2;
+  // Tiles are of even size; as many go over the weights in turn as stay in the cache.
+  const std::int64_t tiles = (x.tokens + kMostTokens - 1) / kMostTokens;
+  const std::int64_t at_once = 1 + kTokenBytes / (kMostTokens * sizes.code_stride);
+  for (std::int64_t part = 0; part < tiles; part += at_once) {
+    for (std::int64_t block = first; block < last; block += most_blocks) {
+      const std::int64_t blocks = least(most_blocks, last - block);
+      for (std::int64_t tile = part; tile < least(part + at_once, tiles); ++tile) {
+        const std::int64_t token = x.tokens * tile / tiles;
+        const std::int64_t tokens = x.tokens * (tile + 1) / tiles - token;
+        tile_of(weights.bits, blocks, tokens)(
+            sizes,
+            {weights.codes + block * sizes.block_bytes, weights.scales + block * sizes.block_scales,
+             x.codes + token * sizes.code_stride, x.scales + token * sizes.groups,
+             x.sums + token * sizes.groups, y + token * y_stride + block * kRowBlock,
+             weights.rows - block * kRowBlock});
+      }
+    }
+  }
+}
+
+__mmask16 lanes(std::int64_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffffU : (1U << count) - 1);
+}
+
+void quantize_group(const RowQuantizer& q, const float* x, std::int64_t count, std::int8_t* codes,
+                    float& group_scale, std::int32_t& group_sum) {
+  __m512 lows = _mm512_setzero_ps();
+  __m512 highs = lows;
+  __m512 differences = lows;  // NaN where a value is not finite
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const __m512 values = _mm512_maskz_loadu_ps(lanes(count - i), x + i);
+    lows = _mm512_min_ps(lows, values);
+    highs = _mm512_max_ps(highs, values);
+    differences = _mm512_add_ps(differences, _mm512_sub_ps(values, values));
+  }
+  const float low = _mm512_reduce_min_ps(lows);
+  const float high = _mm512_reduce_max_ps(highs);
+  const bool finite = _mm512_cmp_ps_mask(differences, differences, _CMP_UNORD_Q) == 0;
+  if (!finite || high - low < 1e-30F) {
+    std::memset(codes, 0, static_cast<std::size_t>(count));
+    group_scale = finite ? 0.0F : std::numeric_limits<float>::quiet_NaN();
+    group_sum = 0;
+    return;
+  }
+  const auto half = static_cast<float>(1 << (q.bits - 1));
+  const float magnitude = q.clip * (-low >= high ? -low : high);
+  const float scale = !q.full_range  ? magnitude / (half - 1)
+                      : -low >= high ? magnitude / half
+                                     : -(magnitude / half);
+  const __m512 inverse = _mm512_set1_ps(1.0F / scale);
+  const __m512 lowest = _mm512_set1_ps(q.full_range ? -half : 1 - half);
+  const __m512 highest = _mm512_set1_ps(half - 1);
+  __m512i sums = _mm512_setzero_si512();
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const __mmask16 mask = lanes(count - i);
+    const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), inverse);
+    const __m512i rounded =
+        _mm512_maskz_cvtps_epi32(mask, _mm512_min_ps(_mm512_max_ps(scaled, lowest), highest));
+    _mm512_mask_cvtepi32_storeu_epi8(codes + i, mask, rounded);
+    sums = _mm512_add_epi32(sums, rounded);
+  }
+  group_scale = scale;
+  group_sum = _mm512_reduce_add_epi32(sums);
+}
+
+void quantize(const RowQuantizer& quantizer, const float* x, std::int64_t x_stride,
+              const QuantizedRows& out) {
+  const std::int64_t groups = group_count(out.columns, out.group);
+  const std::int64_t stride = code_stride(out.columns);
+  for (std::int64_t t = 0; t < out.tokens; ++t) {
+    std::int8_t* const codes = out.codes + t * stride;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const std::int64_t begin = g * out.group;
+      quantize_group(quantizer, x + t * x_stride + begin, least(out.group, out.columns - begin),
+                     codes + begin, out.scales[t * groups + g], out.sums[t * groups + g]);
+    }
+    std::memset(codes + out.columns, 0, static_cast<std::size_t>(stride - out.columns));
+  }
+}
+
+}  // namespace
+
+const ProductKernels kAvx512Products = {quantize, multiply_rows};
+
+}  // namespace lightmamba
