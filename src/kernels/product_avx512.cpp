@@ -4,6 +4,7 @@
 #include <cstring>
 #include <immintrin.h>
 #include <limits>
+#include <utility>
 
 #include "kernels/product.h"
 
@@ -31,7 +32,8 @@ struct Place {
   const float* x_scales;
   const std::int32_t* x_sums;
   float* y;
-  std::int64_t rows;  // of y, not above those of the row blocks
+  std::int64_t rows;  // of y from here on
+  float* total;       // scratch [blocks][tokens][16]: registers are for the sums of a group
 };
 
 __m512i broadcast(const std::int8_t* four_codes) {
@@ -39,6 +41,24 @@ __m512i broadcast(const std::int8_t* four_codes) {
   std::memcpy(&word, four_codes, sizeof word);
   return _mm512_set1_epi32(word);
 }
+
+// A constant that is passed as an argument, so that arrays that it indexes become registers.
+template <int Value>
+struct Index {
+  constexpr operator int() const { return Value; }  // NOLINT(google-explicit-constructor)
+};
+
+// body(Index<0>()), ..., body(Index<Count - 1>())
+template <int Count, typename Body>
+[[gnu::always_inline]] inline void repeat(Body body) {
+  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
+    (body(Index<I>()), ...);
+  }
+  (std::make_integer_sequence<int, Count>());
+}
+
+// As __m512i, which is of 64-bit integers, g++ would keep every sum in two registers.
+using Int32x16 = std::int32_t __attribute__((vector_size(64)));
 
 template <int Bits, int Blocks, int Tokens>
 void multiply_tile(const Sizes& sizes, const Place& at) {
@@ -49,91 +69,80 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
   constexpr int kUnroll = kChains > kParts ? kChains / kParts : 1;
   const __m512i low_nibbles = _mm512_set1_epi8(15);
 
-  __m512 total[Blocks][Tokens];
-#pragma GCC unroll 2
-  for (int b = 0; b < Blocks; ++b) {
-#pragma GCC unroll 12
-    for (int t = 0; t < Tokens; ++t) total[b][t] = _mm512_setzero_ps();
-  }
+  float* const total = at.total;
+  for (int i = 0; i < Blocks * Tokens; ++i) _mm512_store_ps(total + i * 16, _mm512_setzero_ps());
 
   const std::uint8_t* codes = at.codes;
   const std::int8_t* x = at.x;
   for (std::int64_t g = 0; g < sizes.groups; ++g) {
-    __m512i sum[kChains][Blocks][Tokens];
-#pragma GCC unroll 4
-    for (int c = 0; c < kChains; ++c) {
-#pragma GCC unroll 2
-      for (int b = 0; b < Blocks; ++b) {
-#pragma GCC unroll 12
-        for (int t = 0; t < Tokens; ++t) sum[c][b][t] = _mm512_setzero_si512();
-      }
-    }
-    const auto add_vector = [&](int chain) __attribute__((always_inline)) {
-      __m512i w[Blocks];
-#pragma GCC unroll 2
-      for (int b = 0; b < Blocks; ++b) {
-        const std::uint8_t* const vector = codes + b * sizes.block_bytes;
-        w[b] = _mm512_loadu_si512(vector);
-        if (Tokens <= 2) _mm_prefetch(vector + kPrefetch, _MM_HINT_T0);
-      }
-#pragma GCC unroll 2
-      for (int part = 0; part < kParts; ++part) {
-        __m512i unpacked[Blocks];
-#pragma GCC unroll 2
-        for (int b = 0; b < Blocks; ++b) {
-          const __m512i shifted = part == 0 ? w[b] : _mm512_srli_epi16(w[b], 4);
-          unpacked[b] = Bits == 4 ? _mm512_and_si512(shifted, low_nibbles) : shifted;
-        }
-        const int c = (chain + part) % kChains;
-#pragma GCC unroll 12
-        for (int t = 0; t < Tokens; ++t) {
+    Int32x16 sum[kChains * Blocks * Tokens];
+    repeat<kChains * Blocks * Tokens>([&](auto i)
+                                          __attribute__((always_inline)) { sum[i] = Int32x16{}; });
+
+    const auto add_vector = [&](auto chain) __attribute__((always_inline)) {
+      __m512i vector[Blocks];
+      repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
+        vector[b] = _mm512_loadu_si512(codes + b * sizes.block_bytes);
+        if (Tokens <= 2) _mm_prefetch(codes + b * sizes.block_bytes + kPrefetch, _MM_HINT_T0);
+      });
+      repeat<kParts>([&](auto part) __attribute__((always_inline)) {
+        __m512i w[Blocks];
+        repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
+          const __m512i shifted = part == 0 ? vector[b] : _mm512_srli_epi16(vector[b], 4);
+          w[b] = Bits == 4 ? _mm512_and_si512(shifted, low_nibbles) : shifted;
+        });
+        repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
           const __m512i word = broadcast(x + t * sizes.code_stride + 4 * part);
-#pragma GCC unroll 2
-          for (int b = 0; b < Blocks; ++b) {
-            sum[c][b][t] = _mm512_dpbusd_epi32(sum[c][b][t], unpacked[b], word);
-          }
-        }
-      }
+          repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
+            Int32x16& to = sum[((chain + part) % kChains * Blocks + b) * Tokens + t];
+            to = reinterpret_cast<Int32x16>(
+                _mm512_dpbusd_epi32(reinterpret_cast<__m512i>(to), w[b], word));
+          });
+        });
+      });
       codes += 64;
       x += kColumns;
     };
     const std::int64_t columns = least(sizes.group, sizes.columns - g * sizes.group);
     std::int64_t vectors = (columns + kColumns - 1) / kColumns;
-    for (; vectors >= kUnroll; vectors -= kUnroll) {
-#pragma GCC unroll 4
-      for (int u = 0; u < kUnroll; ++u) add_vector(u * kParts);
+    if constexpr (kUnroll > 1) {
+      for (; vectors >= kUnroll; vectors -= kUnroll) {
+        repeat<kUnroll>([&](auto u)
+                            __attribute__((always_inline)) { add_vector(Index<u * kParts>()); });
+      }
+      for (; vectors > 0; --vectors) add_vector(Index<0>());
+    } else {
+      do add_vector(Index<0>());  // a loop that may not run costs g++ registers
+      while (--vectors > 0);
     }
-    for (; vectors > 0; --vectors) add_vector(0);
 
     __m512 scale[Blocks];
-#pragma GCC unroll 2
-    for (int b = 0; b < Blocks; ++b) {
+    repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
       const std::uint16_t* const halves = at.scales + b * sizes.block_scales + g * kRowBlock;
       scale[b] = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
-    }
-#pragma GCC unroll 12
-    for (int t = 0; t < Tokens; ++t) {
-      const __m512i offset =
-          _mm512_slli_epi32(_mm512_set1_epi32(at.x_sums[t * sizes.groups + g]), Bits - 1);
+    });
+    repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
+      const std::int32_t offset = at.x_sums[t * sizes.groups + g] * (1 << (Bits - 1));
       const __m512 x_scale = _mm512_set1_ps(at.x_scales[t * sizes.groups + g]);
-#pragma GCC unroll 2
-      for (int b = 0; b < Blocks; ++b) {
-        __m512i dot = sum[0][b][t];
-#pragma GCC unroll 4
-        for (int c = 1; c < kChains; ++c) dot = _mm512_add_epi32(dot, sum[c][b][t]);
-        total[b][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(dot, offset)),
-                                      _mm512_mul_ps(scale[b], x_scale), total[b][t]);
-      }
-    }
+      repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
+        Int32x16 dot = sum[b * Tokens + t] - offset;
+        repeat<kChains - 1>([&](auto c) __attribute__((always_inline)) {
+          dot += sum[((c + 1) * Blocks + b) * Tokens + t];
+        });
+        float* const so_far = total + (b * Tokens + t) * 16;
+        _mm512_store_ps(so_far,
+                        _mm512_fmadd_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(dot)),
+                                        _mm512_mul_ps(scale[b], x_scale), _mm512_load_ps(so_far)));
+      });
+    });
   }
 
-#pragma GCC unroll 2
   for (int b = 0; b < Blocks; ++b) {
     const std::int64_t rows = least(kRowBlock, at.rows - b * kRowBlock);
     const auto mask = static_cast<__mmask16>((1U << rows) - 1);
-#pragma GCC unroll 12
     for (int t = 0; t < Tokens; ++t) {
-      _mm512_mask_storeu_ps(at.y + t * sizes.y_stride + b * kRowBlock, mask, total[b][t]);
+      _mm512_mask_storeu_ps(at.y + t * sizes.y_stride + b * kRowBlock, mask,
+                            _mm512_load_ps(total + (b * Tokens + t) * 16));
     }
   }
 }
@@ -166,6 +175,7 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
                        block_scale_count(weights),
                        code_stride(weights.columns),
                        y_stride};
+  alignas(64) float total[2 * kMostTokens * kRowBlock];
   const std::int64_t most_blocks = x.tokens == 1 ? 1 : 2;
   // Tiles are of even size; as many go over the weights in turn as stay in the cache.
   const std::int64_t tiles = (x.tokens + kMostTokens - 1) / kMostTokens;
@@ -181,7 +191,7 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
             {weights.codes + block * sizes.block_bytes, weights.scales + block * sizes.block_scales,
              x.codes + token * sizes.code_stride, x.scales + token * sizes.groups,
              x.sums + token * sizes.groups, y + token * y_stride + block * kRowBlock,
-             weights.rows - block * kRowBlock});
+             weights.rows - block * kRowBlock, total});
       }
     }
   }
