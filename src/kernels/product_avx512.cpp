@@ -105,16 +105,11 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
     };
     const std::int64_t columns = least(sizes.group, sizes.columns - g * sizes.group);
     std::int64_t vectors = (columns + kColumns - 1) / kColumns;
-    if constexpr (kUnroll > 1) {
-      for (; vectors >= kUnroll; vectors -= kUnroll) {
-        repeat<kUnroll>([&](auto u)
-                            __attribute__((always_inline)) { add_vector(Index<u * kParts>()); });
-      }
-      for (; vectors > 0; --vectors) add_vector(Index<0>());
-    } else {
-      do add_vector(Index<0>());  // a loop that may not run costs g++ registers
-      while (--vectors > 0);
+    for (; vectors >= kUnroll; vectors -= kUnroll) {
+      repeat<kUnroll>([&](auto u)
+                          __attribute__((always_inline)) { add_vector(Index<u * kParts>()); });
     }
+    for (; vectors > 0; --vectors) add_vector(Index<0>());
 
     __m512 scale[Blocks];
     repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
