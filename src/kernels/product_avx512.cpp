@@ -13,7 +13,6 @@ namespace {
 
 constexpr int kMostTokens = 12;                   // of a tile
 constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
-constexpr std::int64_t kPrefetch = 4096;          // bytes ahead of the codes in use
 
 std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
@@ -83,7 +82,9 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
       __m512i vector[Blocks];
       repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
         vector[b] = _mm512_loadu_si512(codes + b * sizes.block_bytes);
-        if (Tokens <= 2) _mm_prefetch(codes + b * sizes.block_bytes + kPrefetch, _MM_HINT_T0);
+        // The next row blocks, into the L2 cache: with several tokens, arithmetic would otherwise
+        // wait for memory and memory for arithmetic.
+        _mm_prefetch(codes + (b + Blocks) * sizes.block_bytes, _MM_HINT_T1);
       });
       repeat<kParts>([&](auto part) __attribute__((always_inline)) {
         __m512i w[Blocks];
