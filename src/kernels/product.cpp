@@ -176,9 +176,9 @@ void pack_rows(const PackedWeights& shape, std::int64_t first_row,
     const std::int64_t in_block = (first_row + r) % kRowBlock;
     std::uint8_t* const block_codes = codes.data() + block * block_code_bytes(shape);
     for (std::int64_t c = 0; c < shape.columns; ++c) {
-      const int code = row_codes[static_cast<std::size_t>(r * shape.columns + c)];
+      const std::int8_t code = row_codes[static_cast<std::size_t>(r * shape.columns + c)];
       if (code < -offset || code >= offset) {
-        fail("packed weights: {} is no code of {} bits", code, shape.bits);
+        fail("packed weights: {} is no code of {} bits", static_cast<int>(code), shape.bits);
       }
       const auto [byte, shift] = code_place(shape.bits, in_block, c);
       block_codes[byte] = static_cast<std::uint8_t>((block_codes[byte] & ~(mask << shift)) |

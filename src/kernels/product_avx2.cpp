@@ -10,6 +10,7 @@
 namespace lightmamba {
 namespace {
 
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int kMostTokens = 4;  // of a tile
 
 std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
@@ -266,7 +267,7 @@ void quantize_group(const RowQuantizer& q, const float* x, std::int64_t count, s
       _mm256_movemask_ps(_mm256_cmp_ps(differences, differences, _CMP_UNORD_Q)) == 0;
   if (!finite || high - low < 1e-30F) {
     std::memset(codes, 0, static_cast<std::size_t>(count));
-    group_scale = finite ? 0.0F : std::numeric_limits<float>::quiet_NaN();
+    group_scale = finite ? 0.0F : kNan;
     group_sum = 0;
     return;
   }

@@ -1,5 +1,9 @@
 // The products with AVX-512 VNNI: each lane of a vector is a row. A tile of one or two row blocks
 // and up to 12 tokens keeps its integer sums in registers over a group.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false alarms within immintrin.h
+#endif
+
 #include <cstddef>
 #include <cstring>
 #include <immintrin.h>
@@ -11,6 +15,7 @@
 namespace lightmamba {
 namespace {
 
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int kMostTokens = 12;                   // of a tile
 constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
 
@@ -213,7 +218,7 @@ void quantize_group(const RowQuantizer& q, const float* x, std::int64_t count, s
   const bool finite = _mm512_cmp_ps_mask(differences, differences, _CMP_UNORD_Q) == 0;
   if (!finite || high - low < 1e-30F) {
     std::memset(codes, 0, static_cast<std::size_t>(count));
-    group_scale = finite ? 0.0F : std::numeric_limits<float>::quiet_NaN();
+    group_scale = finite ? 0.0F : kNan;
     group_sum = 0;
     return;
   }

@@ -22,6 +22,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
   std::vector<std::uint32_t> bits;
+  bits.reserve(values.size());
   for (const float value : values) {
     bits.push_back(std::isnan(value) ? 0x7fc00000U : std::bit_cast<std::uint32_t>(value));
   }
@@ -344,7 +345,7 @@ void expect_like_fake_quantize(const RowQuantizer& quantizer, std::int64_t colum
     std::vector<std::int32_t> sums(x.sums.size());
     for (std::int64_t t = 0; t < tokens; ++t) {
       for (std::int64_t c = 0; c < code_stride(columns); ++c) {
-        const int code = x.codes[t * code_stride(columns) + c];
+        const std::int8_t code = x.codes[t * code_stride(columns) + c];
         if (c >= columns) {
           EXPECT_EQ(code, 0);
           continue;
