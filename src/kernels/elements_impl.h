@@ -50,7 +50,7 @@ LIGHTMAMBA_INLINE void map(const Function& function, const float* x, std::int64_
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) store(out + i, function(load(x + i), i, kLanes));
   if (i < count) {
-    store_some(out + i, function(load_some(x + i, count - i, 0), i, count - i), count - i);
+    store_up_to(out + i, function(load_up_to(x + i, count - i), i, count - i), count - i);
   }
 }
 
@@ -64,10 +64,6 @@ void silu(const float* x, std::int64_t count, float* out) {
 
 void softplus(const float* x, std::int64_t count, float* out) {
   map([](const Floats& a, std::int64_t, std::int64_t) { return softplus_of(a); }, x, count, out);
-}
-
-LIGHTMAMBA_INLINE Floats load_up_to(const float* from, std::int64_t count) {
-  return count >= kLanes ? load(from) : load_some(from, count, 0);
 }
 
 void add(const float* y, std::int64_t count, float* x) {
@@ -151,13 +147,7 @@ void conv_any(const ConvArguments& a, std::int64_t channel) {
       sum = sum + load_up_to(a.weights + k * a.weight_stride + channel, lanes) *
                       load_up_to(a.input + (t + k) * a.input_stride + channel, lanes);
     }
-    float* out = a.out + t * a.out_stride + channel;
-    const Floats result = silu_of(sum);
-    if (lanes >= kLanes) {
-      store(out, result);
-    } else {
-      store_some(out, result, lanes);
-    }
+    store_up_to(a.out + t * a.out_stride + channel, silu_of(sum), lanes);
   }
 }
 
@@ -182,7 +172,7 @@ void round_group(float* x, std::int64_t count) {
     largest = larger(largest, bits_of(magnitude(load(x + i))));
   }
   if (i < count) {
-    largest = larger(largest, bits_of(magnitude(load_some(x + i, count - i, 0))));
+    largest = larger(largest, bits_of(magnitude(load_up_to(x + i, count - i))));
   }
   const std::uint32_t bits = largest_of(largest);
   if (bits >= kInfinityBits) return fill(x, count, __builtin_nanf(""));

@@ -109,14 +109,16 @@ LIGHTMAMBA_INLINE void store_bits(void* to, const Bits& value) {
   }
 }
 
-// The first `count` lanes; the others are `rest`.
-LIGHTMAMBA_INLINE Floats load_some(const float* from, std::int64_t count, float rest) {
+// Up to `count` lanes; the others are 0.
+LIGHTMAMBA_INLINE Floats load_up_to(const float* from, std::int64_t count) {
+  if (count >= kLanes) return load(from);
   float lanes[kLanes];
-  for (int i = 0; i < kLanes; ++i) lanes[i] = i < count ? from[i] : rest;
+  for (int i = 0; i < kLanes; ++i) lanes[i] = i < count ? from[i] : 0;
   return load(lanes);
 }
 
-LIGHTMAMBA_INLINE void store_some(float* to, const Floats& value, std::int64_t count) {
+LIGHTMAMBA_INLINE void store_up_to(float* to, const Floats& value, std::int64_t count) {
+  if (count >= kLanes) return store(to, value);
   float lanes[kLanes];
   store(lanes, value);
   for (int i = 0; i < count; ++i) to[i] = lanes[i];
@@ -238,12 +240,18 @@ LIGHTMAMBA_INLINE auto fold(const Lanes<Register>& a, const Op& op) {
   return op(two, __builtin_shufflevector(two, two, 1, 0, 3, 2))[0];
 }
 
-struct Add {
-  template <typename T>
-  LIGHTMAMBA_INLINE T operator()(const T& a, const T& b) const {
-    return a + b;
+// Folds 16 vectors, neighbouring lanes first: lane i of the result is that of values[i]. Uses
+// `values` up.
+template <typename Op>
+LIGHTMAMBA_INLINE Floats fold_each(Floats* values, const Op& op) {
+  for (int count = kLanes / 2; count > 0; count /= 2) {
+    for (int i = 0; i < count; ++i) {
+      values[i] =
+          op(evens(values[2 * i], values[2 * i + 1]), odds(values[2 * i], values[2 * i + 1]));
+    }
   }
-};
+  return values[0];
+}
 
 struct Larger {
   template <typename T>
@@ -252,7 +260,6 @@ struct Larger {
   }
 };
 
-LIGHTMAMBA_INLINE float sum_of(const Floats& a) { return fold(a, Add()); }
 LIGHTMAMBA_INLINE std::uint32_t largest_of(const Bits& a) {
   return fold(a, Larger());  // unsigned
 }

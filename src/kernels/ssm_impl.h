@@ -82,49 +82,46 @@ LIGHTMAMBA_INLINE Bits pack(const Bits* sums) {
 // Scales are held at this, where the factor to fixed point is the largest power of two.
 constexpr std::uint32_t kSmallestScale = 16U << 23;  // 2^-111
 
-// The scale of a row that is tiny or not finite; `h` has its numbers in any order.
-[[gnu::noinline]] float unusual_scale(std::uint32_t largest, int bits, const Floats* h,
-                                      std::int64_t vectors) {
+constexpr std::uint32_t kUsual = 37U << 23;  // 2^-90
+
+// Whether a row with this largest magnitude needs unusual_scale().
+LIGHTMAMBA_INLINE bool is_unusual(std::uint32_t largest) {
+  return largest - kUsual >= kInfinityBits - kUsual;
+}
+
+// The scale of a row that is tiny or not finite, or 0 or NaN; `h` has its numbers in any order.
+[[gnu::noinline]] float unusual_scale(std::uint32_t largest, int bits, const float* h,
+                                      std::int64_t count) {
   if (largest >= kInfinityBits) return __builtin_nanf("");
-  float row[kLargestRow];
-  for (std::int64_t v = 0; v < vectors; ++v) store(row + v * kLanes, h[v]);
-  if (range_of(row, vectors * kLanes) < kZeroRange) return 0;
+  if (range_of(h, count) < kZeroRange) return 0;
   const std::uint32_t scale = scale_bits(largest, bits);
   return float_from(scale < kSmallestScale ? kSmallestScale : scale);
 }
 
-// Rounds the row h, whose largest magnitude has the bits `largest`: codes to `words`, and the scale
-// is returned. `first` is the threshold of its first number.
+// Rounds the row h to codes in `words`. `first` is the threshold of its first number.
 template <int kPlanes>
-LIGHTMAMBA_INLINE float round_row(const Floats* h, std::int64_t vectors, std::uint32_t largest,
-                                  int bits, const std::uint32_t* thresholds, std::uint32_t first,
-                                  std::byte* words) {
-  float scale = float_from(scale_bits(largest, bits));
-  constexpr std::uint32_t kUsual = 37U << 23;  // 2^-90
-  if (largest - kUsual >= kInfinityBits - kUsual) {
-    scale = unusual_scale(largest, bits, h, vectors);
-    if (!(scale > 0)) {
-      for (std::int64_t v = 0; v < vectors; v += kPlanes) {
-        store_bits(words + v / kPlanes * 64, all(0U));
-      }
-      return scale;
+LIGHTMAMBA_INLINE void round_row(const float* h, std::int64_t vectors, float scale, float to_fixed,
+                                 const std::uint32_t* thresholds, std::uint32_t first,
+                                 std::byte* words) {
+  if (!(scale > 0)) {
+    for (std::int64_t v = 0; v < vectors; v += kPlanes) {
+      store_bits(words + v / kPlanes * 64, all(0U));
     }
+    return;
   }
-  std::uint32_t pattern = 0;
-  __builtin_memcpy(&pattern, &scale, sizeof pattern);
-  const Floats to_fixed = all(float_from(((254U + kFractionBits) << 23) - pattern));
+  const Floats factor = all(to_fixed);
   const Bits start = all((first & kLowHalf) * 0x10001U);
   for (std::int64_t v = 0; v < vectors; v += kPlanes) {
     // No clamp: a scale is never so small that the largest number would have a code too high.
     Bits sums[kPlanes];
-    for (int p = 0; p < kPlanes; p += 2) {
-      const Bits pair = add_shorts(load_bits(thresholds + (v + p) / 2 * kLanes), start);
-      sums[p] = truncate(h[v + p] * to_fixed) + (pair & all(kLowHalf));
-      sums[p + 1] = truncate(h[v + p + 1] * to_fixed) + (pair >> 16);
+    for (int i = 0; i < kPlanes; i += 2) {
+      const Bits pair = add_shorts(load_bits(thresholds + (v + i) / 2 * kLanes), start);
+      const float* two = h + (v + i) * kLanes;
+      sums[i] = truncate(load(two) * factor) + (pair & all(kLowHalf));
+      sums[i + 1] = truncate(load(two + kLanes) * factor) + (pair >> 16);
     }
     store_bits(words + v / kPlanes * 64, pack<kPlanes>(sums));
   }
-  return scale;
 }
 
 LIGHTMAMBA_INLINE std::uint32_t first_threshold(const StateLayout& layout, std::uint32_t dither,
@@ -132,68 +129,159 @@ LIGHTMAMBA_INLINE std::uint32_t first_threshold(const StateLayout& layout, std::
   return dither + static_cast<std::uint32_t>(row * layout.d_state) * kIndexStep;
 }
 
-// One head; kKnown is the vectors of a row, or 0 for what the layout says.
-template <int kPlanes, int kKnown>
-void step_head(const SsmStepArguments& a, std::int64_t head, const float* B, const float* C,
-               const std::uint32_t* thresholds) {
-  const std::int64_t vectors = kKnown > 0 ? kKnown : a.layout.row / kLanes;
-  const std::int64_t headdim = a.layout.headdim;
-  std::byte* const memory = a.state + head * a.layout.head_bytes;
-  auto* const scales = reinterpret_cast<float*>(memory);
-  const Floats decay = all(a.decay[head]);
-  const int bits = code_bits(a.layout.format);
-  for (std::int64_t p = 0; p < headdim; ++p) {
-    const std::int64_t row = head * headdim + p;
-    const float x = a.x[row];
-    const Floats input = all(a.dt[head] * x);
-    std::byte* const words = memory + a.layout.codes_at + p * a.layout.row * (4 / kPlanes);
-    Floats sum[2] = {all(0.0F), all(0.0F)};
-    if constexpr (kPlanes == 1) {
-      auto* const numbers = reinterpret_cast<float*>(words);
-      for (std::int64_t v = 0; v < vectors; ++v) {
-        const Floats h = decay * load(numbers + v * kLanes) + input * load(B + v * kLanes);
-        store(numbers + v * kLanes, h);
-        sum[v % 2] = sum[v % 2] + h * load(C + v * kLanes);
+// B and C of a group and the thresholds, in the order of a row's vectors.
+struct RowOrder {
+  alignas(64) float B[kLargestRow];
+  alignas(64) float C[kLargestRow];
+  alignas(64) std::uint32_t thresholds[kLargestRow / 2];
+};
+
+// What a row is before it is rounded, to `h`, with what y and the scale come of.
+struct RowResult {
+  Floats products;  // y's, to be summed
+  Floats largest;   // magnitudes
+};
+
+template <int kPlanes>
+LIGHTMAMBA_INLINE RowResult step_row(const std::byte* words, std::int64_t vectors, float scale,
+                                     float decay, float input, const RowOrder& order, float* h) {
+  const Floats inputs = all(input);
+  const float unit = scale * kUnit<kPlanes>;
+  // Exactly decay times the scale, unless it is too small for a normal number.
+  const bool is_exact = decay * unit >= 0x1p-126F || !(unit > 0) || decay == 0;
+  const Floats first_factor = all(is_exact ? decay * unit : unit);
+  const Floats second_factor = all(is_exact ? 1.0F : decay);
+  Floats sums[2] = {all(0.0F), all(0.0F)};
+  Bits largest = all(0U);
+  const auto take = [&](auto kept_of) __attribute__((always_inline)) {
+    for (std::int64_t v = 0; v < vectors; v += kPlanes) {
+      Floats code[kPlanes];
+      widen<kPlanes>(load_bits(words + v / kPlanes * 64), code);
+      for (int i = 0; i < kPlanes; ++i) {
+        const std::int64_t at = (v + i) * kLanes;
+        const Floats number = kept_of(code[i]) + inputs * load(order.B + at);
+        store(h + at, number);
+        sums[i % 2] = sums[i % 2] + number * load(order.C + at);
+        largest = larger(largest, bits_of(magnitude(number)));
       }
-    } else {
-      Floats h[kKnown > 0 ? kKnown : kLargestRow / kLanes];
-      Bits largest = all(0U);
-      const Floats unit = all(scales[p] * kUnit<kPlanes>);
-      for (std::int64_t v = 0; v < vectors; v += kPlanes) {
-        Floats code[kPlanes];
-        widen<kPlanes>(load_bits(words + v / kPlanes * 64), code);
-        for (int i = 0; i < kPlanes; ++i) {
-          const Floats number = decay * (code[i] * unit) + input * load(B + (v + i) * kLanes);
-          h[v + i] = number;
-          sum[i % 2] = sum[i % 2] + number * load(C + (v + i) * kLanes);
-          largest = larger(largest, bits_of(magnitude(number)));
+    }
+  };
+  if (is_exact) {
+    take([&](const Floats& code) { return code * first_factor; });
+  } else {
+    take([&](const Floats& code) { return code * first_factor * second_factor; });
+  }
+  return {sums[0] + sums[1], float_of(largest)};
+}
+
+LIGHTMAMBA_INLINE Floats step_float_row(float* numbers, std::int64_t vectors, float decay,
+                                        float input, const RowOrder& order) {
+  const Floats decays = all(decay);
+  const Floats inputs = all(input);
+  Floats sums[2] = {all(0.0F), all(0.0F)};
+  for (std::int64_t v = 0; v < vectors; v += 2) {
+    for (int i = 0; i < 2; ++i) {
+      const std::int64_t at = (v + i) * kLanes;
+      const Floats h = decays * load(numbers + at) + inputs * load(order.B + at);
+      store(numbers + at, h);
+      sums[i] = sums[i] + h * load(order.C + at);
+    }
+  }
+  return sums[0] + sums[1];
+}
+
+struct LargerMagnitude {
+  LIGHTMAMBA_INLINE Floats operator()(const Floats& a, const Floats& b) const {
+    return float_of(larger(bits_of(a), bits_of(b)));
+  }
+};
+
+struct Add {
+  LIGHTMAMBA_INLINE Floats operator()(const Floats& a, const Floats& b) const { return a + b; }
+};
+
+// One head, 16 rows at a time, so that what is done once for a row is done in vectors. kKnown is
+// the vectors of a row, or 0 for what the layout says.
+template <int kPlanes, int kKnown>
+[[gnu::noinline]] void step_head(const SsmStepArguments& a, std::int64_t head,
+                                 const RowOrder& order) {
+  const StateLayout layout = a.layout;
+  const std::int64_t vectors = kKnown > 0 ? kKnown : layout.row / kLanes;
+  const std::int64_t row_bytes = layout.row * (4 / kPlanes);
+  std::byte* const memory = a.state + head * layout.head_bytes;
+  const float dt = a.dt[head];
+  const float decay = a.decay[head];
+  const int bits = code_bits(layout.format);
+  alignas(64) float h[kPlanes == 1 ? 1 : kLanes * (kKnown > 0 ? kKnown * kLanes : kLargestRow)];
+  for (std::int64_t begin = 0; begin < layout.headdim; begin += kLanes) {
+    const std::int64_t rows = layout.headdim - begin < kLanes ? layout.headdim - begin : kLanes;
+    const float* x = a.x + head * layout.headdim + begin;
+    float* const scales = reinterpret_cast<float*>(memory) + begin;
+    std::byte* const words = memory + layout.codes_at + begin * row_bytes;
+    Floats products[kLanes];
+    Floats largest[kLanes];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      if constexpr (kPlanes == 1) {
+        auto* const numbers = reinterpret_cast<float*>(words + r * row_bytes);
+        products[r] = step_float_row(numbers, vectors, decay, dt * x[r], order);
+      } else {
+        const RowResult result = step_row<kPlanes>(words + r * row_bytes, vectors, scales[r], decay,
+                                                   dt * x[r], order, h + r * vectors * kLanes);
+        products[r] = result.products;
+        largest[r] = result.largest;
+      }
+    }
+    for (std::int64_t r = rows; r < kLanes; ++r) products[r] = largest[r] = all(1.0F);
+    const Floats y = fold_each(products, Add()) + all(a.D[head]) * load_up_to(x, rows);
+    store_up_to(a.y + head * layout.headdim + begin, y, rows);
+    if constexpr (kPlanes > 1) {
+      const Bits largest_bits = bits_of(fold_each(largest, LargerMagnitude()));
+      const Bits scale = ((largest_bits + all((1U << (25 - bits)) - 1U)) & all(kInfinityBits)) -
+                         all(static_cast<std::uint32_t>(bits - 2) << 23);
+      std::uint32_t magnitudes[kLanes];
+      float new_scales[kLanes];
+      float factors[kLanes];
+      store_bits(magnitudes, largest_bits);
+      store(new_scales, float_of(scale));
+      store(factors, float_of(all((254U + kFractionBits) << 23) - scale));
+      int unusual = 0;
+      for (const std::uint32_t value : magnitudes) unusual |= static_cast<int>(is_unusual(value));
+      if (unusual != 0) {
+        for (std::int64_t r = 0; r < rows; ++r) {
+          if (!is_unusual(magnitudes[r])) continue;
+          new_scales[r] =
+              unusual_scale(magnitudes[r], bits, h + r * vectors * kLanes, vectors * kLanes);
+          factors[r] = static_cast<float>(1 << kFractionBits) / new_scales[r];
         }
       }
-      scales[p] = round_row<kPlanes>(h, vectors, largest_of(largest), bits, thresholds,
-                                     first_threshold(a.layout, a.dither, row), words);
+      const std::uint32_t first = first_threshold(layout, a.dither, head * layout.headdim + begin);
+      const auto row_step = static_cast<std::uint32_t>(layout.d_state) * kIndexStep;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        scales[r] = new_scales[r];
+        round_row<kPlanes>(h + r * vectors * kLanes, vectors, new_scales[r], factors[r],
+                           order.thresholds, first + static_cast<std::uint32_t>(r) * row_step,
+                           words + r * row_bytes);
+      }
     }
-    a.y[row] = sum_of(sum[0] + sum[1]) + a.D[head] * x;
   }
 }
 
 template <int kPlanes>
 void step_heads(const SsmStepArguments& a) {
-  alignas(64) float B[kLargestRow];
-  alignas(64) float C[kLargestRow];
-  alignas(64) std::uint32_t thresholds[kLargestRow / 2];
+  RowOrder order;
   const std::int64_t vectors = a.layout.row / kLanes;
-  if (kPlanes > 1) fill_thresholds<kPlanes>(vectors, thresholds);
+  if constexpr (kPlanes > 1) fill_thresholds<kPlanes>(vectors, order.thresholds);
   std::int64_t group = -1;
   for (std::int64_t head = a.first_head; head < a.end_head; ++head) {
     if (head / a.heads_per_group != group) {
       group = head / a.heads_per_group;
-      spread<kPlanes>(a.B + group * a.layout.d_state, a.layout.d_state, vectors, B);
-      spread<kPlanes>(a.C + group * a.layout.d_state, a.layout.d_state, vectors, C);
+      spread<kPlanes>(a.B + group * a.layout.d_state, a.layout.d_state, vectors, order.B);
+      spread<kPlanes>(a.C + group * a.layout.d_state, a.layout.d_state, vectors, order.C);
     }
     if (vectors == 8) {
-      step_head<kPlanes, 8>(a, head, B, C, thresholds);
+      step_head<kPlanes, 8>(a, head, order);
     } else {
-      step_head<kPlanes, 0>(a, head, B, C, thresholds);
+      step_head<kPlanes, 0>(a, head, order);
     }
   }
 }
@@ -214,16 +302,18 @@ template <int kPlanes>
 void encode_row(const StateLayout& layout, const float* from, std::uint32_t first,
                 const std::uint32_t* thresholds, float* scale, std::byte* words) {
   const std::int64_t vectors = layout.row / kLanes;
+  const int bits = code_bits(layout.format);
   float row[kLargestRow];
-  Floats h[kLargestRow / kLanes];
   spread<kPlanes>(from, layout.d_state, vectors, row);
-  Bits largest = all(0U);
+  Bits magnitudes = all(0U);
   for (std::int64_t v = 0; v < vectors; ++v) {
-    h[v] = load(row + v * kLanes);
-    largest = larger(largest, bits_of(magnitude(h[v])));
+    magnitudes = larger(magnitudes, bits_of(magnitude(load(row + v * kLanes))));
   }
-  *scale = round_row<kPlanes>(h, vectors, largest_of(largest), code_bits(layout.format), thresholds,
-                              first, words);
+  const std::uint32_t largest = largest_of(magnitudes);
+  *scale = is_unusual(largest) ? unusual_scale(largest, bits, row, layout.row)
+                               : float_from(scale_bits(largest, bits));
+  round_row<kPlanes>(row, vectors, *scale, static_cast<float>(1 << kFractionBits) / *scale,
+                     thresholds, first, words);
 }
 
 void encode_state(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
