@@ -221,6 +221,10 @@ template <int kPlanes, int kKnown>
     Floats products[kLanes];
     Floats largest[kLanes];
     for (std::int64_t r = 0; r < rows; ++r) {
+      // The row of the next block, which the processor would not ask for in time.
+      for (std::int64_t at = 0; at < row_bytes; at += 64) {
+        __builtin_prefetch(words + (kLanes + r) * row_bytes + at);
+      }
       if constexpr (kPlanes == 1) {
         auto* const numbers = reinterpret_cast<float*>(words + r * row_bytes);
         products[r] = step_float_row(numbers, vectors, decay, dt * x[r], order);
