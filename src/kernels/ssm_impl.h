@@ -18,34 +18,52 @@ constexpr int kFractionBits = 16;
 constexpr std::uint32_t kLowHalf = 0xFFFFU;
 constexpr std::uint32_t kHighHalf = 0xFFFF0000U;
 
-// The number at a lane of a vector.
-template <int kPlanes>
-LIGHTMAMBA_INLINE std::int64_t place(std::int64_t vector, int lane) {
-  return vector / kPlanes * kPlanes * kLanes + lane * kPlanes + vector % kPlanes;
-}
-
+// The blocks of `from`, 0 beyond `count`, as vectors.
 template <int kPlanes>
 LIGHTMAMBA_INLINE void spread(const float* from, std::int64_t count, std::int64_t vectors,
                               float* to) {
-  for (std::int64_t v = 0; v < vectors; ++v) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const std::int64_t n = place<kPlanes>(v, lane);
-      to[v * kLanes + lane] = n < count ? from[n] : 0.0F;
+  for (std::int64_t v = 0; v < vectors; v += kPlanes) {
+    Floats x[kPlanes];
+    for (int i = 0; i < kPlanes; ++i) {
+      const std::int64_t at = (v + i) * kLanes;
+      x[i] = at < count ? load_up_to(from + at, count - at) : all(0.0F);
     }
+    if constexpr (kPlanes == 2) {
+      const Floats odd = odds(x[0], x[1]);
+      x[0] = evens(x[0], x[1]);
+      x[1] = odd;
+    } else if constexpr (kPlanes == 4) {
+      const Floats even[2] = {evens(x[0], x[1]), evens(x[2], x[3])};
+      const Floats odd[2] = {odds(x[0], x[1]), odds(x[2], x[3])};
+      x[0] = evens(even[0], even[1]);
+      x[1] = evens(odd[0], odd[1]);
+      x[2] = odds(even[0], even[1]);
+      x[3] = odds(odd[0], odd[1]);
+    }
+    for (int i = 0; i < kPlanes; ++i) store(to + (v + i) * kLanes, x[i]);
   }
 }
 
-// Thresholds less that of the row's first number; those of two vectors in a word.
+// The thresholds of a row less that of its first number, those of two vectors in a word.
+struct Thresholds {
+  alignas(64) std::uint32_t words[kLargestRow / 2];
+};
+
 template <int kPlanes>
-LIGHTMAMBA_INLINE void fill_thresholds(std::int64_t vectors, std::uint32_t* to) {
-  for (std::int64_t v = 0; v < vectors; v += 2) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const auto low = static_cast<std::uint32_t>(place<kPlanes>(v, lane)) * kIndexStep;
-      const auto high = static_cast<std::uint32_t>(place<kPlanes>(v + 1, lane)) * kIndexStep;
-      to[v / 2 * kLanes + lane] = (low & kLowHalf) | high << 16;
-    }
+constexpr Thresholds make_thresholds() {
+  Thresholds thresholds = {};
+  for (int i = 0; i < kLargestRow / 2; ++i) {
+    const int vector = i / kLanes * 2;
+    const int number =
+        vector / kPlanes * kPlanes * kLanes + i % kLanes * kPlanes + vector % kPlanes;
+    const std::uint32_t low = static_cast<std::uint32_t>(number) * kIndexStep;
+    thresholds.words[i] = (low & kLowHalf) | (low + kIndexStep) << 16;
   }
+  return thresholds;
 }
+
+template <int kPlanes>
+constexpr Thresholds kThresholds = make_thresholds<kPlanes>();
 
 constexpr int code_bits(StateFormat format) {
   return format == StateFormat::int16 ? 16 : format == StateFormat::int8_feedback ? 12 : 8;
@@ -101,8 +119,7 @@ LIGHTMAMBA_INLINE bool is_unusual(std::uint32_t largest) {
 // Rounds the row h to codes in `words`. `first` is the threshold of its first number.
 template <int kPlanes>
 LIGHTMAMBA_INLINE void round_row(const float* h, std::int64_t vectors, float scale, float to_fixed,
-                                 const std::uint32_t* thresholds, std::uint32_t first,
-                                 std::byte* words) {
+                                 std::uint32_t first, std::byte* words) {
   if (!(scale > 0)) {
     for (std::int64_t v = 0; v < vectors; v += kPlanes) {
       store_bits(words + v / kPlanes * 64, all(0U));
@@ -115,7 +132,8 @@ LIGHTMAMBA_INLINE void round_row(const float* h, std::int64_t vectors, float sca
     // No clamp: a scale is never so small that the largest number would have a code too high.
     Bits sums[kPlanes];
     for (int i = 0; i < kPlanes; i += 2) {
-      const Bits pair = add_shorts(load_bits(thresholds + (v + i) / 2 * kLanes), start);
+      const Bits pair =
+          add_shorts(load_bits(kThresholds<kPlanes>.words + (v + i) / 2 * kLanes), start);
       const float* two = h + (v + i) * kLanes;
       sums[i] = truncate(load(two) * factor) + (pair & all(kLowHalf));
       sums[i + 1] = truncate(load(two + kLanes) * factor) + (pair >> 16);
@@ -129,11 +147,10 @@ LIGHTMAMBA_INLINE std::uint32_t first_threshold(const StateLayout& layout, std::
   return dither + static_cast<std::uint32_t>(row * layout.d_state) * kIndexStep;
 }
 
-// B and C of a group and the thresholds, in the order of a row's vectors.
+// B and C of a group in the order of a row's vectors.
 struct RowOrder {
   alignas(64) float B[kLargestRow];
   alignas(64) float C[kLargestRow];
-  alignas(64) std::uint32_t thresholds[kLargestRow / 2];
 };
 
 // What a row is before it is rounded, to `h`, with what y and the scale come of.
@@ -209,6 +226,7 @@ template <int kPlanes, int kKnown>
   const std::int64_t vectors = kKnown > 0 ? kKnown : layout.row / kLanes;
   const std::int64_t row_bytes = layout.row * (4 / kPlanes);
   std::byte* const memory = a.state + head * layout.head_bytes;
+  const std::byte* const end = a.state + a.end_head * layout.head_bytes;
   const float dt = a.dt[head];
   const float decay = a.decay[head];
   const int bits = code_bits(layout.format);
@@ -222,8 +240,9 @@ template <int kPlanes, int kKnown>
     Floats largest[kLanes];
     for (std::int64_t r = 0; r < rows; ++r) {
       // The row of the next block, which the processor would not ask for in time.
-      for (std::int64_t at = 0; at < row_bytes; at += 64) {
-        __builtin_prefetch(words + (kLanes + r) * row_bytes + at);
+      const std::byte* const ahead = words + (kLanes + r) * row_bytes;
+      for (std::int64_t at = 0; at < row_bytes && ahead < end; at += 64) {
+        __builtin_prefetch(ahead + at);
       }
       if constexpr (kPlanes == 1) {
         auto* const numbers = reinterpret_cast<float*>(words + r * row_bytes);
@@ -263,8 +282,7 @@ template <int kPlanes, int kKnown>
       for (std::int64_t r = 0; r < rows; ++r) {
         scales[r] = new_scales[r];
         round_row<kPlanes>(h + r * vectors * kLanes, vectors, new_scales[r], factors[r],
-                           order.thresholds, first + static_cast<std::uint32_t>(r) * row_step,
-                           words + r * row_bytes);
+                           first + static_cast<std::uint32_t>(r) * row_step, words + r * row_bytes);
       }
     }
   }
@@ -274,7 +292,6 @@ template <int kPlanes>
 void step_heads(const SsmStepArguments& a) {
   RowOrder order;
   const std::int64_t vectors = a.layout.row / kLanes;
-  if constexpr (kPlanes > 1) fill_thresholds<kPlanes>(vectors, order.thresholds);
   std::int64_t group = -1;
   for (std::int64_t head = a.first_head; head < a.end_head; ++head) {
     if (head / a.heads_per_group != group) {
@@ -303,8 +320,8 @@ void ssm_step(const SsmStepArguments& arguments) {
 }
 
 template <int kPlanes>
-void encode_row(const StateLayout& layout, const float* from, std::uint32_t first,
-                const std::uint32_t* thresholds, float* scale, std::byte* words) {
+void encode_row(const StateLayout& layout, const float* from, std::uint32_t first, float* scale,
+                std::byte* words) {
   const std::int64_t vectors = layout.row / kLanes;
   const int bits = code_bits(layout.format);
   float row[kLargestRow];
@@ -316,19 +333,13 @@ void encode_row(const StateLayout& layout, const float* from, std::uint32_t firs
   const std::uint32_t largest = largest_of(magnitudes);
   *scale = is_unusual(largest) ? unusual_scale(largest, bits, row, layout.row)
                                : float_from(scale_bits(largest, bits));
-  round_row<kPlanes>(row, vectors, *scale, static_cast<float>(1 << kFractionBits) / *scale,
-                     thresholds, first, words);
+  round_row<kPlanes>(row, vectors, *scale, static_cast<float>(1 << kFractionBits) / *scale, first,
+                     words);
 }
 
 void encode_state(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
                   std::uint32_t dither, const float* from, std::byte* state) {
-  std::uint32_t thresholds[kLargestRow / 2];
   const bool bytes = layout.format == StateFormat::int8;
-  if (bytes) {
-    fill_thresholds<4>(layout.row / kLanes, thresholds);
-  } else {
-    fill_thresholds<2>(layout.row / kLanes, thresholds);
-  }
   for (std::int64_t r = first_head * layout.headdim; r < end_head * layout.headdim; ++r) {
     std::byte* const memory = state + r / layout.headdim * layout.head_bytes;
     const std::int64_t p = r % layout.headdim;
@@ -339,11 +350,9 @@ void encode_state(const StateLayout& layout, std::int64_t first_head, std::int64
       auto* const numbers = reinterpret_cast<float*>(memory) + p * layout.row;
       spread<1>(row, layout.d_state, layout.row / kLanes, numbers);
     } else if (bytes) {
-      encode_row<4>(layout, row, first, thresholds, scale,
-                    memory + layout.codes_at + p * layout.row);
+      encode_row<4>(layout, row, first, scale, memory + layout.codes_at + p * layout.row);
     } else {
-      encode_row<2>(layout, row, first, thresholds, scale,
-                    memory + layout.codes_at + p * layout.row * 2);
+      encode_row<2>(layout, row, first, scale, memory + layout.codes_at + p * layout.row * 2);
     }
   }
 }
