@@ -54,24 +54,24 @@ LIGHTMAMBA_INLINE void map(const Function& function, const float* x, std::int64_
   }
 }
 
-void exp(const float* x, std::int64_t count, float* out) {
+inline void exp(const float* x, std::int64_t count, float* out) {
   map([](const Floats& a, std::int64_t, std::int64_t) { return exp_of(a); }, x, count, out);
 }
 
-void silu(const float* x, std::int64_t count, float* out) {
+inline void silu(const float* x, std::int64_t count, float* out) {
   map([](const Floats& a, std::int64_t, std::int64_t) { return silu_of(a); }, x, count, out);
 }
 
-void softplus(const float* x, std::int64_t count, float* out) {
+inline void softplus(const float* x, std::int64_t count, float* out) {
   map([](const Floats& a, std::int64_t, std::int64_t) { return softplus_of(a); }, x, count, out);
 }
 
-void add(const float* y, std::int64_t count, float* x) {
+inline void add(const float* y, std::int64_t count, float* x) {
   map([y](const Floats& a, std::int64_t i, std::int64_t n) { return a + load_up_to(y + i, n); }, x,
       count, x);
 }
 
-void gate(const float* z, std::int64_t count, float* y) {
+inline void gate(const float* z, std::int64_t count, float* y) {
   map([z](const Floats& a, std::int64_t i,
           std::int64_t n) { return a * silu_of(load_up_to(z + i, n)); },
       y, count, y);
@@ -98,8 +98,8 @@ LIGHTMAMBA_INLINE double sum_of_squares(const float* x, std::int64_t count) {
   return total;
 }
 
-void rmsnorm(const float* x, const float* gain, const float* bias, float eps, std::int64_t columns,
-             std::int64_t groups, float* out) {
+inline void rmsnorm(const float* x, const float* gain, const float* bias, float eps,
+                    std::int64_t columns, std::int64_t groups, float* out) {
   const std::int64_t width = columns / groups;
   for (std::int64_t begin = 0; begin < columns; begin += width) {
     const double mean = sum_of_squares(x + begin, width) / static_cast<double>(width);
@@ -138,7 +138,7 @@ LIGHTMAMBA_INLINE void conv_taps(const ConvArguments& a, std::int64_t channel) {
   }
 }
 
-void conv_any(const ConvArguments& a, std::int64_t channel) {
+inline void conv_any(const ConvArguments& a, std::int64_t channel) {
   const std::int64_t lanes = a.channels - channel;
   const Floats bias = a.bias == nullptr ? all(0.0F) : load_up_to(a.bias + channel, lanes);
   for (std::int64_t t = 0; t < a.tokens; ++t) {
@@ -151,7 +151,7 @@ void conv_any(const ConvArguments& a, std::int64_t channel) {
   }
 }
 
-void conv_silu(const ConvArguments& arguments) {
+inline void conv_silu(const ConvArguments& arguments) {
   for (std::int64_t c = 0; c < arguments.channels; c += kLanes) {
     if (arguments.d_conv == 4 && c + kLanes <= arguments.channels) {
       conv_taps<4>(arguments, c);
@@ -161,11 +161,11 @@ void conv_silu(const ConvArguments& arguments) {
   }
 }
 
-void fill(float* x, std::int64_t count, float value) {
+inline void fill(float* x, std::int64_t count, float value) {
   for (std::int64_t i = 0; i < count; ++i) x[i] = value;
 }
 
-void round_group(float* x, std::int64_t count) {
+inline void round_group(float* x, std::int64_t count) {
   Bits largest = all(0U);
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
@@ -185,8 +185,8 @@ void round_group(float* x, std::int64_t count) {
       x, count, x);
 }
 
-void round_power_of_two_groups(std::int64_t rows, std::int64_t columns, std::int64_t group,
-                               float* x) {
+inline void round_power_of_two_groups(std::int64_t rows, std::int64_t columns, std::int64_t group,
+                                      float* x) {
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t begin = 0; begin < columns; begin += group) {
       const std::int64_t left = columns - begin;
@@ -195,7 +195,7 @@ void round_power_of_two_groups(std::int64_t rows, std::int64_t columns, std::int
   }
 }
 
-float round_significand_of(float value, int bits) {
+inline float round_significand_of(float value, int bits) {
   if (!(value > 0)) return value;
   int exponent = 0;
   const float fraction = __builtin_frexpf(value, &exponent);
@@ -204,7 +204,7 @@ float round_significand_of(float value, int bits) {
   return step > 0 ? ((value / step + kRounder) - kRounder) * step : value;
 }
 
-void round_significand(int bits, std::int64_t count, float* x) {
+inline void round_significand(int bits, std::int64_t count, float* x) {
   const auto shift = static_cast<std::uint32_t>(bits) << 23;
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
@@ -228,7 +228,7 @@ void round_significand(int bits, std::int64_t count, float* x) {
   for (; i < count; ++i) x[i] = round_significand_of(x[i], bits);
 }
 
-constexpr ElementKernels kElementKernels = {
+inline constexpr ElementKernels kElementKernels = {
     .exp = exp,
     .silu = silu,
     .softplus = softplus,

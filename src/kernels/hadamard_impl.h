@@ -38,7 +38,7 @@ LIGHTMAMBA_INLINE void butterfly_blocks(const float* from, std::int64_t d, float
 }
 
 // One stage of pairs `step` apart, in place.
-void butterfly_stage(float* x, std::int64_t d, std::int64_t step) {
+inline void butterfly_stage(float* x, std::int64_t d, std::int64_t step) {
   for (std::int64_t block = 0; block < d; block += 2 * step) {
     float* a = x + block;
     float* b = a + step;
@@ -57,7 +57,7 @@ void butterfly_stage(float* x, std::int64_t d, std::int64_t step) {
   }
 }
 
-void butterfly(const float* from, std::int64_t d, std::int64_t n, float scale, float* to) {
+inline void butterfly(const float* from, std::int64_t d, std::int64_t n, float scale, float* to) {
   if (n == 128) return butterfly_blocks<8>(from, d, scale, to);
   if (n == 64) return butterfly_blocks<4>(from, d, scale, to);
   for (std::int64_t i = 0; i < d; ++i) to[i] = from[i] * scale;
@@ -87,11 +87,12 @@ LIGHTMAMBA_INLINE void mix_tile(const float* matrix, std::int64_t order, const f
 }
 
 // A register file of 32 holds more sums than one of 16.
-constexpr int kMixColumns = kNative == 16 ? 4 : 1;
-constexpr int kMixRows = kNative == 16 ? 4 : kNative == 8 ? 4 : 2;
+inline constexpr int kMixColumns = kNative == 16 ? 4 : 1;
+inline constexpr int kMixRows = kNative == 16 ? 4 : kNative == 8 ? 4 : 2;
 
 // to = (M (x) I) from, both [order][run].
-void mix(const float* matrix, std::int64_t order, const float* from, std::int64_t run, float* to) {
+inline void mix(const float* matrix, std::int64_t order, const float* from, std::int64_t run,
+                float* to) {
   std::int64_t column = 0;
   const auto columns = [&](auto tile_rows, auto tile_row, std::int64_t width) {
     for (; column + width <= run; column += width) {
@@ -127,7 +128,7 @@ void mix(const float* matrix, std::int64_t order, const float* from, std::int64_
   }
 }
 
-void hadamard(const HadamardArguments& a, float* x) {
+inline void hadamard(const HadamardArguments& a, float* x) {
   const auto scale = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(a.d)));
   if (a.order == 1) {
     butterfly(x, a.d, a.n, scale, x);

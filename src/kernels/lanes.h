@@ -10,21 +10,21 @@ namespace {
 #define LIGHTMAMBA_INLINE inline __attribute__((always_inline))
 
 #if defined(__AVX512F__)
-constexpr int kNative = 16;
+inline constexpr int kNative = 16;
 #define LIGHTMAMBA_EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define LIGHTMAMBA_ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #elif defined(__AVX2__)
-constexpr int kNative = 8;
+inline constexpr int kNative = 8;
 #define LIGHTMAMBA_EVENS 0, 2, 4, 6, 8, 10, 12, 14
 #define LIGHTMAMBA_ODDS 1, 3, 5, 7, 9, 11, 13, 15
 #else
-constexpr int kNative = 4;
+inline constexpr int kNative = 4;
 #define LIGHTMAMBA_EVENS 0, 2, 4, 6
 #define LIGHTMAMBA_ODDS 1, 3, 5, 7
 #endif
 
-constexpr int kLanes = 16;
-constexpr int kParts = kLanes / kNative;
+inline constexpr int kLanes = 16;
+inline constexpr int kParts = kLanes / kNative;
 
 using NativeFloat = float __attribute__((vector_size(kNative * 4)));
 using NativeInt = std::int32_t __attribute__((vector_size(kNative * 4)));
@@ -266,7 +266,7 @@ LIGHTMAMBA_INLINE std::uint32_t largest_of(const Bits& a) {
 
 // 1.5 * 2^23: beyond it a float has no fraction, so adding and subtracting it rounds to the nearest
 // integer, ties to even.
-constexpr float kRounder = 12582912.0F;
+inline constexpr float kRounder = 12582912.0F;
 
 LIGHTMAMBA_INLINE Floats round_to_even(const Floats& a) {
   return (a + all(kRounder)) - all(kRounder);
@@ -278,7 +278,7 @@ LIGHTMAMBA_INLINE float float_from(std::uint32_t bits) {
   return value;
 }
 
-constexpr std::uint32_t kInfinityBits = 0x7F800000U;
+inline constexpr std::uint32_t kInfinityBits = 0x7F800000U;
 
 // The bits of the smallest power of two s with (2^(bits-1) - 1) s at least the magnitude, given by
 // its bits. The same as dividing and rounding the quotient up to a power of two: a magnitude above
@@ -289,7 +289,7 @@ LIGHTMAMBA_INLINE std::uint32_t scale_bits(std::uint32_t magnitude_bits, int bit
 }
 
 // Groups of a smaller range are zero when they are rounded, as in quant/range.h.
-constexpr float kZeroRange = 1e-30F;
+inline constexpr float kZeroRange = 1e-30F;
 
 inline float range_of(const float* x, std::int64_t count) {
   float low = 0;

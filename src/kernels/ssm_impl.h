@@ -12,11 +12,11 @@
 namespace lightmamba {
 namespace {
 
-constexpr int kLargestRow = static_cast<int>(kLargestDState);
-constexpr std::uint32_t kIndexStep = 37345;  // of the thresholds, along a layer's state
-constexpr int kFractionBits = 16;
-constexpr std::uint32_t kLowHalf = 0xFFFFU;
-constexpr std::uint32_t kHighHalf = 0xFFFF0000U;
+inline constexpr int kLargestRow = static_cast<int>(kLargestDState);
+inline constexpr std::uint32_t kIndexStep = 37345;  // of the thresholds, along a layer's state
+inline constexpr int kFractionBits = 16;
+inline constexpr std::uint32_t kLowHalf = 0xFFFFU;
+inline constexpr std::uint32_t kHighHalf = 0xFFFF0000U;
 
 // The blocks of `from`, 0 beyond `count`, as vectors.
 template <int kPlanes>
@@ -63,7 +63,7 @@ constexpr Thresholds make_thresholds() {
 }
 
 template <int kPlanes>
-constexpr Thresholds kThresholds = make_thresholds<kPlanes>();
+inline constexpr Thresholds kThresholds = make_thresholds<kPlanes>();
 
 constexpr int code_bits(StateFormat format) {
   return format == StateFormat::int16 ? 16 : format == StateFormat::int8_feedback ? 12 : 8;
@@ -84,7 +84,7 @@ LIGHTMAMBA_INLINE void widen(const Bits& words, Floats* to) {
 }
 
 template <int kPlanes>
-constexpr float kUnit = kPlanes == 2 ? 0x1p-16F : 0x1p-24F;
+inline constexpr float kUnit = kPlanes == 2 ? 0x1p-16F : 0x1p-24F;
 
 // The code of a number is bits 16 and up of its sum with the threshold.
 template <int kPlanes>
@@ -98,9 +98,9 @@ LIGHTMAMBA_INLINE Bits pack(const Bits* sums) {
 }
 
 // Scales are held at this, where the factor to fixed point is the largest power of two.
-constexpr std::uint32_t kSmallestScale = 16U << 23;  // 2^-111
+inline constexpr std::uint32_t kSmallestScale = 16U << 23;  // 2^-111
 
-constexpr std::uint32_t kUsual = 37U << 23;  // 2^-90
+inline constexpr std::uint32_t kUsual = 37U << 23;  // 2^-90
 
 // Whether a row with this largest magnitude needs unusual_scale().
 LIGHTMAMBA_INLINE bool is_unusual(std::uint32_t largest) {
@@ -108,8 +108,8 @@ LIGHTMAMBA_INLINE bool is_unusual(std::uint32_t largest) {
 }
 
 // The scale of a row that is tiny or not finite, or 0 or NaN; `h` has its numbers in any order.
-[[gnu::noinline]] float unusual_scale(std::uint32_t largest, int bits, const float* h,
-                                      std::int64_t count) {
+[[gnu::cold]] inline float unusual_scale(std::uint32_t largest, int bits, const float* h,
+                                         std::int64_t count) {
   if (largest >= kInfinityBits) return __builtin_nanf("");
   if (range_of(h, count) < kZeroRange) return 0;
   const std::uint32_t scale = scale_bits(largest, bits);
@@ -307,7 +307,7 @@ void step_heads(const SsmStepArguments& a) {
   }
 }
 
-void ssm_step(const SsmStepArguments& arguments) {
+inline void ssm_step(const SsmStepArguments& arguments) {
   switch (arguments.layout.format) {
     case StateFormat::floating:
       return step_heads<1>(arguments);
@@ -337,8 +337,8 @@ void encode_row(const StateLayout& layout, const float* from, std::uint32_t firs
                      words);
 }
 
-void encode_state(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
-                  std::uint32_t dither, const float* from, std::byte* state) {
+inline void encode_state(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
+                         std::uint32_t dither, const float* from, std::byte* state) {
   const bool bytes = layout.format == StateFormat::int8;
   for (std::int64_t r = first_head * layout.headdim; r < end_head * layout.headdim; ++r) {
     std::byte* const memory = state + r / layout.headdim * layout.head_bytes;
@@ -357,8 +357,8 @@ void encode_state(const StateLayout& layout, std::int64_t first_head, std::int64
   }
 }
 
-void decode_state(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
-                  const std::byte* state, float* to) {
+inline void decode_state(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
+                         const std::byte* state, float* to) {
   for (std::int64_t r = first_head * layout.headdim; r < end_head * layout.headdim; ++r) {
     const std::byte* const memory = state + r / layout.headdim * layout.head_bytes;
     const std::int64_t p = r % layout.headdim;
