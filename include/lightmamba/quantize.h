@@ -27,10 +27,10 @@ struct QuantizeOptions {
   // Text that the float model is run over. SmoothQuant, OS+ and GPTQ need it; clipping finds the
   // range of activations with it, and leaves it alone without. Cut into windows that each begin
   // with an empty state; where the text is longer than calibration_tokens (0: no limit), so many
-  // windows spread over it are taken.
+  // windows spread over it are taken. By default 81920, or 4096 where only clipping needs it.
   std::vector<TokenId> calibration = {};
   std::int64_t calibration_window = 512;
-  std::int64_t calibration_tokens = 65536;
+  std::optional<std::int64_t> calibration_tokens = {};
   std::string source = {};  // a name for the model, kept in the file
   // Called with the parts done so far and their number: layers, embedding, head.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};

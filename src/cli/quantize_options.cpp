@@ -91,11 +91,12 @@ void add_quantize_details(CLI::App& command, QuantizeChoices& choices) {
       ->type_name("FILE")
       ->check(NotEmpty());
   command
-      .add_option("--calibration-tokens", choices.calibration_tokens,
-                  "How much of that text, spread over all of it; 0 is all")
+      .add_option(
+          "--calibration-tokens", choices.calibration_tokens,
+          "How much of that text, spread over all of it; 0 is all; by default 81920, or 4096 "
+          "where only clipping needs it")
       ->type_name("N")
-      ->check(kCount)
-      ->capture_default_str();
+      ->check(kCount);
 }
 
 QuantizeOptions quantize_options(const QuantizeChoices& choices) {

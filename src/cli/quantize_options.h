@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -23,7 +24,7 @@ struct QuantizeChoices {
   std::uint64_t seed = 0;
   std::string alpha = "search";
   std::filesystem::path calibration;  // empty: calibration.txt beside the model
-  std::int64_t calibration_tokens = 65536;
+  std::optional<std::int64_t> calibration_tokens = {};
 };
 
 // All of them, or without the method and the scheme.

@@ -67,8 +67,8 @@ void check_options(const Mamba2Config& config, const QuantizeOptions& options) {
   if (options.alpha && !(*options.alpha >= 0 && *options.alpha <= 1)) {
     fail("alpha must be 0 to 1, but is {}", *options.alpha);
   }
-  if (options.calibration_tokens < 0) {
-    fail("calibration_tokens must not be negative, but is {}", options.calibration_tokens);
+  if (options.calibration_tokens.value_or(0) < 0) {
+    fail("calibration_tokens must not be negative, but is {}", *options.calibration_tokens);
   }
   if (options.calibration.empty() && options.gptq) fail("GPTQ needs calibration text");
   for (const TokenId id : options.calibration) {
@@ -126,8 +126,9 @@ class Pass {
         method_(make_method(options.method, source.config,
                             {options.scheme, options.group, options.seed, options.alpha})) {
     check_options(config_, options);
-    calibration_ =
-        spread_windows(options.calibration, options.calibration_window, options.calibration_tokens);
+    const bool learns = options.gptq || method_->needs_statistics();
+    calibration_ = spread_windows(options.calibration, options.calibration_window,
+                                  options.calibration_tokens.value_or(learns ? 81920 : 4096));
     if (calibration_.empty() && method_->needs_statistics()) {
       fail("method {} needs calibration text", method_name(options.method));
     }
