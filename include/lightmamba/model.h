@@ -41,9 +41,29 @@ using LogitsFn = std::function<void(std::int64_t index, std::span<const float> l
 
 struct Weights;
 
-// The reference model, which computes in float32: a float model, or a quantized one whose values
-// are rounded as its format says. Immutable; safe to use from several threads with a state for
-// each. Weights stay in the mapped file in the type they are stored in.
+// One sequence on its way through a model. Not for several threads at once.
+class Sequence {
+ public:
+  virtual ~Sequence() = default;
+  // As the functions of Model of the same names.
+  virtual void decode(TokenId token, std::span<float> logits) = 0;
+  virtual std::vector<float> prefill(std::span<const TokenId> tokens) = 0;
+  virtual void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits) = 0;
+  virtual State state() const = 0;
+  virtual std::unique_ptr<Sequence> fork() const = 0;
+};
+
+// Another way to run a model than the reference.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::unique_ptr<Sequence> open(const State& state) const = 0;
+};
+
+// A model that computes in float32 as the reference does: a float model, or a quantized one whose
+// values are rounded as its format says; or one that runs on another back end (engine.h).
+// Immutable; safe to use from several threads with a state for each. Weights stay in the mapped
+// file in the type they are stored in.
 class Model {
  public:
   // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
@@ -53,16 +73,24 @@ class Model {
   const Mamba2Config& config() const;
   const std::optional<Quantization>& quantization() const;  // none: a float model
   const Weights& weights() const { return *weights_; }      // for the library itself
-  // The same tokenizer with other weights; for the library itself.
+  std::shared_ptr<const Weights> shared_weights() const { return weights_; }
+  // The same tokenizer with other weights, on the reference; for the library itself.
   Model with_weights(std::shared_ptr<const Weights> weights) const;
+  // The same model on another back end; none is the reference.
+  Model with_backend(std::shared_ptr<const Backend> backend) const;
   bool has_tokenizer() const { return tokenizer_.has_value(); }
   const Tokenizer& tokenizer() const;  // throws Error if there is none
 
   State new_state() const;  // of the empty sequence
 
-  // The three below throw Error, with the state unchanged, for a token id outside the vocabulary,
-  // no tokens, a state of another shape, or room for another number of logits. If a tap or `logits`
-  // throws, the state is of no further use.
+  // A sequence that goes on from a state: faster than the functions below, which on other back ends
+  // than the reference convert the state each time. Throws Error for a state of another shape.
+  std::unique_ptr<Sequence> open(const State& state) const;
+
+  // With taps, the three below run on the reference whatever the back end. They throw Error, with
+  // the state unchanged, for a token id outside the vocabulary, no tokens, a state of another
+  // shape, or room for another number of logits. If a tap or `logits` throws, the state is of no
+  // further use.
 
   // One token through the recurrence. `logits` is [vocab_size], or empty where none are wanted.
   void decode(State& state, TokenId token, std::span<float> logits,
@@ -83,6 +111,7 @@ class Model {
   std::shared_ptr<const Weights> weights_;
   std::optional<Tokenizer> tokenizer_;
   std::filesystem::path path_;
+  std::shared_ptr<const Backend> backend_;
 };
 
 }  // namespace lightmamba

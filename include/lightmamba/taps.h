@@ -2,6 +2,7 @@
 // through them, accuracy studies put quantizers on them, and error analysis compares at them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -53,6 +54,10 @@ class Taps {
   void set(Tap tap, TapFn fn) { functions_[static_cast<std::size_t>(tap)] = std::move(fn); }
   const TapFn& get(Tap tap) const { return functions_[static_cast<std::size_t>(tap)]; }
   bool has(Tap tap) const { return static_cast<bool>(get(tap)); }
+  bool empty() const {
+    return std::none_of(functions_.begin(), functions_.end(),
+                        [](const TapFn& fn) { return static_cast<bool>(fn); });
+  }
   void call(const TapValue& value) const {
     if (const TapFn& fn = get(value.tap)) fn(value);
   }

@@ -15,5 +15,6 @@ void add_compare(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_study(CLI::App& app);
+void add_bench(CLI::App& app);
 
 }  // namespace lightmamba::cli

@@ -9,10 +9,13 @@
 #include <fmt/format.h>
 #include <system_error>
 
+#include <lightmamba/engine.h>
+
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"
 #include "base/utf8.h"
+#include "kernels/isa.h"
 #include "quant/quantized_file.h"
 
 namespace lightmamba::cli {
@@ -70,6 +73,31 @@ Model load_model(const ModelOptions& options) {
   LoadOptions load;
   if (!options.tokenizer.empty()) load.tokenizer = options.tokenizer;
   return Model::load(options.model, load);
+}
+
+void add_backend_options(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option("--backend", options.backend,
+                  "engine (fast), reference (float32), or auto: the engine where it can run the "
+                  "model")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"auto", "engine", "reference"}))
+      ->capture_default_str();
+  command
+      .add_option("--isa", options.isa,
+                  "Instructions that the engine uses: scalar, avx2 or avx512; by default the best "
+                  "that there are")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
+}
+
+Model load_on_backend(const ModelOptions& options) {
+  if (!options.isa.empty()) set_isa(parse_isa(options.isa));
+  Model model = load_model(options);
+  const bool wanted =
+      options.backend == "engine" || (options.backend == "auto" && engine_supports(model));
+  if (!wanted) return model;
+  return with_context(options.model.string(), [&] { return with_engine(model); });
 }
 
 Tokenizer load_tokenizer(const ModelOptions& options) {

@@ -41,6 +41,8 @@ struct ModelOptions {
   std::filesystem::path model;
   std::filesystem::path tokenizer;  // empty: the model's own
   int threads = 0;                  // 0: one for each processor
+  std::string backend = "auto";     // or "engine", "reference"
+  std::string isa;                  // empty: the best one
   bool json = false;
 };
 
@@ -50,8 +52,13 @@ void add_tokenizer_option(CLI::App& command, ModelOptions& options);
 // Those of every command that runs a model: tokenizer, threads, JSON.
 void add_run_options(CLI::App& command, ModelOptions& options);
 
-// Sets the number of threads and loads the model.
+// Those of commands that can run a model on another back end than the reference.
+void add_backend_options(CLI::App& command, ModelOptions& options);
+
+// Sets the number of threads and loads the model, on the reference.
 Model load_model(const ModelOptions& options);
+// The same on the back end that is asked for.
+Model load_on_backend(const ModelOptions& options);
 
 // The tokenizer alone. Here the model may also be given as a tokenizer.json.
 Tokenizer load_tokenizer(const ModelOptions& options);

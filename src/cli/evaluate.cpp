@@ -38,7 +38,7 @@ void print_text(const TaskResult& result) {
 void run(const Options& options) {
   const Task task = parse_task(options.task);
   const Taps taps = quantizing_taps(options.taps);
-  const Model model = load_model(options.model);
+  const Model model = load_on_backend(options.model);
   TaskResult result;
   {
     ProgressBar bar(options.task, "items");
@@ -73,6 +73,7 @@ void add_evaluate(CLI::App& app) {
       ->capture_default_str();
   add_tap_option(*command, options->taps);
   add_run_options(*command, options->model);
+  add_backend_options(*command, options->model);
   command->callback([options] { run(*options); });
 }
 

@@ -28,7 +28,7 @@ double per_second(std::int64_t tokens, double seconds) {
 }
 
 void run(const Options& options) {
-  const Model model = load_model(options.model);
+  const Model model = load_on_backend(options.model);
   const Tokenizer& tokenizer = model.tokenizer();
   const std::string prompt = read_text(options.prompt);
   const std::vector<TokenId> ids = tokenizer.encode(prompt);
@@ -131,6 +131,7 @@ void add_generate(CLI::App& app) {
       ->type_name("FILE")
       ->check(NotEmpty());
   add_run_options(*command, options->model);
+  add_backend_options(*command, options->model);
   command->callback([options] { run(*options); });
 }
 

@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   add_perplexity(app);
   add_evaluate(app);
   add_study(app);
+  add_bench(app);
   try {
     app.parse(argc, argv);
     flush_output();

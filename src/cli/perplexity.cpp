@@ -47,7 +47,7 @@ void run(const Options& options) {
   if (state != StateFormat::floating && taps.has(Tap::state)) {
     fail("--state and --tap state= exclude each other");
   }
-  const Model model = load_model(options.model);
+  const Model model = load_on_backend(options.model);
   if (state != StateFormat::floating) {
     taps.set(Tap::state, state_tap(state, model.config()));
   }
@@ -112,6 +112,7 @@ void add_perplexity(CLI::App& app) {
       ->check(CLI::IsMember({"float", "int16", "int8ef", "int8"}))
       ->capture_default_str();
   add_run_options(*command, options->model);
+  add_backend_options(*command, options->model);
   command->callback([options] { run(*options); });
 }
 

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include <lightmamba/generate.h>
@@ -38,19 +39,19 @@ GenerateResult generate(const Model& model, std::span<const TokenId> prompt,
     fail("max_tokens must not be negative, but is {}", options.max_tokens);
   if (prompt.empty()) fail("the prompt has no tokens");
   Sampler sampler(options.sampling, ids_with_token(model));
-  State own_state = state == nullptr ? model.new_state() : State();
-  State& running = state == nullptr ? own_state : *state;
+  const std::unique_ptr<Sequence> running =
+      model.open(state == nullptr ? model.new_state() : *state);
 
   GenerateResult result;
   result.prompt_tokens = std::ssize(prompt);
   Stopwatch stopwatch;
-  std::vector<float> logits = model.prefill(running, prompt);
+  std::vector<float> logits = running->prefill(prompt);
   result.prefill_seconds = stopwatch.lap();
 
   std::vector<TokenId> sequence(prompt.begin(), prompt.end());
   const auto feed_last = [&](std::span<float> wanted_logits) {
     if (std::ssize(sequence) == result.prompt_tokens + result.decode_steps) return;
-    model.decode(running, sequence.back(), wanted_logits);
+    running->decode(sequence.back(), wanted_logits);
     ++result.decode_steps;
   };
   while (std::ssize(sequence) - result.prompt_tokens < options.max_tokens) {
@@ -71,6 +72,7 @@ GenerateResult generate(const Model& model, std::span<const TokenId> prompt,
   }
   if (state != nullptr) {
     feed_last({});
+    *state = running->state();
     result.decode_seconds += stopwatch.lap();
   }
   result.ids.assign(sequence.begin() + result.prompt_tokens, sequence.end());

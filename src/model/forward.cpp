@@ -75,6 +75,8 @@ class Segment {
   Buffer residual_;  // [tokens, d_model]
 };
 
+}  // namespace
+
 void check_state(const Mamba2Config& config, const State& state) {
   const std::int64_t conv = config.conv_state_elements();
   if (std::ssize(state.conv) != conv || std::ssize(state.ssm) != config.state_elements()) {
@@ -83,16 +85,24 @@ void check_state(const Mamba2Config& config, const State& state) {
   }
 }
 
-}  // namespace
+void check_tokens(const Mamba2Config& config, std::span<const TokenId> tokens) {
+  for (const TokenId id : tokens) {
+    if (id < 0 || id >= config.vocab_size) {
+      fail("token id {} is outside the vocabulary of {}", id, config.vocab_size);
+    }
+  }
+}
+
+void check_logits(const Mamba2Config& config, std::span<const float> logits) {
+  if (!logits.empty() && std::ssize(logits) != config.vocab_size) {
+    fail("room for {} logits, but the vocabulary has {}", logits.size(), config.vocab_size);
+  }
+}
 
 void forward(const Weights& weights, State& state, std::span<const TokenId> tokens, Scan scan,
              LogitsFor wanted, const LogitsFn& logits, const Taps* taps) {
   check_state(weights.config, state);
-  for (const TokenId id : tokens) {
-    if (id < 0 || id >= weights.config.vocab_size) {
-      fail("token id {} is outside the vocabulary of {}", id, weights.config.vocab_size);
-    }
-  }
+  check_tokens(weights.config, tokens);
   const std::int64_t total = std::ssize(tokens);
   for (std::int64_t begin = 0; begin < total; begin += kSegment) {
     const std::int64_t count = std::min(kSegment, total - begin);

@@ -13,6 +13,12 @@ namespace lightmamba {
 
 enum class LogitsFor { none, last, all };
 
+// These throw Error for a state of another shape, an id outside the vocabulary, or room for another
+// number of logits than none or all.
+void check_state(const Mamba2Config& config, const State& state);
+void check_tokens(const Mamba2Config& config, std::span<const TokenId> tokens);
+void check_logits(const Mamba2Config& config, std::span<const float> logits);
+
 // Feeds `tokens` to the network after `state`, which is advanced. `logits` is called for the tokens
 // that `wanted` names. Throws Error for a token id outside the vocabulary, or a state of another
 // shape, before anything is changed.

@@ -9,6 +9,33 @@
 #include "model/weights.h"
 
 namespace lightmamba {
+namespace {
+
+class ReferenceSequence : public Sequence {
+ public:
+  ReferenceSequence(Model model, State state)
+      : model_(std::move(model)), state_(std::move(state)) {}
+
+  void decode(TokenId token, std::span<float> logits) override {
+    model_.decode(state_, token, logits);
+  }
+  std::vector<float> prefill(std::span<const TokenId> tokens) override {
+    return model_.prefill(state_, tokens);
+  }
+  void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits) override {
+    model_.prefill_all(state_, tokens, logits);
+  }
+  State state() const override { return state_; }
+  std::unique_ptr<Sequence> fork() const override {
+    return std::make_unique<ReferenceSequence>(*this);
+  }
+
+ private:
+  Model model_;
+  State state_;
+};
+
+}  // namespace
 
 Model::Model(std::shared_ptr<const Weights> weights, std::optional<Tokenizer> tokenizer,
              std::filesystem::path path)
@@ -17,6 +44,18 @@ Model::Model(std::shared_ptr<const Weights> weights, std::optional<Tokenizer> to
 const Mamba2Config& Model::config() const { return weights_->config; }
 
 const std::optional<Quantization>& Model::quantization() const { return weights_->quantization; }
+
+Model Model::with_backend(std::shared_ptr<const Backend> backend) const {
+  Model model = *this;
+  model.backend_ = std::move(backend);
+  return model;
+}
+
+std::unique_ptr<Sequence> Model::open(const State& state) const {
+  check_state(config(), state);
+  if (backend_) return backend_->open(state);
+  return std::make_unique<ReferenceSequence>(*this, state);
+}
 
 Model Model::with_weights(std::shared_ptr<const Weights> weights) const {
   return {std::move(weights), tokenizer_, path_};
@@ -46,8 +85,12 @@ State Model::new_state() const {
 }
 
 void Model::decode(State& state, TokenId token, std::span<float> logits, const Taps* taps) const {
-  if (!logits.empty() && std::ssize(logits) != config().vocab_size) {
-    fail("room for {} logits, but the vocabulary has {}", logits.size(), config().vocab_size);
+  check_logits(config(), logits);
+  if (backend_ && (taps == nullptr || taps->empty())) {
+    const auto sequence = open(state);
+    sequence->decode(token, logits);
+    state = sequence->state();
+    return;
   }
   forward(
       *weights_, state, std::span(&token, 1), Scan::recurrent,
@@ -60,6 +103,12 @@ void Model::decode(State& state, TokenId token, std::span<float> logits, const T
 
 std::vector<float> Model::prefill(State& state, std::span<const TokenId> tokens,
                                   const Taps* taps) const {
+  if (backend_ && (taps == nullptr || taps->empty())) {
+    const auto sequence = open(state);
+    std::vector<float> result = sequence->prefill(tokens);
+    state = sequence->state();
+    return result;
+  }
   if (tokens.empty()) fail("no tokens to prefill");
   std::vector<float> result;
   forward(
@@ -73,6 +122,12 @@ std::vector<float> Model::prefill(State& state, std::span<const TokenId> tokens,
 
 void Model::prefill_all(State& state, std::span<const TokenId> tokens, const LogitsFn& logits,
                         const Taps* taps) const {
+  if (backend_ && (taps == nullptr || taps->empty())) {
+    const auto sequence = open(state);
+    sequence->prefill_all(tokens, logits);
+    state = sequence->state();
+    return;
+  }
   if (tokens.empty()) fail("no tokens to prefill");
   forward(*weights_, state, tokens, Scan::chunked, LogitsFor::all, logits, taps);
 }

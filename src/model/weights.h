@@ -43,6 +43,9 @@ struct Weights {
   // online transforms and quantizers. None in a float model.
   Taps numerics = {};
   std::optional<Quantization> quantization = {};
+  // Shares of the range that the quantizers of the inputs of linear layers span: in_proj and
+  // out_proj of each layer, then the head. None in a float model.
+  AlignedVector<float> clips = {};
 };
 
 // Throws Error naming the tensor that is missing, has another shape or dtype than the configuration

@@ -82,11 +82,11 @@ class LayoutReader {
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       weights.layers.push_back(read_layer(block_name(layer)));
     }
-    const AlignedVector<float> clips = floats(kClips);
-    for (const float clip : clips) {
+    weights.clips = floats(kClips);
+    for (const float clip : weights.clips) {
       if (!(clip > 0 && clip <= 1)) fail("tensor '{}': {} is not in (0, 1]", kClips, clip);
     }
-    weights.numerics = make_numerics(config_, quantization_, clips);
+    weights.numerics = make_numerics(config_, quantization_, weights.clips);
     return weights;
   }
 

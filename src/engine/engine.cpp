@@ -1,0 +1,384 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/fail.h"
+#include "kernels/elements.h"
+#include "model/ssm.h"
+
+namespace lightmamba {
+namespace {
+
+// Significant bits of dt and 1 - a under pot8.
+constexpr int kSignificantBits = 8;
+// Codes that one task of a product reads: little enough for a core's second-level cache.
+constexpr std::int64_t kTaskBytes = 128 << 10;
+constexpr std::int64_t kHeadTasks = 8;    // of one sequence
+constexpr std::int64_t kRowsPerTask = 8;  // tokens, where each is worked on by itself
+constexpr std::int64_t kConvChannels = 512;
+constexpr std::int64_t kLogitRows = 64;  // held at once
+
+std::int64_t tasks_of(std::int64_t count, std::int64_t each) { return (count + each - 1) / each; }
+
+struct Range {
+  std::int64_t begin, end;
+};
+
+Range task_range(std::int64_t task, std::int64_t each, std::int64_t count) {
+  return {task * each, std::min(count, (task + 1) * each)};
+}
+
+}  // namespace
+
+// Some tokens on their way through the layers.
+class Engine::Pass {
+ public:
+  Pass(const Engine& engine, std::int64_t tokens)
+      : plan_(engine.plan_),
+        c_(plan_.config()),
+        shape_(engine.shape_),
+        pool_(engine.pool_),
+        work_(engine.workspace_),
+        kernels_(element_kernels()),
+        products_(product_kernels(current_isa())),
+        tokens_(tokens),
+        rows_(work_.projected.data() + (c_.d_conv - 1) * c_.d_in_proj()) {}
+
+  void embed(std::span<const TokenId> ids) {
+    const auto d_model = static_cast<std::size_t>(c_.d_model);
+    for (std::size_t t = 0; t < ids.size(); ++t) {
+      plan_.weights->embedding.row_to_float(
+          ids[t], std::span(work_.residual).subspan(t * d_model, d_model));
+    }
+  }
+
+  // Each token belongs to a sequence of its own.
+  void decode_layers(std::span<EngineState* const> states) {
+    for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
+      project_in(layer);
+      decode_mixer(layer, states);
+      project_out(layer);
+    }
+    for (EngineState* state : states) ++state->position;
+  }
+
+  // All tokens follow each other.
+  void prefill_layers(EngineState& state) {
+    for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
+      project_in(layer);
+      prefill_mixer(layer, state);
+      project_out(layer);
+    }
+    state.position += tokens_;
+  }
+
+  // Of tokens [first, first + count), [count, vocab_size].
+  void logits(std::int64_t first, std::int64_t count, std::span<float> out) {
+    const QuantizedRows input = work_.model_input.rows(count);
+    for_rows(count, [&](std::int64_t row, int thread) {
+      normalize(first + row, plan_.weights->norm_f.data(), nullptr, plan_.head_input,
+                token_range(input, row, 1), thread);
+    });
+    multiply(plan_.head, input, out.data(), c_.vocab_size, [](std::int64_t, Range) {});
+  }
+
+ private:
+  static const float* data_or_null(const AlignedVector<float>& values) {
+    return values.empty() ? nullptr : values.data();
+  }
+
+  // body(row, thread) for all rows; a few are not worth waking others.
+  template <typename Body>
+  void for_rows(std::int64_t rows, const Body& body) {
+    const std::int64_t each = rows < 2 * kRowsPerTask ? 1 : kRowsPerTask;
+    pool_.run(tasks_of(rows, each), [&](std::int64_t task, int thread) {
+      const Range range = task_range(task, each, rows);
+      for (std::int64_t row = range.begin; row < range.end; ++row) body(row, thread);
+    });
+  }
+
+  // y = W x for all rows of x; then finish(token, rows) for the rows of W that a task has done.
+  template <typename Finish>
+  void multiply(const PackedWeights& weights, const QuantizedRows& x, float* y,
+                std::int64_t y_stride, const Finish& finish) {
+    const std::int64_t each = std::max(std::int64_t{1}, kTaskBytes / block_code_bytes(weights));
+    const std::int64_t blocks = row_blocks(weights);
+    pool_.run(tasks_of(blocks, each), [&](std::int64_t task, int /*thread*/) {
+      const Range range = task_range(task, each, blocks);
+      products_.multiply(weights, range.begin, range.end, x, y, y_stride);
+      const Range rows = {range.begin * kRowBlock, std::min(range.end * kRowBlock, weights.rows)};
+      for (std::int64_t token = 0; token < x.tokens; ++token) finish(token, rows);
+    });
+  }
+
+  void add_bias(const AlignedVector<float>& bias, Range rows, float* y) {
+    if (bias.empty()) return;
+    kernels_.add(bias.data() + rows.begin, rows.end - rows.begin, y + rows.begin);
+  }
+
+  // A token's residual, normalized and rounded.
+  void normalize(std::int64_t token, const float* gain, const float* bias,
+                 const RowQuantizer& quantizer, const QuantizedRows& out, int thread) {
+    float* scratch = work_.scratch[static_cast<std::size_t>(thread)].data();
+    kernels_.rmsnorm(work_.residual.data() + token * c_.d_model, gain, bias, c_.norm_eps,
+                     c_.d_model, 1, scratch);
+    products_.quantize_rows(quantizer, scratch, c_.d_model, out);
+  }
+
+  void project_in(std::int64_t layer) {
+    const LayerPlan& plan = layer_plan(layer);
+    const LayerWeights& w = *plan.weights;
+    const QuantizedRows input = work_.model_input.rows(tokens_);
+    for_rows(tokens_, [&](std::int64_t row, int thread) {
+      normalize(row, w.norm.data(), data_or_null(w.norm_bias), plan.in_proj_input,
+                token_range(input, row, 1), thread);
+    });
+    multiply(plan.in_proj, input, rows_, c_.d_in_proj(), [&](std::int64_t token, Range rows) {
+      add_bias(w.in_proj_bias, rows, rows_ + token * c_.d_in_proj());
+    });
+  }
+
+  // From y, gated, to the residual.
+  void project_out(std::int64_t layer) {
+    const LayerPlan& plan = layer_plan(layer);
+    const LayerWeights& w = *plan.weights;
+    const QuantizedRows input = work_.inner_input.rows(tokens_);
+    for_rows(tokens_, [&](std::int64_t row, int thread) {
+      float* y = work_.y.data() + row * c_.d_inner;
+      kernels_.rmsnorm(y, w.gated_norm.data(), data_or_null(w.gated_norm_bias), c_.norm_eps,
+                       c_.d_inner, c_.ngroups, y);
+      if (plan_.rotation) {
+        const RotationPlan& rotation = *plan_.rotation;
+        kernels_.hadamard({c_.d_inner, rotation.n, rotation.m, rotation.matrix.data(),
+                           work_.scratch[static_cast<std::size_t>(thread)].data()},
+                          y);
+      }
+      products_.quantize_rows(plan.out_proj_input, y, c_.d_inner, token_range(input, row, 1));
+    });
+    multiply(plan.out_proj, input, work_.out.data(), c_.d_model,
+             [&](std::int64_t token, Range rows) {
+               float* out = work_.out.data() + token * c_.d_model;
+               add_bias(w.out_proj_bias, rows, out);
+               kernels_.add(out + rows.begin, rows.end - rows.begin,
+                            work_.residual.data() + token * c_.d_model + rows.begin);
+             });
+  }
+
+  const LayerPlan& layer_plan(std::int64_t layer) const {
+    return plan_.layers[static_cast<std::size_t>(layer)];
+  }
+
+  // Of values that stay between the linear layers, in groups of headdim.
+  void round_values(std::int64_t count, float* values) const {
+    if (plan_.pot8) kernels_.round_power_of_two_groups(1, count, c_.headdim, values);
+  }
+
+  // dt and the decay of one token.
+  void compute_decays(const LayerWeights& w, const float* raw, float* dt, float* decay) const {
+    const std::int64_t heads = c_.nheads;
+    for (std::int64_t h = 0; h < heads; ++h) {
+      dt[h] = raw[h] + w.dt_bias[static_cast<std::size_t>(h)];
+    }
+    kernels_.softplus(dt, heads, dt);
+    for (std::int64_t h = 0; h < heads; ++h) dt[h] = std::clamp(dt[h], c_.dt_min, c_.dt_max);
+    if (plan_.pot8) kernels_.round_significand(kSignificantBits, heads, dt);
+    for (std::int64_t h = 0; h < heads; ++h) decay[h] = w.A[static_cast<std::size_t>(h)] * dt[h];
+    kernels_.exp(decay, heads, decay);
+    if (!plan_.pot8) return;
+    for (std::int64_t h = 0; h < heads; ++h) decay[h] = 1.0F - decay[h];
+    kernels_.round_significand(kSignificantBits, heads, decay);
+    for (std::int64_t h = 0; h < heads; ++h) decay[h] = 1.0F - decay[h];
+  }
+
+  // Channels of the conv for the newest token of one sequence; the window moves on.
+  void decode_conv(const LayerPlan& plan, std::int64_t token, Range channels, float* window) {
+    const std::int64_t conv_dim = c_.conv_dim();
+    const std::int64_t count = channels.end - channels.begin;
+    float* newest = window + (c_.d_conv - 1) * conv_dim + channels.begin;
+    std::copy_n(rows_ + token * c_.d_in_proj() + c_.d_inner + channels.begin, count, newest);
+    round_values(count, newest);
+    float* out = work_.xbc.data() + token * conv_dim + channels.begin;
+    kernels_.conv_silu({.tokens = 1,
+                        .channels = count,
+                        .d_conv = c_.d_conv,
+                        .weights = plan.conv.data() + channels.begin,
+                        .weight_stride = conv_dim,
+                        .bias = plan.weights->conv1d_bias.data() + channels.begin,
+                        .input = window + channels.begin,
+                        .input_stride = conv_dim,
+                        .out = out,
+                        .out_stride = conv_dim});
+    round_values(count, out);
+    for (std::int64_t k = 0; k + 1 < c_.d_conv; ++k) {
+      std::copy_n(window + (k + 1) * conv_dim + channels.begin, count,
+                  window + k * conv_dim + channels.begin);
+    }
+  }
+
+  void decode_mixer(std::int64_t layer, std::span<EngineState* const> states) {
+    const LayerPlan& plan = layer_plan(layer);
+    for (std::int64_t token = 0; token < tokens_; ++token) {
+      compute_decays(*plan.weights, rows_ + (token + 1) * c_.d_in_proj() - c_.nheads,
+                     work_.dt.data() + token * c_.nheads, work_.decay.data() + token * c_.nheads);
+      decode_conv(plan, token, {c_.d_inner, c_.conv_dim()},
+                  shape_.conv(*states[static_cast<std::size_t>(token)], layer).data());
+    }
+    const std::int64_t each = tasks_of(c_.nheads, kHeadTasks);
+    const std::int64_t tasks = tasks_of(c_.nheads, each);
+    pool_.run(tokens_ * tasks, [&](std::int64_t task, int /*thread*/) {
+      decode_heads(plan, layer, task / tasks, task_range(task % tasks, each, c_.nheads),
+                   *states[static_cast<std::size_t>(task / tasks)]);
+    });
+  }
+
+  void decode_heads(const LayerPlan& plan, std::int64_t layer, std::int64_t token, Range heads,
+                    EngineState& state) {
+    const Range channels = {heads.begin * c_.headdim, heads.end * c_.headdim};
+    const std::int64_t count = channels.end - channels.begin;
+    decode_conv(plan, token, channels, shape_.conv(state, layer).data());
+    const float* xbc = work_.xbc.data() + token * c_.conv_dim();
+    float* y = work_.y.data() + token * c_.d_inner;
+    kernels_.ssm_step({.layout = shape_.layout(),
+                       .first_head = heads.begin,
+                       .end_head = heads.end,
+                       .heads_per_group = c_.heads_per_group(),
+                       .x = xbc,
+                       .B = xbc + c_.d_inner,
+                       .C = xbc + c_.d_inner + c_.ngroups * c_.d_state,
+                       .dt = work_.dt.data() + token * c_.nheads,
+                       .decay = work_.decay.data() + token * c_.nheads,
+                       .D = plan.weights->D.data(),
+                       .dither = state_dither(layer, state.position),
+                       .state = shape_.ssm(state, layer).data(),
+                       .y = y});
+    round_values(count, y + channels.begin);
+    float* z = rows_ + token * c_.d_in_proj() + channels.begin;
+    round_values(count, z);
+    kernels_.gate(z, count, y + channels.begin);
+  }
+
+  void prefill_mixer(std::int64_t layer, EngineState& state) {
+    const LayerPlan& plan = layer_plan(layer);
+    prefill_conv(plan, shape_.conv(state, layer).data());
+    prefill_ssm(plan, layer, state);
+    for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
+      float* y = work_.y.data() + token * c_.d_inner;
+      float* z = rows_ + token * c_.d_in_proj();
+      round_values(c_.d_inner, y);
+      round_values(c_.d_inner, z);
+      kernels_.gate(z, c_.d_inner, y);
+    });
+  }
+
+  void prefill_conv(const LayerPlan& plan, float* window) {
+    const std::int64_t stride = c_.d_in_proj();
+    const std::int64_t conv_dim = c_.conv_dim();
+    for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
+      float* row = rows_ + token * stride;
+      round_values(conv_dim, row + c_.d_inner);
+      compute_decays(*plan.weights, row + stride - c_.nheads, work_.dt.data() + token * c_.nheads,
+                     work_.decay.data() + token * c_.nheads);
+    });
+    float* first = work_.projected.data() + c_.d_inner;
+    const std::int64_t kept = c_.d_conv - 1;
+    for (std::int64_t k = 0; k < kept; ++k) {
+      std::copy_n(window + k * conv_dim, conv_dim, first + k * stride);
+    }
+    pool_.run(tasks_of(conv_dim, kConvChannels), [&](std::int64_t task, int /*thread*/) {
+      const Range range = task_range(task, kConvChannels, conv_dim);
+      kernels_.conv_silu({.tokens = tokens_,
+                          .channels = range.end - range.begin,
+                          .d_conv = c_.d_conv,
+                          .weights = plan.conv.data() + range.begin,
+                          .weight_stride = conv_dim,
+                          .bias = plan.weights->conv1d_bias.data() + range.begin,
+                          .input = first + range.begin,
+                          .input_stride = stride,
+                          .out = work_.xbc.data() + range.begin,
+                          .out_stride = conv_dim});
+    });
+    for (std::int64_t k = 0; k < kept; ++k) {
+      std::copy_n(first + (tokens_ + k) * stride, conv_dim, window + k * conv_dim);
+    }
+    for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
+      round_values(conv_dim, work_.xbc.data() + token * conv_dim);
+    });
+  }
+
+  void prefill_ssm(const LayerPlan& plan, std::int64_t layer, EngineState& state) {
+    std::byte* codes = shape_.ssm(state, layer).data();
+    const std::int64_t each = tasks_of(c_.nheads, kHeadTasks);
+    const std::int64_t tasks = tasks_of(c_.nheads, each);
+    pool_.run(tasks, [&](std::int64_t task, int /*thread*/) {
+      const Range heads = task_range(task, each, c_.nheads);
+      kernels_.decode_state(shape_.layout(), heads.begin, heads.end, codes, work_.ssm.data());
+    });
+    ssm_chunked(
+        c_,
+        {tokens_, work_.xbc.data(), work_.dt.data(), work_.decay.data(), plan.weights->D.data()},
+        work_.ssm, std::span(work_.y).first(static_cast<std::size_t>(tokens_ * c_.d_inner)));
+    const std::uint32_t dither = state_dither(layer, state.position + tokens_ - 1);
+    pool_.run(tasks, [&](std::int64_t task, int /*thread*/) {
+      const Range heads = task_range(task, each, c_.nheads);
+      kernels_.encode_state(shape_.layout(), heads.begin, heads.end, dither, work_.ssm.data(),
+                            codes);
+    });
+  }
+
+  const Plan& plan_;
+  const Mamba2Config& c_;
+  const EngineStateShape& shape_;
+  WorkerPool& pool_;
+  Workspace& work_;
+  const ElementKernels& kernels_;
+  const ProductKernels& products_;
+  std::int64_t tokens_;
+  float* rows_;  // of the first token in `projected`
+};
+
+Engine::Engine(std::shared_ptr<const Weights> weights, int threads)
+    : weights_(std::move(weights)),
+      plan_(make_plan(*weights_)),
+      shape_(plan_.config(), weights_->quantization->state),
+      pool_(threads) {
+  workspace_.reserve(plan_, 1, pool_.threads());
+}
+
+void Engine::decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
+                    std::span<float> logits) const {
+  const std::lock_guard lock(mutex_);
+  workspace_.reserve(plan_, std::ssize(states), pool_.threads());
+  Pass pass(*this, std::ssize(states));
+  pass.embed(tokens);
+  pass.decode_layers(states);
+  if (!logits.empty()) pass.logits(0, std::ssize(states), logits);
+}
+
+void Engine::prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
+                     const LogitsFn& logits) const {
+  const std::lock_guard lock(mutex_);
+  const std::int64_t total = std::ssize(tokens);
+  workspace_.reserve(plan_, std::min(total, kSegment), pool_.threads());
+  const auto vocab = static_cast<std::size_t>(config().vocab_size);
+  for (std::int64_t begin = 0; begin < total; begin += kSegment) {
+    const std::int64_t count = std::min(kSegment, total - begin);
+    Pass pass(*this, count);
+    pass.embed(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+    pass.prefill_layers(state);
+    if (wanted == LogitsFor::none || (wanted == LogitsFor::last && begin + count < total)) continue;
+    const std::int64_t first = wanted == LogitsFor::all ? 0 : count - 1;
+    AlignedVector<float> values(static_cast<std::size_t>(std::min(kLogitRows, count - first)) *
+                                vocab);
+    for (std::int64_t row = first; row < count; row += kLogitRows) {
+      const std::int64_t rows = std::min(kLogitRows, count - row);
+      pass.logits(row, rows, values);
+      for (std::int64_t i = 0; i < rows; ++i) {
+        logits(begin + row + i,
+               std::span<const float>(values).subspan(static_cast<std::size_t>(i) * vocab, vocab));
+      }
+    }
+  }
+}
+
+}  // namespace lightmamba

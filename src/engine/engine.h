@@ -1,0 +1,54 @@
+// The fast CPU engine: quantized models on integer kernels.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include <lightmamba/model.h>
+
+#include "engine/engine_state.h"
+#include "engine/plan.h"
+#include "engine/worker_pool.h"
+#include "engine/workspace.h"
+#include "model/forward.h"
+
+namespace lightmamba {
+
+// Gives the logits of the reference (model/forward.h) up to rounding of floats: linear layers in
+// integers, everything else in float kernels with the model's own rounding. Prefill runs the SSM in
+// float over a segment of tokens and rounds the state where the segment ends, not after every
+// token. The same bytes on any number of threads and every instruction set. Calls from several
+// threads follow each other.
+class Engine {
+ public:
+  static constexpr std::int64_t kSegment = 512;  // tokens that go through the layers together
+
+  // Throws Error where the model cannot run here, see not_supported(). Keeps the weights alive.
+  Engine(std::shared_ptr<const Weights> weights, int threads);
+
+  const Mamba2Config& config() const { return plan_.config(); }
+  const EngineStateShape& state_shape() const { return shape_; }
+
+  // One token for each sequence. `logits` is [states.size(), vocab_size], or empty where none are
+  // wanted. Token ids have to be in the vocabulary.
+  void decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
+              std::span<float> logits) const;
+
+  void prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
+               const LogitsFn& logits) const;
+
+ private:
+  class Pass;
+
+  std::shared_ptr<const Weights> weights_;
+  Plan plan_;
+  EngineStateShape shape_;
+  mutable std::mutex mutex_;
+  mutable WorkerPool pool_;
+  mutable Workspace workspace_;
+};
+
+}  // namespace lightmamba

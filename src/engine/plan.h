@@ -1,0 +1,49 @@
+// A quantized model as the engine's kernels read it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <lightmamba/config.h>
+
+#include "base/buffer.h"
+#include "kernels/product.h"
+#include "model/weights.h"
+
+namespace lightmamba {
+
+struct LayerPlan {
+  const LayerWeights* weights;
+  PackedWeights in_proj;   // [d_in_proj, d_model]
+  PackedWeights out_proj;  // [d_model, d_inner]
+  RowQuantizer in_proj_input;
+  RowQuantizer out_proj_input;
+  AlignedVector<float> conv;  // [d_conv, conv_dim]
+};
+
+// The online rotation of the out_proj input; H_d_inner = H_m (x) H_n.
+struct RotationPlan {
+  std::int64_t m, n;
+  AlignedVector<float> matrix;  // [m, m]
+};
+
+// Views into the weights, which have to live longer.
+struct Plan {
+  const Weights* weights;
+  std::vector<LayerPlan> layers;
+  std::optional<RotationPlan> rotation;
+  PackedWeights head;  // [vocab_size, d_model]
+  RowQuantizer head_input;
+  bool pot8;  // whether the values of the SSM are rounded
+
+  const Mamba2Config& config() const { return weights->config; }
+  std::int64_t group() const { return weights->quantization->group; }
+};
+
+// Why the engine cannot run these weights, or none: it needs integer weights and activations.
+std::optional<std::string> not_supported(const Weights& weights);
+
+// Throws Error where not_supported() gives a reason.
+Plan make_plan(const Weights& weights);
+
+}  // namespace lightmamba

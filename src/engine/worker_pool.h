@@ -1,0 +1,54 @@
+// Threads that share out the phases of a token, which last microseconds.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace lightmamba {
+
+// The calling thread and threads - 1 workers claim the tasks of a phase one after the other, so
+// that a thread that is held up holds up no more than one task. Waiting threads spin for some
+// microseconds and then sleep. One caller at a time.
+class WorkerPool {
+ public:
+  explicit WorkerPool(int threads);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(task, thread) for the tasks 0 ... count - 1, count < 2^31, each once; returns when
+  // all are done. `thread` is below threads() and differs between calls that run at the same time.
+  // `body` must not throw. Allocates nothing.
+  template <typename Body>
+  void run(std::int64_t count, const Body& body) {
+    const auto call = [](const void* context, std::int64_t task, int thread) {
+      (*static_cast<const Body*>(context))(task, thread);
+    };
+    run_phase(count, call, &body);
+  }
+
+ private:
+  using Call = void (*)(const void* context, std::int64_t task, int thread);
+
+  void run_phase(std::int64_t count, Call call, const void* context);
+  void work(int thread);
+  bool run_one(std::uint64_t& ticket, int thread);
+
+  // The number of the phase in the upper half, the next task in the lower. The fields of a phase
+  // change only when all its tasks are claimed and done, and a claim succeeds only if the phase is
+  // still the one whose fields were read.
+  alignas(64) std::atomic<std::uint64_t> ticket_ = 0;
+  std::atomic<std::int64_t> count_ = 0;
+  std::atomic<Call> call_ = nullptr;
+  std::atomic<const void*> context_ = nullptr;
+  alignas(64) std::atomic<std::uint32_t> done_ = 0;
+  std::atomic<std::uint32_t> phase_ = 0;  // what sleeping workers wait for
+  std::atomic<bool> stop_ = false;
+  std::vector<std::jthread> workers_;
+};
+
+}  // namespace lightmamba

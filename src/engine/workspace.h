@@ -1,0 +1,45 @@
+// Arrays that a pass of the engine works in.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/buffer.h"
+#include "engine/plan.h"
+#include "kernels/product.h"
+
+namespace lightmamba {
+
+// Room for the rounded inputs of a linear layer.
+class QuantizedBuffer {
+ public:
+  void resize(std::int64_t tokens, std::int64_t columns, std::int64_t group);
+  QuantizedRows rows(std::int64_t tokens);
+
+ private:
+  QuantizedRows shape_;
+  AlignedVector<std::int8_t> codes_;
+  AlignedVector<float> scales_;
+  AlignedVector<std::int32_t> sums_;
+};
+
+struct Workspace {
+  // Makes room for so many tokens at once; what there is already is kept.
+  void reserve(const Plan& plan, std::int64_t tokens, int threads);
+
+  std::int64_t tokens = 0;
+  AlignedVector<float> residual;  // [tokens, d_model]
+  // z | x | B | C | dt, with room for the kept inputs of the conv in front
+  AlignedVector<float> projected;             // [d_conv - 1 + tokens, d_in_proj]
+  AlignedVector<float> xbc;                   // after the conv [tokens, conv_dim]
+  AlignedVector<float> dt;                    // [tokens, nheads]
+  AlignedVector<float> decay;                 // [tokens, nheads]
+  AlignedVector<float> y;                     // [tokens, d_inner]
+  AlignedVector<float> out;                   // of out_proj [tokens, d_model]
+  AlignedVector<float> ssm;                   // h of a layer in float [nheads, headdim, d_state]
+  QuantizedBuffer model_input;                // of in_proj and the head [tokens, d_model]
+  QuantizedBuffer inner_input;                // of out_proj [tokens, d_inner]
+  std::vector<AlignedVector<float>> scratch;  // for each thread [2, max(d_model, d_inner)]
+};
+
+}  // namespace lightmamba

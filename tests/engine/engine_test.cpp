@@ -1,0 +1,188 @@
+#include "engine/engine.h"
+
+#include <array>
+#include <cmath>
+
+#include <lightmamba/engine.h>
+#include <lightmamba/generate.h>
+
+#include "kernels/isa.h"
+#include "support/errors.h"
+#include "support/quantized.h"
+
+namespace lightmamba {
+namespace {
+
+using ::testing::HasSubstr;
+
+Model quantized(const QuantizeOptions& options, const test::RandomModelOptions& shape = {}) {
+  QuantizeOptions all = options;
+  all.group = 16;
+  if (all.calibration.empty()) all.calibration = test::random_tokens(100, 37);
+  return quantize(test::load_random_model(shape), all).model;
+}
+
+const std::vector<TokenId>& tokens() {
+  static const std::vector<TokenId> ids = test::random_tokens(70, 37);
+  return ids;
+}
+
+struct Case {
+  const char* name;
+  QuantizeOptions options;
+  double bound;
+};
+
+// The reference rounds the same numbers, found in other orders of summation: now and then a value
+// falls on the other side of a boundary.
+const std::vector<Case> kCases = {
+    {"w8a8", {.scheme = {8, 8}}, 0.01},
+    {"w4a8", {.scheme = {4, 8}}, 0.01},
+    {"w4a4", {.scheme = {4, 4}}, 0.1},
+    {"w4a4 clipped", {.scheme = {4, 4}, .clip = true}, 0.1},
+    {"w8a8 pot8", {.scheme = {8, 8}, .ssm = SsmFormat::pot8}, 0.02},
+    {"w8a8 rtn, 4-bit head", {.method = Method::rtn, .scheme = {8, 8}, .head_bits = 4}, 0.01},
+    {"w8a8 os+", {.method = Method::os_plus, .scheme = {8, 8}}, 0.03},
+    {"w8a8 int8 state", {.scheme = {8, 8}, .state = StateFormat::int8}, 0.02}};
+
+TEST(Engine, GivesTheLogitsOfTheReference) {
+  for (const Case& each : kCases) {
+    for (const bool groups : {false, true}) {
+      SCOPED_TRACE(each.name);
+      test::RandomModelOptions shape;
+      if (groups) shape.ngroups = 2;
+      const Model reference = quantized(each.options, shape);
+      const Model fast = with_engine(reference);
+      const std::vector<float> expected = test::decode_logits(reference, tokens());
+      EXPECT_LT(test::relative_distance(test::decode_logits(fast, tokens()), expected), each.bound);
+      EXPECT_LT(test::relative_distance(test::prefill_logits(fast, tokens()),
+                                        test::prefill_logits(reference, tokens())),
+                each.bound);
+    }
+  }
+}
+
+std::vector<float> sequence_logits(const Model& model) {
+  const auto sequence = model.open(model.new_state());
+  std::vector<float> all;
+  sequence->prefill_all(std::span(tokens()).first(50),
+                        [&](std::int64_t /*index*/, std::span<const float> logits) {
+                          all.insert(all.end(), logits.begin(), logits.end());
+                        });
+  std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
+  for (const TokenId id : std::span(tokens()).subspan(50)) {
+    sequence->decode(id, logits);
+    all.insert(all.end(), logits.begin(), logits.end());
+  }
+  return all;
+}
+
+TEST(Engine, GivesTheSameBytesOnAnyNumberOfThreadsAndEveryInstructionSet) {
+  for (const Case& each : kCases) {
+    SCOPED_TRACE(each.name);
+    const Model model = quantized(each.options);
+    const std::vector<float> expected = sequence_logits(with_engine(model, 1));
+    for (const int threads : {2, 5}) {
+      EXPECT_EQ(sequence_logits(with_engine(model, threads)), expected) << threads;
+    }
+    const Isa best = current_isa();
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      EXPECT_EQ(sequence_logits(with_engine(model, 2)), expected) << isa_name(isa);
+    }
+    set_isa(best);
+  }
+}
+
+TEST(Engine, SequencesThatDecodeTogetherGiveWhatEachGivesAlone) {
+  const Model model = quantized({.scheme = {4, 4}, .ssm = SsmFormat::pot8});
+  const Engine engine(model.shared_weights(), 2);
+  constexpr std::size_t kSequences = 5;
+  const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
+  std::vector<EngineState> alone(kSequences, engine.state_shape().empty());
+  for (std::size_t s = 0; s < kSequences; ++s) {
+    engine.prefill(alone[s], std::span(tokens()).first(s + 1), LogitsFor::none, {});
+  }
+  std::vector<EngineState> together = alone;
+  std::vector<EngineState*> states;
+  for (EngineState& state : together) states.push_back(&state);
+  std::vector<float> all(kSequences * vocab);
+  std::vector<float> one(vocab);
+  for (std::size_t step = 0; step < 10; ++step) {
+    const std::span ids = std::span(tokens()).subspan(step, kSequences);
+    engine.decode(states, ids, all);
+    for (std::size_t s = 0; s < kSequences; ++s) {
+      const std::array state = {&alone[s]};
+      engine.decode(state, ids.subspan(s, 1), one);
+      const std::span mine = std::span(all).subspan(s * vocab, vocab);
+      EXPECT_TRUE(std::equal(one.begin(), one.end(), mine.begin())) << s << ' ' << step;
+      EXPECT_EQ(alone[s].position, together[s].position);
+    }
+  }
+}
+
+TEST(Engine, AStateIsForkedSavedAndRestored) {
+  for (const StateFormat format :
+       {StateFormat::floating, StateFormat::int16, StateFormat::int8_feedback, StateFormat::int8}) {
+    const Model model = with_engine(quantized({.scheme = {8, 8}, .state = format}));
+    const auto first = model.open(model.new_state());
+    first->prefill(std::span(tokens()).first(30));
+    const auto fork = first->fork();
+    const auto restored = model.open(first->state());
+    EXPECT_EQ(restored->state(), first->state());
+    EXPECT_EQ(first->state().position, 30);
+    std::vector<std::vector<float>> logits(3, std::vector<float>(37));
+    for (const TokenId id : std::span(tokens()).subspan(30)) {
+      first->decode(id, logits[0]);
+      fork->decode(id, logits[1]);
+      restored->decode(id, logits[2]);
+    }
+    EXPECT_EQ(logits[0], logits[1]);
+    EXPECT_EQ(logits[0], logits[2]);
+  }
+}
+
+TEST(Engine, ModelsOnItKeepStatesAsNumbers) {
+  const Model reference = quantized({.scheme = {8, 8}});
+  const Model fast = with_engine(reference);
+  State state = fast.new_state();
+  std::vector<float> logits = fast.prefill(state, std::span(tokens()).first(40));
+  EXPECT_EQ(state.position, 40);
+  fast.decode(state, 5, logits);
+  State expected = reference.new_state();
+  std::vector<float> expected_logits = reference.prefill(expected, std::span(tokens()).first(40));
+  reference.decode(expected, 5, expected_logits);
+  EXPECT_LT(test::relative_distance(logits, expected_logits), 0.01);
+  EXPECT_LT(test::relative_distance(state.ssm, expected.ssm), 0.01);
+  EXPECT_LT(test::relative_distance(state.conv, expected.conv), 0.01);
+}
+
+TEST(Engine, RefusesWhatItCannotRun) {
+  const Model model = test::load_random_model();
+  EXPECT_FALSE(engine_supports(model));
+  EXPECT_THAT(test::error_of([&] { with_engine(model); }), HasSubstr("the weights are floats"));
+  const Model a16 = quantized({.scheme = {4, 16}});
+  EXPECT_FALSE(engine_supports(a16));
+  EXPECT_THAT(test::error_of([&] { with_engine(a16); }), HasSubstr("activations have 16 bits"));
+}
+
+TEST(Engine, BadTokensLeaveASequenceAlone) {
+  const Model model = with_engine(quantized({.scheme = {8, 8}}));
+  const auto sequence = model.open(model.new_state());
+  sequence->prefill(std::span(tokens()).first(3));
+  const State before = sequence->state();
+  std::vector<float> logits(37);
+  EXPECT_THAT(test::error_of([&] { sequence->decode(37, logits); }),
+              HasSubstr("token id 37 is outside the vocabulary of 37"));
+  EXPECT_THAT(test::error_of([&] { sequence->decode(-1, logits); }), HasSubstr("-1"));
+  EXPECT_THAT(test::error_of([&] { sequence->decode(1, std::span(logits).first(5)); }),
+              HasSubstr("room for 5 logits"));
+  EXPECT_THAT(test::error_of([&] { sequence->prefill({}); }), HasSubstr("no tokens"));
+  EXPECT_EQ(sequence->state(), before);
+  State wrong = model.new_state();
+  wrong.ssm.pop_back();
+  EXPECT_THAT(test::error_of([&] { model.open(wrong); }), HasSubstr("the state has"));
+}
+
+}  // namespace
+}  // namespace lightmamba
