@@ -58,8 +58,9 @@ void check_options(const Mamba2Config& config, const QuantizeOptions& options) {
   if (options.head_bits != 4 && options.head_bits != 8) {
     fail("head_bits must be 4 or 8, but is {}", options.head_bits);
   }
-  if (options.group < 1 || options.group > CodeFormat::kLargestGroup) {
-    fail("the group must be 1 to {}, but is {}", CodeFormat::kLargestGroup, options.group);
+  if (!CodeFormat::is_group(options.group)) {
+    fail("the group must be a multiple of {} up to {}, but is {}", CodeFormat::kGroupStep,
+         CodeFormat::kLargestGroup, options.group);
   }
   if (options.calibration_window < 1) {
     fail("the calibration window must be positive, but is {}", options.calibration_window);
