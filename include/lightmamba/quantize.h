@@ -27,7 +27,7 @@ struct QuantizeOptions {
   // Text that the float model is run over. SmoothQuant, OS+ and GPTQ need it; clipping finds the
   // range of activations with it, and leaves it alone without. Cut into windows that each begin
   // with an empty state; where the text is longer than calibration_tokens (0: no limit), so many
-  // windows spread over it are taken. By default 65536, or 4096 where only clipping needs it.
+  // windows spread over it are taken. By default 81920, or 4096 where only clipping needs it.
   std::vector<TokenId> calibration = {};
   std::int64_t calibration_window = 512;
   std::optional<std::int64_t> calibration_tokens = {};

@@ -93,7 +93,7 @@ void add_quantize_details(CLI::App& command, QuantizeChoices& choices) {
   command
       .add_option(
           "--calibration-tokens", choices.calibration_tokens,
-          "How much of that text, spread over all of it; 0 is all; by default 65536, or 4096 "
+          "How much of that text, spread over all of it; 0 is all; by default 81920, or 4096 "
           "where only clipping needs it")
       ->type_name("N")
       ->check(kCount);

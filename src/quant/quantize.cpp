@@ -129,7 +129,7 @@ class Pass {
     check_options(config_, options);
     const bool learns = options.gptq || method_->needs_statistics();
     calibration_ = spread_windows(options.calibration, options.calibration_window,
-                                  options.calibration_tokens.value_or(learns ? 65536 : 4096));
+                                  options.calibration_tokens.value_or(learns ? 81920 : 4096));
     if (calibration_.empty() && method_->needs_statistics()) {
       fail("method {} needs calibration text", method_name(options.method));
     }

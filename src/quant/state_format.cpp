@@ -26,7 +26,8 @@ void dither_group(int bits, std::uint32_t first_threshold, std::span<float> valu
   }
   constexpr auto kOne = static_cast<float>(1 << kFractionBits);
   const auto levels = static_cast<float>((1 << (bits - 1)) - 1);
-  const float scale = power_of_two_at_least(range.magnitude() / levels);
+  // Held where 2^16 / scale is still a float.
+  const float scale = std::max(power_of_two_at_least(range.magnitude() / levels), 0x1p-111F);
   const float to_fixed = kOne / scale;
   const float limit = levels * kOne;
 #pragma omp simd

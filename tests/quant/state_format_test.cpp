@@ -75,6 +75,14 @@ TEST(RoundState, KeepsCodesAndZeros) {
   }
 }
 
+TEST(RoundState, HoldsValuesNextToTheSmallestRange) {
+  for (const float value : {1.5e-30F, 3e-30F}) {
+    for (const float found : rounded({.bits = 16}, Row(6, value))) {
+      EXPECT_NEAR(found, value, 0.01F * value);
+    }
+  }
+}
+
 TEST(RoundState, ThresholdsDifferByTokenIndexAndLayer) {
   Row row(128, 0.5F);
   row[0] = 127;
