@@ -1,6 +1,7 @@
 #include "model/matrix.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "base/buffer.h"
@@ -31,28 +32,28 @@ std::size_t row_bytes(const Matrix& matrix) {
   return static_cast<std::size_t>(matrix.columns) * dtype_size(matrix.dtype);
 }
 
-// Rows [begin, end) of one block, one after the other.
-void block_to_float(const Matrix& matrix, std::int64_t block, std::int64_t begin, std::int64_t end,
-                    float* out) {
-  constexpr std::int64_t kRowBytes = CodeFormat::kRowBytes;
+// A row of codes as floats.
+void codes_to_float(const Matrix& matrix, std::int64_t row, float* out) {
   const CodeFormat& format = matrix.codes;
-  const std::int64_t units = format.units(matrix.columns);
-  const std::int64_t groups = format.groups(matrix.columns);
-  AlignedVector<float> scales(static_cast<std::size_t>(groups * CodeFormat::kBlockRows));
-  to_float(DType::f16,
-           matrix.scales + static_cast<std::size_t>(block) * scales.size() * dtype_size(DType::f16),
-           scales);
-  const std::byte* bytes = matrix.data + block * units * CodeFormat::kUnitBytes;
-  for (std::int64_t unit = 0; unit < units; ++unit, bytes += CodeFormat::kUnitBytes) {
-    const std::int64_t column = unit * format.unit_columns();
-    const std::int64_t count = std::min(format.unit_columns(), matrix.columns - column);
-    const float* scale = scales.data() + column / format.group * CodeFormat::kBlockRows;
-    for (std::int64_t row = begin; row < end; ++row) {
-      float* values = out + (row - begin) * matrix.columns + column;
-      for (std::int64_t i = 0; i < count; ++i) {
-        auto code = std::to_integer<int>(bytes[row * kRowBytes + i % kRowBytes]);
-        if (format.bits == 4) code = code >> (4 * (i / kRowBytes)) & 15;
-        values[i] = static_cast<float>(code - format.offset()) * scale[row];
+  const std::int64_t block = row / CodeFormat::kBlockRows;
+  const std::int64_t lane = row % CodeFormat::kBlockRows;
+  const std::byte* codes =
+      matrix.data + block * format.block_bytes(matrix.columns) + lane * CodeFormat::kRowBytes;
+  const std::byte* scales =
+      matrix.scales + (block * format.block_scales(matrix.columns) + lane) * kScaleBytes;
+  const std::int64_t unit_columns = format.unit_columns();
+  std::array<std::int8_t, 256> part;
+  for (std::int64_t begin = 0; begin < matrix.columns; begin += format.group) {
+    float scale = 0;
+    to_float(DType::f16, scales, {&scale, 1});
+    scales += CodeFormat::kBlockRows * kScaleBytes;
+    const std::int64_t end = std::min(begin + format.group, matrix.columns);
+    for (std::int64_t column = begin; column < end; column += std::ssize(part)) {
+      const auto count = static_cast<std::size_t>(std::min(std::ssize(part), end - column));
+      format.unpack(codes + column / unit_columns * CodeFormat::kUnitBytes,
+                    std::span(part).first(count));
+      for (std::size_t i = 0; i < count; ++i) {
+        out[static_cast<std::size_t>(column) + i] = static_cast<float>(part[i]) * scale;
       }
     }
   }
@@ -64,9 +65,8 @@ std::size_t Matrix::bytes() const {
   if (!is_quantized()) return static_cast<std::size_t>(rows) * row_bytes(*this);
   const std::int64_t blocks =
       CodeFormat::blocks(first_row + rows) - first_row / CodeFormat::kBlockRows;
-  return static_cast<std::size_t>(blocks *
-                                  (codes.units(columns) * CodeFormat::kUnitBytes +
-                                   codes.groups(columns) * CodeFormat::kBlockRows * kScaleBytes));
+  return static_cast<std::size_t>(
+      blocks * (codes.block_bytes(columns) + codes.block_scales(columns) * kScaleBytes));
 }
 
 Matrix Matrix::row_range(std::int64_t begin, std::int64_t end) const {
@@ -86,13 +86,8 @@ void Matrix::row_to_float(std::int64_t index, std::span<float> out) const {
 
 void Matrix::to_float(std::span<float> out) const {
   if (!is_quantized()) return lightmamba::to_float(dtype, data, out);
-  constexpr std::int64_t kBlock = CodeFormat::kBlockRows;
-  for (std::int64_t row = first_row; row < first_row + rows;) {
-    const std::int64_t block = row / kBlock;
-    const std::int64_t end = std::min(first_row + rows, (block + 1) * kBlock);
-    block_to_float(*this, block, row - block * kBlock, end - block * kBlock,
-                   out.data() + (row - first_row) * columns);
-    row = end;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    codes_to_float(*this, first_row + row, out.data() + row * columns);
   }
 }
 

@@ -16,8 +16,7 @@ QuantizedMatrix::QuantizedMatrix(std::int64_t row_count, std::int64_t column_cou
       columns(column_count),
       format(code_format),
       codes(std::make_shared<AlignedVector<std::byte>>(
-          element_count(code_shape(rows, columns, format), DType::u8),
-          static_cast<std::byte>(format.bits == 8 ? 0x80 : 0x88))),
+          element_count(code_shape(rows, columns, format), DType::u8), format.zeros())),
       scales(std::make_shared<AlignedVector<std::uint16_t>>(
           element_count(scale_shape(rows, columns, format), DType::f16))) {}
 
@@ -42,29 +41,13 @@ Tensor QuantizedMatrix::scale_tensor() const {
 
 void QuantizedMatrix::set_row(std::int64_t row, std::span<const std::int8_t> row_codes,
                               std::span<const float> row_scales) {
-  constexpr std::int64_t kRowBytes = CodeFormat::kRowBytes;
   const std::int64_t block = row / CodeFormat::kBlockRows;
   const std::int64_t lane = row % CodeFormat::kBlockRows;
-  std::uint16_t* scale =
-      scales->data() + block * format.groups(columns) * CodeFormat::kBlockRows + lane;
+  format.pack(row_codes,
+              codes->data() + block * format.block_bytes(columns) + lane * CodeFormat::kRowBytes);
+  std::uint16_t* scale = scales->data() + block * format.block_scales(columns) + lane;
   for (std::size_t i = 0; i < row_scales.size(); ++i) {
     scale[static_cast<std::int64_t>(i) * CodeFormat::kBlockRows] = float_to_half(row_scales[i]);
-  }
-  std::byte* out =
-      codes->data() + block * format.units(columns) * CodeFormat::kUnitBytes + lane * kRowBytes;
-  for (std::int64_t column = 0; column < columns; ++column) {
-    const std::int64_t in_unit = column % format.unit_columns();
-    std::byte& byte =
-        out[column / format.unit_columns() * CodeFormat::kUnitBytes + in_unit % kRowBytes];
-    const auto stored =
-        static_cast<std::byte>(row_codes[static_cast<std::size_t>(column)] + format.offset());
-    if (format.bits == 8) {
-      byte = stored;
-    } else if (in_unit < kRowBytes) {
-      byte = (byte & std::byte{0xf0}) | stored;
-    } else {
-      byte = (byte & std::byte{0x0f}) | stored << 4;
-    }
   }
 }
 
