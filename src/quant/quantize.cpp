@@ -163,6 +163,7 @@ class Pass {
     method_->prepare_norm_f(norm_f);
     clips_.push_back(clip_for(head_activation_bits(quantization_), config_.d_model,
                               [&] { return stream_->head_inputs(norm_f); }));
+    for (const auto& [name, tensor] : scales_) put(name, tensor);
     for (const auto& [name, tensor] : small) put(name, tensor);
     put("backbone.norm_f.weight", float_tensor(norm_f, {config_.d_model}));
     put("activation_clip", float_tensor(clips_, {std::ssize(clips_)}));
@@ -279,10 +280,10 @@ class Pass {
     progress();
   }
 
-  static void put_matrix(const PutNamedTensor& put, const std::string& name,
-                         const QuantizedMatrix& codes) {
+  void put_matrix(const PutNamedTensor& put, const std::string& name,
+                  const QuantizedMatrix& codes) {
     put(name, codes.code_tensor());
-    put(name + ".scales", codes.scale_tensor());
+    scales_.emplace_back(name + ".scales", codes.scale_tensor());
   }
 
   void prepare_in_proj(OpenLayer& open, std::int64_t layer) {
@@ -469,6 +470,7 @@ class Pass {
   // With GPTQ the rounded model and the float model, else the float model alone.
   std::optional<CalibrationStream> stream_;
   std::optional<CalibrationStream> exact_;
+  std::vector<std::pair<std::string, Tensor>> scales_;  // they follow all codes
   std::vector<float> clips_;
   std::vector<TensorError> errors_;
   std::int64_t done_ = 0;

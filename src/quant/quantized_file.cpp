@@ -33,12 +33,6 @@ std::string exponents_of(const std::string& name) { return name + ".exponents"; 
 
 std::string block_name(std::int64_t layer) { return fmt::format("backbone.layers.{}.", layer); }
 
-void add_matrix(std::vector<TensorSpec>& layout, const std::string& name, std::int64_t rows,
-                std::int64_t columns, const CodeFormat& format) {
-  layout.push_back({name, DType::u8, code_shape(rows, columns, format)});
-  layout.push_back({scales_of(name), DType::f16, scale_shape(rows, columns, format)});
-}
-
 CodeFormat layer_format(const Quantization& q) { return {q.scheme.weight_bits, q.group}; }
 CodeFormat head_format(const Quantization& q) { return {q.head_bits, q.group}; }
 
@@ -236,7 +230,7 @@ void check_format(const SafetensorsFile& file) {
   }
   const std::string& version = metadata_field(file, "format_version");
   if (version != kVersion) {
-    fail("format version '{}' is not known here, which reads version {}: a newer lightmamba may",
+    fail("format version '{}' is not known here, which reads version {}: another lightmamba may",
          printable(version), kVersion);
   }
 }
@@ -296,13 +290,20 @@ Metadata quantized_metadata(const Mamba2Config& config, const Quantization& quan
 
 std::vector<TensorSpec> quantized_layout(const Mamba2Config& c, const Quantization& q) {
   std::vector<TensorSpec> layout;
-  add_matrix(layout, kEmbedding, c.vocab_size, c.d_model, head_format(q));
-  if (!c.tie_embeddings) add_matrix(layout, kHead, c.vocab_size, c.d_model, head_format(q));
+  std::vector<TensorSpec> scales;
+  const auto add_matrix = [&](const std::string& name, std::int64_t rows, std::int64_t columns,
+                              const CodeFormat& format) {
+    layout.push_back({name, DType::u8, code_shape(rows, columns, format)});
+    scales.push_back({scales_of(name), DType::f16, scale_shape(rows, columns, format)});
+  };
+  add_matrix(kEmbedding, c.vocab_size, c.d_model, head_format(q));
+  if (!c.tie_embeddings) add_matrix(kHead, c.vocab_size, c.d_model, head_format(q));
   for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
     const std::string mixer = block_name(layer) + "mixer.";
-    add_matrix(layout, mixer + "in_proj.weight", c.d_in_proj(), c.d_model, layer_format(q));
-    add_matrix(layout, mixer + "out_proj.weight", c.d_model, c.d_inner, layer_format(q));
+    add_matrix(mixer + "in_proj.weight", c.d_in_proj(), c.d_model, layer_format(q));
+    add_matrix(mixer + "out_proj.weight", c.d_model, c.d_inner, layer_format(q));
   }
+  layout.insert(layout.end(), scales.begin(), scales.end());
   const auto add = [&](const std::string& name, const Shape& shape, DType dtype = DType::f32) {
     layout.push_back({name, dtype, shape});
   };
