@@ -37,9 +37,10 @@ struct Matrices {
 // As many matrices as `bytes` hold, at least one.
 std::unique_ptr<Matrices> make_matrices(int bits, std::int64_t rows, std::int64_t columns,
                                         std::int64_t bytes) {
-  PackedWeights shape = {bits, rows, columns, kGroup, nullptr, nullptr};
-  const std::int64_t code_count = row_blocks(shape) * block_code_bytes(shape);
-  const std::int64_t scale_count = row_blocks(shape) * block_scale_count(shape);
+  PackedWeights shape = {rows, columns, {bits, kGroup}, nullptr, nullptr};
+  const std::int64_t blocks = CodeFormat::blocks(rows);
+  const std::int64_t code_count = blocks * shape.format.block_bytes(columns);
+  const std::int64_t scale_count = blocks * shape.format.block_scales(columns);
   const std::int64_t count = std::max<std::int64_t>(1, bytes / code_count);
   auto made = std::make_unique<Matrices>();
   made->codes.resize(static_cast<std::size_t>(count * code_count));
@@ -91,7 +92,8 @@ benchmark::Counter rate(double each, std::int64_t iterations) {
 }
 
 void count_work(benchmark::State& bench, const PackedWeights& w, std::int64_t tokens) {
-  const std::int64_t bytes = row_blocks(w) * (block_code_bytes(w) + 2 * block_scale_count(w));
+  const std::int64_t bytes = CodeFormat::blocks(w.rows) * (w.format.block_bytes(w.columns) +
+                                                           2 * w.format.block_scales(w.columns));
   bench.counters["bytes_per_second"] = rate(static_cast<double>(bytes), bench.iterations());
   bench.counters["operations_per_second"] =
       rate(2.0 * static_cast<double>(w.rows * w.columns * tokens), bench.iterations());
@@ -110,7 +112,7 @@ void product(benchmark::State& bench) {
   std::size_t turn = 0;
   for ([[maybe_unused]] auto _ : bench) {
     const PackedWeights& w = of.weights[turn++ % of.weights.size()];
-    const std::int64_t blocks = row_blocks(w);
+    const std::int64_t blocks = CodeFormat::blocks(w.rows);
     parallel_for((blocks + kBlocksOfTask - 1) / kBlocksOfTask, 1'000'000, [&](std::int64_t task) {
       multiply(w, task * kBlocksOfTask, std::min(blocks, (task + 1) * kBlocksOfTask), x.rows,
                y.data(), rows);
@@ -147,7 +149,7 @@ void product_in_cache(benchmark::State& bench) {
   const Activations x(bits, tokens, 2560);
   std::vector<float> y(static_cast<std::size_t>(tokens * 256));
   for ([[maybe_unused]] auto _ : bench) {
-    product_kernels(isa).multiply(w, 0, row_blocks(w), x.rows, y.data(), 256);
+    product_kernels(isa).multiply(w, 0, CodeFormat::blocks(w.rows), x.rows, y.data(), 256);
     benchmark::DoNotOptimize(y.data());
   }
   count_work(bench, w, tokens);

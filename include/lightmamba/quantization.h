@@ -43,7 +43,7 @@ struct Quantization {
   Method method = Method::lightmamba;
   Scheme scheme = {};
   int head_bits = 8;         // of embedding and LM head: 4 or 8
-  std::int64_t group = 128;  // columns that share a scale
+  std::int64_t group = 128;  // columns that share a scale; a multiple of 8
   SsmFormat ssm = SsmFormat::floating;
   StateFormat state = StateFormat::floating;
   bool clip = false;       // scales found by least mean squared error

@@ -17,7 +17,7 @@ struct QuantizeOptions {
   Method method = Method::lightmamba;
   Scheme scheme = {};
   int head_bits = 8;         // of embedding and LM head: 4 or 8
-  std::int64_t group = 128;  // columns that share a scale
+  std::int64_t group = 128;  // columns that share a scale; a multiple of 8
   SsmFormat ssm = SsmFormat::floating;
   std::optional<StateFormat> state = {};  // by default int16 with pot8, else float
   bool clip = false;                      // scales by least mean squared error

@@ -72,7 +72,7 @@ void add_quantize_details(CLI::App& command, QuantizeChoices& choices) {
       ->type_name("N")
       ->check(CLI::IsMember({8, 4}))
       ->capture_default_str();
-  command.add_option("--group", choices.group, "Columns that share a scale")
+  command.add_option("--group", choices.group, "Columns that share a scale, a multiple of 8")
       ->type_name("N")
       ->check(kPositiveCount)
       ->capture_default_str();

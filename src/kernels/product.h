@@ -1,57 +1,30 @@
 // Products of quantized weights with quantized activations: y = W x for one or many tokens.
 //
-// Weights are held in blocks of 16 rows, so that one 64-byte vector has 4 bytes of each row and no
-// sum ever crosses lanes. With k counting vectors within a row block:
-//
-//   4 bits   codes[row block][k = column / 8][row 16][4 bytes]; the low nibble of byte j is
-//            code + 8 of column 8k + j, the high nibble that of column 8k + 4 + j; codes -8 ... 7
-//   8 bits   codes[row block][k = column / 4][row 16][4 bytes]; byte j is code + 128 of column
-//            4k + j; codes -128 ... 127
-//   scales   binary16 [row block][group][row 16], one for `group` consecutive columns of a row
-//            (the last group may be shorter); of either sign
-//
-// Rows are padded to a multiple of 16, columns to whole vectors, with codes and scales of zero.
+// Weights lie as CodeFormat says, so that one 64-byte vector has 4 bytes of each row of a block and
+// no sum ever crosses lanes. Codes may be all that their bits allow, -8 ... 7 and -128 ... 127.
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/isa.h"
+#include "model/code_format.h"
 
 namespace lightmamba {
 
-inline constexpr std::int64_t kRowBlock = 16;
+struct Matrix;
 
+// What products need of a matrix of codes, which stays its owner.
 struct PackedWeights {
-  int bits = 4;  // 4 or 8
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  std::int64_t group = 128;               // columns; a multiple of 8, at most 65536
-  const std::uint8_t* codes = nullptr;    // [row_blocks][block_code_bytes], aligned to 64 bytes
-  const std::uint16_t* scales = nullptr;  // [row_blocks][block_scale_count]
+  CodeFormat format = {};
+  const std::uint8_t* codes = nullptr;    // fastest where aligned to 64 bytes
+  const std::uint16_t* scales = nullptr;  // of either sign
 };
 
-// Throws Error unless weights of this shape can be packed; the pointers are not looked at.
-void check_packable(const PackedWeights& shape);
-
-std::int64_t group_count(std::int64_t columns, std::int64_t group);
-std::int64_t row_blocks(const PackedWeights& shape);
-std::int64_t block_code_bytes(const PackedWeights& shape);   // of one row block
-std::int64_t block_scale_count(const PackedWeights& shape);  // of one row block
-
-// Fills whole packed arrays with codes and scales of zero, the value of all padding.
-void clear_packed(const PackedWeights& shape, std::span<std::uint8_t> codes,
-                  std::span<std::uint16_t> scales);
-
-// Puts rows first_row ... in place in cleared arrays, from row-major codes [rows][columns] and
-// binary16 scales [rows][groups]. Safe for different rows from several threads. Throws Error if a
-// code is out of range, or if sizes do not fit.
-void pack_rows(const PackedWeights& shape, std::int64_t first_row,
-               std::span<const std::int8_t> row_codes, std::span<const std::uint16_t> row_scales,
-               std::span<std::uint8_t> codes, std::span<std::uint16_t> scales);
-
-int packed_code(const PackedWeights& weights, std::int64_t row, std::int64_t column);
-float packed_scale(const PackedWeights& weights, std::int64_t row, std::int64_t group);
+// Throws Error unless the matrix is of codes, begins with the first row of a block, and its
+// pointers can be used.
+PackedWeights packed_weights(const Matrix& matrix);
 
 // Activations: codes -128 ... 127, a scale for each token and group, and the sum of the group's
 // codes, which corrects for the offset of the packed weights. The caller owns the arrays.

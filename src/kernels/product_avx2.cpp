@@ -10,6 +10,7 @@
 namespace lightmamba {
 namespace {
 
+constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int kMostTokens = 4;  // of a tile
 
@@ -85,7 +86,7 @@ struct GroupSums<4, Halves, Tokens> {
             narrow[h][t] = _mm256_add_epi16(narrow[h][t], products);
           }
         }
-        codes += 64;
+        codes += CodeFormat::kUnitBytes;
         x += kColumns;
       }
 #pragma GCC unroll 2
@@ -130,7 +131,7 @@ struct GroupSums<8, Halves, Tokens> {
           sum[h][t] = _mm256_add_epi32(sum[h][t], products);
         }
       }
-      codes += 64;
+      codes += CodeFormat::kUnitBytes;
       x += kColumns;
     }
   }
@@ -159,7 +160,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
                   (columns + Sums::kColumns - 1) / Sums::kColumns, sum);
 #pragma GCC unroll 2
     for (int h = 0; h < Halves; ++h) {
-      const std::uint16_t* const halves = at.scales + g * kRowBlock + h * 8;
+      const std::uint16_t* const halves = at.scales + g * kRows + h * 8;
       const __m256 scale =
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
 #pragma GCC unroll 4
@@ -214,21 +215,21 @@ void multiply_tokens(const Sizes& sizes, const Place& at, std::int64_t tokens) {
 
 void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_t last,
                    const QuantizedRows& x, float* y, std::int64_t y_stride) {
-  const Sizes sizes = {weights.columns, weights.group, group_count(weights.columns, weights.group),
-                       code_stride(weights.columns), y_stride};
-  const std::int64_t block_bytes = block_code_bytes(weights);
-  const std::int64_t block_scales = block_scale_count(weights);
+  const Sizes sizes = {weights.columns, weights.format.group,
+                       weights.format.groups(weights.columns), code_stride(weights.columns),
+                       y_stride};
+  const std::int64_t block_bytes = weights.format.block_bytes(weights.columns);
+  const std::int64_t block_scales = weights.format.block_scales(weights.columns);
   const std::int64_t tiles = (x.tokens + kMostTokens - 1) / kMostTokens;
   for (std::int64_t block = first; block < last; ++block) {
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       const std::int64_t token = x.tokens * tile / tiles;
       const std::int64_t tokens = x.tokens * (tile + 1) / tiles - token;
-      const Place at = {
-          weights.codes + block * block_bytes, weights.scales + block * block_scales,
-          x.codes + token * sizes.code_stride, x.scales + token * sizes.groups,
-          x.sums + token * sizes.groups,       y + token * y_stride + block * kRowBlock,
-          weights.rows - block * kRowBlock};
-      if (weights.bits == 4) {
+      const Place at = {weights.codes + block * block_bytes, weights.scales + block * block_scales,
+                        x.codes + token * sizes.code_stride, x.scales + token * sizes.groups,
+                        x.sums + token * sizes.groups,       y + token * y_stride + block * kRows,
+                        weights.rows - block * kRows};
+      if (weights.format.bits == 4) {
         multiply_tokens<4>(sizes, at, tokens);
       } else {
         multiply_tokens<8>(sizes, at, tokens);

@@ -15,6 +15,7 @@
 namespace lightmamba {
 namespace {
 
+constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int kMostTokens = 12;                   // of a tile
 constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
@@ -106,7 +107,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
           });
         });
       });
-      codes += 64;
+      codes += CodeFormat::kUnitBytes;
       x += kColumns;
     };
     const std::int64_t columns = least(sizes.group, sizes.columns - g * sizes.group);
@@ -119,7 +120,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
 
     __m512 scale[Blocks];
     repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
-      const std::uint16_t* const halves = at.scales + b * sizes.block_scales + g * kRowBlock;
+      const std::uint16_t* const halves = at.scales + b * sizes.block_scales + g * kRows;
       scale[b] = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
     });
     repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
@@ -139,10 +140,10 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
   }
 
   for (int b = 0; b < Blocks; ++b) {
-    const std::int64_t rows = least(kRowBlock, at.rows - b * kRowBlock);
+    const std::int64_t rows = least(kRows, at.rows - b * kRows);
     const auto mask = static_cast<__mmask16>((1U << rows) - 1);
     for (int t = 0; t < Tokens; ++t) {
-      _mm512_mask_storeu_ps(at.y + t * sizes.y_stride + b * kRowBlock, mask,
+      _mm512_mask_storeu_ps(at.y + t * sizes.y_stride + b * kRows, mask,
                             _mm512_load_ps(total + (b * Tokens + t) * 16));
     }
   }
@@ -170,13 +171,13 @@ Tile tile_of(int bits, std::int64_t blocks, std::int64_t tokens) {
 void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_t last,
                    const QuantizedRows& x, float* y, std::int64_t y_stride) {
   const Sizes sizes = {weights.columns,
-                       weights.group,
-                       group_count(weights.columns, weights.group),
-                       block_code_bytes(weights),
-                       block_scale_count(weights),
+                       weights.format.group,
+                       weights.format.groups(weights.columns),
+                       weights.format.block_bytes(weights.columns),
+                       weights.format.block_scales(weights.columns),
                        code_stride(weights.columns),
                        y_stride};
-  alignas(64) float total[2 * kMostTokens * kRowBlock];
+  alignas(64) float total[2 * kMostTokens * kRows];
   const std::int64_t most_blocks = x.tokens == 1 ? 1 : 2;
   // Tiles are of even size; as many go over the weights in turn as stay in the cache.
   const std::int64_t tiles = (x.tokens + kMostTokens - 1) / kMostTokens;
@@ -187,12 +188,12 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
       for (std::int64_t tile = part; tile < least(part + at_once, tiles); ++tile) {
         const std::int64_t token = x.tokens * tile / tiles;
         const std::int64_t tokens = x.tokens * (tile + 1) / tiles - token;
-        tile_of(weights.bits, blocks, tokens)(
+        tile_of(weights.format.bits, blocks, tokens)(
             sizes,
             {weights.codes + block * sizes.block_bytes, weights.scales + block * sizes.block_scales,
              x.codes + token * sizes.code_stride, x.scales + token * sizes.groups,
-             x.sums + token * sizes.groups, y + token * y_stride + block * kRowBlock,
-             weights.rows - block * kRowBlock, total});
+             x.sums + token * sizes.groups, y + token * y_stride + block * kRows,
+             weights.rows - block * kRows, total});
       }
     }
   }

@@ -1,6 +1,7 @@
 #include "model/matrix.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "base/buffer.h"
@@ -14,17 +15,7 @@ namespace {
 // Rows that one task multiplies: their floats fit the second-level cache at the widest inputs, and
 // as the size is fixed, so is the order of every sum.
 constexpr std::int64_t kPanelRows = 64;
-
-std::size_t row_bytes(const Matrix& matrix) {
-  if (matrix.is_quantized())
-    return static_cast<std::size_t>(matrix.codes.row_bytes(matrix.columns));
-  return static_cast<std::size_t>(matrix.columns) * dtype_size(matrix.dtype);
-}
-
-const std::byte* row_scales(const Matrix& matrix, std::int64_t index) {
-  return matrix.scales + static_cast<std::size_t>(index * matrix.codes.groups(matrix.columns)) *
-                             dtype_size(DType::f16);
-}
+constexpr auto kScaleBytes = static_cast<std::int64_t>(sizeof(std::uint16_t));
 
 // The rows as floats: in place where they are stored so, else widened into `scratch`.
 const float* as_floats(const Matrix& panel, AlignedVector<float>& scratch) {
@@ -32,60 +23,71 @@ const float* as_floats(const Matrix& panel, AlignedVector<float>& scratch) {
   if (!panel.is_quantized() && panel.dtype == DType::f32 && aligned) {
     return reinterpret_cast<const float*>(panel.data);
   }
-  const auto columns = static_cast<std::size_t>(panel.columns);
-  scratch.resize(static_cast<std::size_t>(panel.rows) * columns);
-  for (std::int64_t row = 0; row < panel.rows; ++row) {
-    panel.row_to_float(
-        row, std::span(scratch).subspan(static_cast<std::size_t>(row) * columns, columns));
-  }
+  scratch.resize(static_cast<std::size_t>(panel.rows * panel.columns));
+  panel.to_float(scratch);
   return scratch.data();
 }
 
-void codes_to_float(int bits, const std::byte* codes, std::int64_t first, float scale,
-                    std::span<float> out) {
-  if (bits == 8) {
-    const auto* bytes = reinterpret_cast<const std::int8_t*>(codes) + first;
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(bytes[i]) * scale;
-    return;
-  }
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto column = static_cast<std::size_t>(first) + i;
-    const auto byte = std::to_integer<unsigned>(codes[column / 2]);
-    const unsigned nibble = column % 2 == 0 ? byte & 15U : byte >> 4U;
-    out[i] = static_cast<float>(static_cast<int>(nibble ^ 8U) - 8) * scale;
+std::size_t row_bytes(const Matrix& matrix) {
+  return static_cast<std::size_t>(matrix.columns) * dtype_size(matrix.dtype);
+}
+
+// A row of codes as floats.
+void codes_to_float(const Matrix& matrix, std::int64_t row, float* out) {
+  const CodeFormat& format = matrix.codes;
+  const std::int64_t block = row / CodeFormat::kBlockRows;
+  const std::int64_t lane = row % CodeFormat::kBlockRows;
+  const std::byte* codes =
+      matrix.data + block * format.block_bytes(matrix.columns) + lane * CodeFormat::kRowBytes;
+  const std::byte* scales =
+      matrix.scales + (block * format.block_scales(matrix.columns) + lane) * kScaleBytes;
+  const std::int64_t unit_columns = format.unit_columns();
+  std::array<std::int8_t, 256> part;
+  for (std::int64_t begin = 0; begin < matrix.columns; begin += format.group) {
+    float scale = 0;
+    to_float(DType::f16, scales, {&scale, 1});
+    scales += CodeFormat::kBlockRows * kScaleBytes;
+    const std::int64_t end = std::min(begin + format.group, matrix.columns);
+    for (std::int64_t column = begin; column < end; column += std::ssize(part)) {
+      const auto count = static_cast<std::size_t>(std::min(std::ssize(part), end - column));
+      format.unpack(codes + column / unit_columns * CodeFormat::kUnitBytes,
+                    std::span(part).first(count));
+      for (std::size_t i = 0; i < count; ++i) {
+        out[static_cast<std::size_t>(column) + i] = static_cast<float>(part[i]) * scale;
+      }
+    }
   }
 }
 
 }  // namespace
 
-const std::byte* Matrix::row(std::int64_t index) const {
-  return data + static_cast<std::size_t>(index) * row_bytes(*this);
-}
-
 std::size_t Matrix::bytes() const {
-  const std::int64_t scale_count = is_quantized() ? rows * codes.groups(columns) : 0;
-  return static_cast<std::size_t>(rows) * row_bytes(*this) +
-         static_cast<std::size_t>(scale_count) * dtype_size(DType::f16);
+  if (!is_quantized()) return static_cast<std::size_t>(rows) * row_bytes(*this);
+  const std::int64_t blocks =
+      CodeFormat::blocks(first_row + rows) - first_row / CodeFormat::kBlockRows;
+  return static_cast<std::size_t>(
+      blocks * (codes.block_bytes(columns) + codes.block_scales(columns) * kScaleBytes));
 }
 
 Matrix Matrix::row_range(std::int64_t begin, std::int64_t end) const {
   Matrix part = *this;
   part.rows = end - begin;
-  part.data = row(begin);
-  if (is_quantized()) part.scales = row_scales(*this, begin);
+  if (is_quantized()) {
+    part.first_row += begin;
+  } else {
+    part.data += static_cast<std::size_t>(begin) * row_bytes(*this);
+  }
   return part;
 }
 
 void Matrix::row_to_float(std::int64_t index, std::span<float> out) const {
-  if (!is_quantized()) return to_float(dtype, row(index), out);
-  const std::byte* stored_scale = row_scales(*this, index);
-  for (std::int64_t begin = 0; begin < columns; begin += codes.group) {
-    float scale = 0;
-    to_float(DType::f16, stored_scale, {&scale, 1});
-    stored_scale += dtype_size(DType::f16);
-    codes_to_float(codes.bits, row(index), begin, scale,
-                   out.subspan(static_cast<std::size_t>(begin),
-                               static_cast<std::size_t>(std::min(codes.group, columns - begin))));
+  row_range(index, index + 1).to_float(out);
+}
+
+void Matrix::to_float(std::span<float> out) const {
+  if (!is_quantized()) return lightmamba::to_float(dtype, data, out);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    codes_to_float(*this, first_row + row, out.data() + row * columns);
   }
 }
 

@@ -7,20 +7,9 @@
 #include <span>
 
 #include "base/dtype.h"
+#include "model/code_format.h"
 
 namespace lightmamba {
-
-// Integer codes in two's complement and a 16-bit float scale for each group of consecutive columns
-// of a row (the last group may be shorter): value = code * scale.
-struct CodeFormat {
-  static constexpr std::int64_t kLargestGroup = 1 << 24;
-
-  int bits = 0;            // 8: a byte for each code; 4: the even column in the low half of a byte
-  std::int64_t group = 0;  // columns
-
-  std::int64_t row_bytes(std::int64_t columns) const { return (columns * bits + 7) / 8; }
-  std::int64_t groups(std::int64_t columns) const { return (columns + group - 1) / group; }
-};
 
 // Row-major view of a stored weight: y = W x maps `columns` inputs to `rows` outputs. Either of a
 // floating `dtype`, or codes with their scales.
@@ -30,15 +19,16 @@ struct Matrix {
   std::int64_t columns = 0;
   const std::byte* data = nullptr;
   std::shared_ptr<const void> owner = nullptr;
-  CodeFormat codes = {};              // bits 0: floating
-  const std::byte* scales = nullptr;  // F16 [rows, codes.groups(columns)]
+  CodeFormat codes = {};  // bits 0: floating
+  const std::byte* scales = nullptr;
   std::shared_ptr<const void> scales_owner = nullptr;
+  std::int64_t first_row = 0;  // of codes: `data` and `scales` begin so many rows before row 0
 
   bool is_quantized() const { return codes.bits != 0; }
-  std::size_t bytes() const;  // of elements and scales
+  std::size_t bytes() const;  // of elements and scales, with what fills up blocks
   Matrix row_range(std::int64_t begin, std::int64_t end) const;
-  const std::byte* row(std::int64_t index) const;
   void row_to_float(std::int64_t index, std::span<float> out) const;  // out: [columns]
+  void to_float(std::span<float> out) const;                          // out: [rows, columns]
 };
 
 // Y = X Wᵀ: x is [tokens, W.columns], y is [tokens, W.rows], both row-major. Stored values are

@@ -16,9 +16,9 @@ QuantizedMatrix::QuantizedMatrix(std::int64_t row_count, std::int64_t column_cou
       columns(column_count),
       format(code_format),
       codes(std::make_shared<AlignedVector<std::byte>>(
-          static_cast<std::size_t>(rows * format.row_bytes(columns)))),
+          element_count(code_shape(rows, columns, format), DType::u8), format.zeros())),
       scales(std::make_shared<AlignedVector<std::uint16_t>>(
-          static_cast<std::size_t>(rows * format.groups(columns)))) {}
+          element_count(scale_shape(rows, columns, format), DType::f16))) {}
 
 Matrix QuantizedMatrix::matrix() const {
   return {.rows = rows,
@@ -31,35 +31,34 @@ Matrix QuantizedMatrix::matrix() const {
 }
 
 Tensor QuantizedMatrix::code_tensor() const {
-  return {code_dtype(format), code_shape(rows, columns, format), *codes, codes};
+  return {DType::u8, code_shape(rows, columns, format), *codes, codes};
 }
 
 Tensor QuantizedMatrix::scale_tensor() const {
-  return {DType::f16, {rows, format.groups(columns)}, std::as_bytes(std::span(*scales)), scales};
+  return {DType::f16, scale_shape(rows, columns, format), std::as_bytes(std::span(*scales)),
+          scales};
 }
 
 void QuantizedMatrix::set_row(std::int64_t row, std::span<const std::int8_t> row_codes,
                               std::span<const float> row_scales) {
-  std::uint16_t* scale = scales->data() + row * format.groups(columns);
-  for (const float value : row_scales) *scale++ = float_to_half(value);
-  std::byte* out = codes->data() + row * format.row_bytes(columns);
-  if (format.bits == 8) {
-    std::transform(row_codes.begin(), row_codes.end(), out,
-                   [](std::int8_t code) { return static_cast<std::byte>(code); });
-    return;
-  }
-  for (std::size_t i = 0; i < row_codes.size(); i += 2) {
-    const auto low = static_cast<unsigned>(row_codes[i]) & 15U;
-    const auto high = i + 1 < row_codes.size() ? static_cast<unsigned>(row_codes[i + 1]) & 15U : 0U;
-    *out++ = static_cast<std::byte>(low | high << 4U);
+  const std::int64_t block = row / CodeFormat::kBlockRows;
+  const std::int64_t lane = row % CodeFormat::kBlockRows;
+  format.pack(row_codes,
+              codes->data() + block * format.block_bytes(columns) + lane * CodeFormat::kRowBytes);
+  std::uint16_t* scale = scales->data() + block * format.block_scales(columns) + lane;
+  for (std::size_t i = 0; i < row_scales.size(); ++i) {
+    scale[static_cast<std::int64_t>(i) * CodeFormat::kBlockRows] = float_to_half(row_scales[i]);
   }
 }
 
 Shape code_shape(std::int64_t rows, std::int64_t columns, const CodeFormat& format) {
-  return {rows, format.row_bytes(columns)};
+  return {CodeFormat::blocks(rows), format.units(columns), CodeFormat::kBlockRows,
+          CodeFormat::kRowBytes};
 }
 
-DType code_dtype(const CodeFormat& format) { return format.bits == 8 ? DType::i8 : DType::u8; }
+Shape scale_shape(std::int64_t rows, std::int64_t columns, const CodeFormat& format) {
+  return {CodeFormat::blocks(rows), format.groups(columns), CodeFormat::kBlockRows};
+}
 
 int lowest_code(int bits, ScaleRule rule) {
   const int half = 1 << (bits - 1);

@@ -17,21 +17,21 @@ struct QuantizedMatrix {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   CodeFormat format = {};
-  std::shared_ptr<AlignedVector<std::byte>> codes;       // [rows, row_bytes]
-  std::shared_ptr<AlignedVector<std::uint16_t>> scales;  // binary16 [rows, groups]
+  std::shared_ptr<AlignedVector<std::byte>> codes;       // code_shape()
+  std::shared_ptr<AlignedVector<std::uint16_t>> scales;  // binary16, scale_shape()
 
   QuantizedMatrix(std::int64_t rows, std::int64_t columns, const CodeFormat& format);
 
   Matrix matrix() const;
-  Tensor code_tensor() const;   // U8 [rows, row_bytes] for 4 bits, I8 [rows, columns] for 8
-  Tensor scale_tensor() const;  // F16 [rows, groups]
+  Tensor code_tensor() const;   // U8
+  Tensor scale_tensor() const;  // F16
   // Puts the codes and scales of one row in place.
   void set_row(std::int64_t row, std::span<const std::int8_t> row_codes,
                std::span<const float> row_scales);
 };
 
 Shape code_shape(std::int64_t rows, std::int64_t columns, const CodeFormat& format);
-DType code_dtype(const CodeFormat& format);
+Shape scale_shape(std::int64_t rows, std::int64_t columns, const CodeFormat& format);
 
 // absmax: codes +-(2^(bits-1) - 1), scale = max|w| / that. mse: the scale of least squared error
 // over all 2^bits codes, see scale_search.h.

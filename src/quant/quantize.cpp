@@ -58,8 +58,9 @@ void check_options(const Mamba2Config& config, const QuantizeOptions& options) {
   if (options.head_bits != 4 && options.head_bits != 8) {
     fail("head_bits must be 4 or 8, but is {}", options.head_bits);
   }
-  if (options.group < 1 || options.group > CodeFormat::kLargestGroup) {
-    fail("the group must be 1 to {}, but is {}", CodeFormat::kLargestGroup, options.group);
+  if (!CodeFormat::is_group(options.group)) {
+    fail("the group must be a multiple of {} up to {}, but is {}", CodeFormat::kGroupStep,
+         CodeFormat::kLargestGroup, options.group);
   }
   if (options.calibration_window < 1) {
     fail("the calibration window must be positive, but is {}", options.calibration_window);
@@ -162,6 +163,7 @@ class Pass {
     method_->prepare_norm_f(norm_f);
     clips_.push_back(clip_for(head_activation_bits(quantization_), config_.d_model,
                               [&] { return stream_->head_inputs(norm_f); }));
+    for (const auto& [name, tensor] : scales_) put(name, tensor);
     for (const auto& [name, tensor] : small) put(name, tensor);
     put("backbone.norm_f.weight", float_tensor(norm_f, {config_.d_model}));
     put("activation_clip", float_tensor(clips_, {std::ssize(clips_)}));
@@ -278,10 +280,10 @@ class Pass {
     progress();
   }
 
-  static void put_matrix(const PutNamedTensor& put, const std::string& name,
-                         const QuantizedMatrix& codes) {
+  void put_matrix(const PutNamedTensor& put, const std::string& name,
+                  const QuantizedMatrix& codes) {
     put(name, codes.code_tensor());
-    put(name + ".scales", codes.scale_tensor());
+    scales_.emplace_back(name + ".scales", codes.scale_tensor());
   }
 
   void prepare_in_proj(OpenLayer& open, std::int64_t layer) {
@@ -468,6 +470,7 @@ class Pass {
   // With GPTQ the rounded model and the float model, else the float model alone.
   std::optional<CalibrationStream> stream_;
   std::optional<CalibrationStream> exact_;
+  std::vector<std::pair<std::string, Tensor>> scales_;  // they follow all codes
   std::vector<float> clips_;
   std::vector<TensorError> errors_;
   std::int64_t done_ = 0;

@@ -21,7 +21,7 @@ namespace lightmamba {
 namespace {
 
 constexpr const char* kFormat = "lightmamba";
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "2";
 constexpr const char* kTokenizer = "tokenizer.json";
 constexpr const char* kChecksums = "checksums";
 constexpr const char* kClips = "activation_clip";
@@ -32,12 +32,6 @@ std::string scales_of(const std::string& name) { return name + ".scales"; }
 std::string exponents_of(const std::string& name) { return name + ".exponents"; }
 
 std::string block_name(std::int64_t layer) { return fmt::format("backbone.layers.{}.", layer); }
-
-void add_matrix(std::vector<TensorSpec>& layout, const std::string& name, std::int64_t rows,
-                std::int64_t columns, const CodeFormat& format) {
-  layout.push_back({name, code_dtype(format), code_shape(rows, columns, format)});
-  layout.push_back({scales_of(name), DType::f16, {rows, format.groups(columns)}});
-}
 
 CodeFormat layer_format(const Quantization& q) { return {q.scheme.weight_bits, q.group}; }
 CodeFormat head_format(const Quantization& q) { return {q.head_bits, q.group}; }
@@ -74,10 +68,11 @@ class LayoutReader {
     Weights weights;
     weights.config = config_;
     weights.quantization = quantization_;
-    weights.embedding = matrix(kEmbedding, config_.d_model, head_format(quantization_));
-    weights.head = config_.tie_embeddings
-                       ? weights.embedding
-                       : matrix(kHead, config_.d_model, head_format(quantization_));
+    weights.embedding =
+        matrix(kEmbedding, config_.vocab_size, config_.d_model, head_format(quantization_));
+    weights.head = config_.tie_embeddings ? weights.embedding
+                                          : matrix(kHead, config_.vocab_size, config_.d_model,
+                                                   head_format(quantization_));
     weights.norm_f = floats("backbone.norm_f.weight");
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       weights.layers.push_back(read_layer(block_name(layer)));
@@ -117,10 +112,11 @@ class LayoutReader {
     return there ? floats(name) : AlignedVector<float>();
   }
 
-  Matrix matrix(const std::string& name, std::int64_t columns, const CodeFormat& format) const {
+  Matrix matrix(const std::string& name, std::int64_t rows, std::int64_t columns,
+                const CodeFormat& format) const {
     const Tensor& codes = tensor(name);
     const Tensor& scales = tensor(scales_of(name));
-    return {.rows = codes.shape[0],
+    return {.rows = rows,
             .columns = columns,
             .data = codes.data.data(),
             .owner = codes.owner,
@@ -146,7 +142,8 @@ class LayoutReader {
     const CodeFormat format = layer_format(quantization_);
     LayerWeights weights;
     weights.norm = floats(block + "norm.weight");
-    weights.in_proj = matrix(mixer + "in_proj.weight", config_.d_model, format);
+    weights.in_proj =
+        matrix(mixer + "in_proj.weight", config_.d_in_proj(), config_.d_model, format);
     weights.conv1d = conv1d(mixer + "conv1d.weight");
     weights.conv1d_bias = config_.conv_bias
                               ? floats(mixer + "conv1d.bias")
@@ -155,7 +152,7 @@ class LayoutReader {
     weights.A = floats(mixer + "A");
     weights.D = floats(mixer + "D");
     weights.gated_norm = floats(mixer + "norm.weight");
-    weights.out_proj = matrix(mixer + "out_proj.weight", config_.d_inner, format);
+    weights.out_proj = matrix(mixer + "out_proj.weight", config_.d_model, config_.d_inner, format);
     weights.norm_bias = floats_if(biases, block + "norm.bias");
     weights.gated_norm_bias = floats_if(biases, mixer + "norm.bias");
     weights.in_proj_bias = floats_if(biases, mixer + "in_proj.bias");
@@ -185,9 +182,9 @@ Quantization parse_quantization(const std::string& text) {
   q.gptq = json_field<bool>(json, "gptq", source);
   q.source = word("source");
   q.group = json_field<std::int64_t>(json, "group", source);
-  if (q.group < 1 || q.group > CodeFormat::kLargestGroup) {
-    fail("{}: field 'group': expected 1 to {}, found {}", source, CodeFormat::kLargestGroup,
-         q.group);
+  if (!CodeFormat::is_group(q.group)) {
+    fail("{}: field 'group': expected a multiple of {} up to {}, found {}", source,
+         CodeFormat::kGroupStep, CodeFormat::kLargestGroup, q.group);
   }
   const auto head_bits = json_field<std::int64_t>(json, "head_bits", source);
   if (head_bits != 4 && head_bits != 8) {
@@ -233,7 +230,7 @@ void check_format(const SafetensorsFile& file) {
   }
   const std::string& version = metadata_field(file, "format_version");
   if (version != kVersion) {
-    fail("format version '{}' is not known here, which reads version {}: a newer lightmamba may",
+    fail("format version '{}' is not known here, which reads version {}: another lightmamba may",
          printable(version), kVersion);
   }
 }
@@ -293,13 +290,20 @@ Metadata quantized_metadata(const Mamba2Config& config, const Quantization& quan
 
 std::vector<TensorSpec> quantized_layout(const Mamba2Config& c, const Quantization& q) {
   std::vector<TensorSpec> layout;
-  add_matrix(layout, kEmbedding, c.vocab_size, c.d_model, head_format(q));
-  if (!c.tie_embeddings) add_matrix(layout, kHead, c.vocab_size, c.d_model, head_format(q));
+  std::vector<TensorSpec> scales;
+  const auto add_matrix = [&](const std::string& name, std::int64_t rows, std::int64_t columns,
+                              const CodeFormat& format) {
+    layout.push_back({name, DType::u8, code_shape(rows, columns, format)});
+    scales.push_back({scales_of(name), DType::f16, scale_shape(rows, columns, format)});
+  };
+  add_matrix(kEmbedding, c.vocab_size, c.d_model, head_format(q));
+  if (!c.tie_embeddings) add_matrix(kHead, c.vocab_size, c.d_model, head_format(q));
   for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
     const std::string mixer = block_name(layer) + "mixer.";
-    add_matrix(layout, mixer + "in_proj.weight", c.d_in_proj(), c.d_model, layer_format(q));
-    add_matrix(layout, mixer + "out_proj.weight", c.d_model, c.d_inner, layer_format(q));
+    add_matrix(mixer + "in_proj.weight", c.d_in_proj(), c.d_model, layer_format(q));
+    add_matrix(mixer + "out_proj.weight", c.d_model, c.d_inner, layer_format(q));
   }
+  layout.insert(layout.end(), scales.begin(), scales.end());
   const auto add = [&](const std::string& name, const Shape& shape, DType dtype = DType::f32) {
     layout.push_back({name, dtype, shape});
   };

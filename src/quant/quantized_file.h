@@ -1,10 +1,11 @@
 // The quantized checkpoint: one safetensors file with codes, scales, configuration and tokenizer.
 //
 //   metadata   format           "lightmamba"
-//              format_version   "1"; a reader refuses any other
+//              format_version   "2"; a reader refuses any other
 //              config           a config.json in Hugging Face's layout
 //              quantization     how it was made, as JSON
-//   tensors    as in docs/quantization.md, in the order of quantized_layout()
+//   tensors    as in docs/quantization.md, in the order of quantized_layout(): codes first, so
+//              that each matrix begins at a multiple of 64 bytes of the file
 #pragma once
 
 #include <filesystem>

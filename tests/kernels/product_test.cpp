@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/dtype.h"
+#include "quant/pack.h"
 #include "support/errors.h"
 
 namespace lightmamba {
@@ -31,10 +32,9 @@ std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
 
 // Weights in row-major order, and the same packed.
 struct Weights {
-  std::vector<std::int8_t> codes;     // [rows][columns]
-  std::vector<std::uint16_t> scales;  // [rows][groups]
-  AlignedVector<std::uint8_t> packed_codes;
-  std::vector<std::uint16_t> packed_scales;
+  std::vector<std::int8_t> codes;  // [rows][columns]
+  std::vector<float> scales;       // [rows][groups]
+  QuantizedMatrix stored;
   PackedWeights packed;
 };
 
@@ -46,23 +46,22 @@ Weights make_weights(int bits, std::int64_t rows, std::int64_t columns, std::int
   const int half = 1 << (bits - 1);
   std::uniform_int_distribution<int> code(-half, half - 1);
   std::uniform_real_distribution<float> scale(-0.02F, 0.02F);
-  Weights w;
-  w.packed = {bits, rows, columns, group, nullptr, nullptr};
+  Weights w = {{}, {}, {rows, columns, {bits, group}}, {}};
   for (std::int64_t i = 0; i < rows * columns; ++i) {
     const int value = code(random);
     w.codes.push_back(static_cast<std::int8_t>(kind == Codes::random   ? value
                                                : kind == Codes::lowest ? -half
                                                                        : half - 1));
   }
-  for (std::int64_t i = 0; i < rows * group_count(columns, group); ++i) {
-    w.scales.push_back(i % 11 == 3 ? std::uint16_t{0} : float_to_half(scale(random)));
+  const std::int64_t groups = group_count(columns, group);
+  for (std::int64_t i = 0; i < rows * groups; ++i) {
+    w.scales.push_back(i % 11 == 3 ? 0.0F : half_to_float(float_to_half(scale(random))));
   }
-  w.packed_codes.resize(row_blocks(w.packed) * block_code_bytes(w.packed));
-  w.packed_scales.resize(row_blocks(w.packed) * block_scale_count(w.packed));
-  clear_packed(w.packed, w.packed_codes, w.packed_scales);
-  pack_rows(w.packed, 0, w.codes, w.scales, w.packed_codes, w.packed_scales);
-  w.packed.codes = w.packed_codes.data();
-  w.packed.scales = w.packed_scales.data();
+  for (std::int64_t r = 0; r < rows; ++r) {
+    w.stored.set_row(r, std::span(w.codes).subspan(r * columns, columns),
+                     std::span(w.scales).subspan(r * groups, groups));
+  }
+  w.packed = packed_weights(w.stored.matrix());
   return w;
 }
 
@@ -103,19 +102,19 @@ Activations make_activations(int bits, std::int64_t tokens, std::int64_t columns
 
 // By the definition, with integers of 64 bits.
 std::vector<float> product(const Weights& w, const Activations& x) {
-  const std::int64_t groups = group_count(w.packed.columns, w.packed.group);
+  const std::int64_t groups = group_count(w.packed.columns, w.packed.format.group);
   std::vector<float> y;
   for (std::int64_t t = 0; t < x.rows.tokens; ++t) {
     for (std::int64_t r = 0; r < w.packed.rows; ++r) {
       float total = 0;
       for (std::int64_t g = 0; g < groups; ++g) {
         std::int64_t dot = 0;
-        for (std::int64_t c = g * w.packed.group;
-             c < std::min((g + 1) * w.packed.group, w.packed.columns); ++c) {
+        for (std::int64_t c = g * w.packed.format.group;
+             c < std::min((g + 1) * w.packed.format.group, w.packed.columns); ++c) {
           dot += static_cast<std::int64_t>(w.codes[r * w.packed.columns + c]) *
                  x.codes[t * code_stride(w.packed.columns) + c];
         }
-        const float scale = half_to_float(w.scales[r * groups + g]) * x.scales[t * groups + g];
+        const float scale = w.scales[r * groups + g] * x.scales[t * groups + g];
         total = std::fma(static_cast<float>(dot), scale, total);
       }
       y.push_back(total);
@@ -126,7 +125,8 @@ std::vector<float> product(const Weights& w, const Activations& x) {
 
 std::vector<float> kernel_product(Isa isa, const Weights& w, const QuantizedRows& x) {
   std::vector<float> y(x.tokens * w.packed.rows, kNan);
-  product_kernels(isa).multiply(w.packed, 0, row_blocks(w.packed), x, y.data(), w.packed.rows);
+  product_kernels(isa).multiply(w.packed, 0, CodeFormat::blocks(w.packed.rows), x, y.data(),
+                                w.packed.rows);
   return y;
 }
 
@@ -134,99 +134,57 @@ void expect_same_products(const Weights& w, const Activations& x) {
   const std::vector<std::uint32_t> expected = bits_of(product(w, x));
   for (const Isa isa : supported_isas()) {
     EXPECT_EQ(bits_of(kernel_product(isa, w, x.rows)), expected)
-        << isa_name(isa) << ", " << w.packed.bits << " bits, [" << w.packed.rows << ", "
-        << w.packed.columns << "], group " << w.packed.group << ", " << x.rows.tokens << " tokens";
+        << isa_name(isa) << ", " << w.packed.format.bits << " bits, [" << w.packed.rows << ", "
+        << w.packed.columns << "], group " << w.packed.format.group << ", " << x.rows.tokens
+        << " tokens";
   }
 }
 
-TEST(PackedWeights, CodesAndScalesAreReadBack) {
-  for (const int bits : {4, 8}) {
-    const Weights w = make_weights(bits, 21, 100, 32);
-    EXPECT_EQ(row_blocks(w.packed), 2);
-    EXPECT_EQ(block_code_bytes(w.packed), bits == 4 ? 13 * 64 : 25 * 64);
-    EXPECT_EQ(block_scale_count(w.packed), 4 * 16);
-    for (std::int64_t r = 0; r < 21; ++r) {
-      for (std::int64_t c = 0; c < 100; ++c) {
-        ASSERT_EQ(packed_code(w.packed, r, c), w.codes[r * 100 + c]) << r << ' ' << c;
-      }
-      for (std::int64_t g = 0; g < 4; ++g) {
-        ASSERT_EQ(packed_scale(w.packed, r, g), half_to_float(w.scales[r * 4 + g]));
-      }
-    }
-    for (std::int64_t r = 21; r < 32; ++r) {
-      for (std::int64_t c = 0; c < 100; ++c) ASSERT_EQ(packed_code(w.packed, r, c), 0);
-      for (std::int64_t g = 0; g < 4; ++g) ASSERT_EQ(packed_scale(w.packed, r, g), 0);
-    }
-  }
+TEST(PackedWeights, AreWhatAMatrixHolds) {
+  const QuantizedMatrix stored(21, 100, {4, 32});
+  const PackedWeights packed = packed_weights(stored.matrix().row_range(0, 20));
+  EXPECT_EQ(packed.rows, 20);
+  EXPECT_EQ(packed.columns, 100);
+  EXPECT_EQ(packed.format.bits, 4);
+  EXPECT_EQ(packed.format.group, 32);
+  EXPECT_EQ(static_cast<const void*>(packed.codes), stored.codes->data());
+  EXPECT_EQ(packed.scales, stored.scales->data());
 }
 
-TEST(PackedWeights, BytesLieAsTheFormatSays) {
-  std::vector<std::int8_t> codes(17 * 16, 0);
-  codes[5 * 16 + 8 + 2] = -8;     // row 5, column 10: vector 1, byte 2, low nibble
-  codes[5 * 16 + 8 + 4 + 2] = 7;  // column 14: the high nibble
-  codes[16 * 16] = 1;             // row 16: the second block
-  const std::vector<std::uint16_t> scales(17 * 2, 0x3c00);
-  for (const int bits : {4, 8}) {
-    const PackedWeights shape = {bits, 17, 16, 8, nullptr, nullptr};
-    const std::int64_t block = bits == 4 ? 128 : 256;
-    std::vector<std::uint8_t> packed(2 * block);
-    std::vector<std::uint16_t> packed_scales(2 * 2 * 16);
-    clear_packed(shape, packed, packed_scales);
-    pack_rows(shape, 0, codes, scales, packed, packed_scales);
-    if (bits == 4) {
-      EXPECT_EQ(packed[64 + 5 * 4 + 2], 0xf0);
-      EXPECT_EQ(packed[block], 0x89);
-    } else {
-      EXPECT_EQ(packed[2 * 64 + 5 * 4 + 2], 128 - 8);
-      EXPECT_EQ(packed[3 * 64 + 5 * 4 + 2], 128 + 7);
-      EXPECT_EQ(packed[block], 129);
-    }
-    EXPECT_EQ(packed_scales[32 + 16], 0x3c00);
-    EXPECT_EQ(packed_scales[32 + 17], 0);
-  }
-}
-
-TEST(PackedWeights, RowsMayBePackedInParts) {
-  const Weights whole = make_weights(4, 20, 24, 8);
-  AlignedVector<std::uint8_t> codes(whole.packed_codes.size());
-  std::vector<std::uint16_t> scales(whole.packed_scales.size());
-  clear_packed(whole.packed, codes, scales);
-  for (const auto& [first, count] : {std::pair{13, 7}, std::pair{0, 13}}) {
-    pack_rows(whole.packed, first, std::span(whole.codes).subspan(first * 24, count * 24),
-              std::span(whole.scales).subspan(first * 3, count * 3), codes, scales);
-  }
-  EXPECT_EQ(codes, whole.packed_codes);
-  EXPECT_EQ(scales, whole.packed_scales);
-}
-
-TEST(PackedWeights, WhatDoesNotFitIsRefused) {
-  const auto error = [](const PackedWeights& shape) {
-    return test::error_of([&] { check_packable(shape); });
+TEST(PackedWeights, WhatCannotBeUsedIsRefused) {
+  const QuantizedMatrix stored(21, 100, {4, 32});
+  const auto error = [&](auto change) {
+    Matrix matrix = stored.matrix();
+    change(matrix);
+    return test::error_of([&] { packed_weights(matrix); });
   };
-  EXPECT_THAT(error({5, 1, 8, 8, nullptr, nullptr}), HasSubstr("4 or 8 bits, not 5"));
-  EXPECT_THAT(error({4, 0, 8, 8, nullptr, nullptr}), HasSubstr("0 rows"));
-  EXPECT_THAT(error({4, 1, 8, 12, nullptr, nullptr}), HasSubstr("multiple of 8"));
-  EXPECT_THAT(error({4, 1, 8, 0, nullptr, nullptr}), HasSubstr("multiple of 8"));
-  EXPECT_THAT(error({4, 1, 8, 1 << 17, nullptr, nullptr}), HasSubstr("up to 65536"));
+  EXPECT_THAT(error([](Matrix& m) { m = {.dtype = DType::bf16, .rows = 1, .columns = 1}; }),
+              HasSubstr("a matrix of BF16"));
+  EXPECT_THAT(error([](Matrix& m) { m = m.row_range(16, 21); }), HasSubstr("row 16"));
+  EXPECT_THAT(error([](Matrix& m) { m = m.row_range(3, 3); }), HasSubstr("0 rows"));
+  EXPECT_THAT(error([](Matrix& m) { m.data = nullptr; }), HasSubstr("there are none"));
+  EXPECT_THAT(error([](Matrix& m) { m.scales = nullptr; }), HasSubstr("there are none"));
+  EXPECT_THAT(error([](Matrix& m) { m.scales += 1; }), HasSubstr("odd address"));
+  EXPECT_THAT(error([](Matrix& m) { m.codes.bits = 5; }), HasSubstr("4 or 8 bits, not 5"));
+  for (const std::int64_t group : {0, 12, 1 << 17}) {
+    EXPECT_THAT(error([&](Matrix& m) { m.codes.group = group; }),
+                HasSubstr("multiple of 8 up to 65536"));
+  }
+}
 
-  const PackedWeights shape = {4, 2, 8, 8, nullptr, nullptr};
-  std::vector<std::uint8_t> codes(64);
-  std::vector<std::uint16_t> scales(16);
-  const std::vector<std::uint16_t> row_scales(1);
-  EXPECT_THAT(test::error_of([&] {
-                pack_rows(shape, 0, std::vector<std::int8_t>(8, 8), row_scales, codes, scales);
-              }),
-              HasSubstr("8 is no code of 4 bits"));
-  EXPECT_THAT(test::error_of([&] {
-                pack_rows(shape, 2, std::vector<std::int8_t>(8), row_scales, codes, scales);
-              }),
-              HasSubstr("no rows 2 to 3 in 2"));
-  EXPECT_THAT(test::error_of([&] {
-                pack_rows(shape, 0, std::vector<std::int8_t>(9), row_scales, codes, scales);
-              }),
-              HasSubstr("codes of rows"));
-  EXPECT_THAT(test::error_of([&] { clear_packed(shape, std::span(codes).first(60), scales); }),
-              HasSubstr("should be 64 long"));
+TEST(Product, CodesMayLieAtAnyAddress) {
+  const Weights w = make_weights(4, 32, 64, 32);
+  const Activations x = make_activations(8, 3, 64, 32);
+  AlignedVector<std::byte> moved(w.stored.codes->size() + 1);
+  std::copy(w.stored.codes->begin(), w.stored.codes->end(), moved.begin() + 1);
+  Matrix matrix = w.stored.matrix();
+  matrix.data = moved.data() + 1;
+  const PackedWeights packed = packed_weights(matrix);
+  for (const Isa isa : supported_isas()) {
+    std::vector<float> y(3 * 32);
+    product_kernels(isa).multiply(packed, 0, 2, x.rows, y.data(), 32);
+    EXPECT_EQ(y, product(w, x)) << isa_name(isa);
+  }
 }
 
 TEST(Product, EveryNumberOfTokensAndOddSizes) {

@@ -50,30 +50,39 @@ struct Packed {
   }
 };
 
-// Rows, columns and format; odd columns and last groups that are shorter are among them.
+// Rows, columns and format; last blocks, units and groups that are not full are among them.
 const std::vector<std::tuple<std::int64_t, std::int64_t, CodeFormat>> kCases = {
-    {3, 16, {4, 8}}, {5, 17, {4, 8}}, {5, 17, {4, 5}},   {4, 1, {4, 128}},   {6, 131, {4, 128}},
-    {3, 16, {8, 8}}, {5, 17, {8, 5}}, {70, 33, {4, 32}}, {150, 40, {8, 16}}, {2, 9, {4, 1}}};
+    {3, 16, {4, 8}}, {5, 17, {4, 8}},  {16, 17, {4, 16}}, {4, 1, {4, 128}},   {20, 131, {4, 128}},
+    {3, 16, {8, 8}}, {17, 19, {8, 8}}, {70, 33, {4, 32}}, {150, 40, {8, 16}}, {2, 9, {4, 8}}};
 
 TEST(Pack, BytesAreAsTheFormatSays) {
-  QuantizedMatrix four(1, 5, {4, 2});
-  four.set_row(0, std::vector<std::int8_t>{1, -2, 7, -8, -1}, std::vector<float>{1, 0.5F, -2});
-  EXPECT_EQ(*four.codes,
-            (AlignedVector<std::byte>{std::byte{0xe1}, std::byte{0x87}, std::byte{0x0f}}));
-  EXPECT_EQ(*four.scales, (AlignedVector<std::uint16_t>{0x3c00, 0x3800, 0xc000}));
+  QuantizedMatrix four(17, 9, {4, 8});
+  four.set_row(2, std::vector<std::int8_t>{1, -2, 7, -8, -1, 2, 3, 4, 5},
+               std::vector<float>{0.5F, -2});
   EXPECT_EQ(four.code_tensor().dtype, DType::u8);
-  EXPECT_EQ(four.code_tensor().shape, (Shape{1, 3}));
+  EXPECT_EQ(four.code_tensor().shape, (Shape{2, 2, 16, 4}));
   EXPECT_EQ(four.scale_tensor().dtype, DType::f16);
-  EXPECT_EQ(four.scale_tensor().shape, (Shape{1, 3}));
-  EXPECT_EQ(four.matrix().bytes(), 3u + 6u);
+  EXPECT_EQ(four.scale_tensor().shape, (Shape{2, 2, 16}));
+  AlignedVector<std::byte> codes(256, std::byte{0x88});
+  const std::vector<unsigned> first = {0x79, 0xa6, 0xbf, 0xc0};  // columns 0 4, 1 5, 2 6, 3 7
+  for (std::size_t j = 0; j < 4; ++j) codes[2 * 4 + j] = static_cast<std::byte>(first[j]);
+  codes[64 + 2 * 4] = std::byte{0x8d};
+  EXPECT_EQ(*four.codes, codes);
+  AlignedVector<std::uint16_t> scales(64);
+  scales[2] = 0x3800;
+  scales[16 + 2] = 0xc000;
+  EXPECT_EQ(*four.scales, scales);
+  EXPECT_EQ(four.matrix().bytes(), 256u + 128u);
 
-  QuantizedMatrix eight(1, 3, {8, 4});
-  eight.set_row(0, std::vector<std::int8_t>{-128, 127, -1}, std::vector<float>{1});
-  EXPECT_EQ(*eight.codes,
-            (AlignedVector<std::byte>{std::byte{0x80}, std::byte{0x7f}, std::byte{0xff}}));
-  EXPECT_EQ(eight.code_tensor().dtype, DType::i8);
-  EXPECT_EQ(eight.code_tensor().shape, (Shape{1, 3}));
-  EXPECT_EQ(eight.matrix().bytes(), 3u + 2u);
+  QuantizedMatrix eight(1, 5, {8, 8});
+  eight.set_row(0, std::vector<std::int8_t>{-128, 127, -1, 0, 5}, std::vector<float>{1});
+  EXPECT_EQ(eight.code_tensor().shape, (Shape{1, 2, 16, 4}));
+  codes.assign(128, std::byte{0x80});
+  const std::vector<unsigned> row = {0x00, 0xff, 0x7f, 0x80};
+  for (std::size_t j = 0; j < 4; ++j) codes[j] = static_cast<std::byte>(row[j]);
+  codes[64] = std::byte{0x85};
+  EXPECT_EQ(*eight.codes, codes);
+  EXPECT_EQ(eight.matrix().bytes(), 128u + 32u);
 }
 
 TEST(Pack, RowsAreCodesTimesScales) {

@@ -318,9 +318,10 @@ TEST(Quantize, OptionsOutOfRangeAreRefused) {
   EXPECT_THAT(message([](Options& o) { o.scheme = {5, 4}; }), HasSubstr("unknown scheme 'w5a4'"));
   EXPECT_THAT(message([](Options& o) { o.scheme = {4, 3}; }), HasSubstr("unknown scheme 'w4a3'"));
   EXPECT_THAT(message([](Options& o) { o.head_bits = 5; }), HasSubstr("head_bits must be 4 or 8"));
-  for (const std::int64_t group :
-       {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
-    EXPECT_THAT(message([&](Options& o) { o.group = group; }), HasSubstr("the group must be"));
+  for (const std::int64_t group : {std::int64_t{0}, std::int64_t{-8}, std::int64_t{20},
+                                   std::int64_t{65544}, std::numeric_limits<std::int64_t>::max()}) {
+    EXPECT_THAT(message([&](Options& o) { o.group = group; }),
+                HasSubstr("the group must be a multiple of 8 up to 65536, but is"));
   }
   EXPECT_THAT(message([](Options& o) { o.calibration_window = 0; }),
               HasSubstr("calibration window must be positive"));

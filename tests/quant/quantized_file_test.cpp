@@ -4,6 +4,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/buffer.h"
 #include "support/errors.h"
 #include "support/paths.h"
 #include "support/quantized.h"
@@ -139,11 +140,31 @@ TEST(QuantizedFile, IsASafetensorsFileInTheOrderOfTheLayout) {
   std::size_t end = 0;
   for (const TensorSpec& spec : quantized_layout(file.config, file.quantization)) {
     EXPECT_EQ(header[spec.name]["data_offsets"][0], end) << spec.name;
+    if (spec.dtype == DType::u8) {
+      EXPECT_EQ((8 + header_length(bytes) + end) % 64, 0u) << spec.name;
+    }
     end = header[spec.name]["data_offsets"][1].get<std::size_t>();
   }
   EXPECT_EQ((8 + header_length(bytes)) % 64, 0u);
   EXPECT_EQ(header["__metadata__"]["format"], "lightmamba");
-  EXPECT_EQ(header["__metadata__"]["format_version"], "1");
+  EXPECT_EQ(header["__metadata__"]["format_version"], "2");
+}
+
+TEST(QuantizedFile, CodesOfAMappedFileBeginACacheLine) {
+  const test::TemporaryFolder folder;
+  const Model model = test::load_random_model({.d_model = 40, .headdim = 8, .ngroups = 2}, true);
+  QuantizeOptions options = small_options(Method::lightmamba);
+  for (const Scheme scheme : {Scheme{4, 4}, Scheme{8, 8}}) {
+    options.scheme = scheme;
+    quantize_to_file(model, options, folder / "q");
+    const QuantizedFile file = read_quantized_file(folder / "q");
+    const Weights weights = weights_from_layout(file.config, file.quantization, file.tensors);
+    for (const Matrix& matrix : {weights.embedding, weights.head, weights.layers[0].in_proj,
+                                 weights.layers[0].out_proj, weights.layers[1].out_proj}) {
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(matrix.data) % kCacheLine, 0u);
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(matrix.scales) % alignof(std::uint16_t), 0u);
+    }
+  }
 }
 
 TEST(QuantizedFile, WithoutTokenizerThereIsNone) {
@@ -154,8 +175,10 @@ TEST(QuantizedFile, WithoutTokenizerThereIsNone) {
 }
 
 TEST(QuantizedFile, OtherFormatsAndVersionsAreRefused) {
-  EXPECT_THAT(refusal_of_metadata("format_version", [](std::string& text) { text = "2"; }),
-              HasSubstr("q: format version '2' is not known here"));
+  for (const std::string version : {"1", "3"}) {
+    EXPECT_THAT(refusal_of_metadata("format_version", [&](std::string& text) { text = version; }),
+                HasSubstr("q: format version '" + version + "' is not known here"));
+  }
   EXPECT_THAT(refusal_of_metadata("format_version", [](std::string& text) { text = ""; }),
               HasSubstr("format version ''"));
   EXPECT_THAT(refusal_of_metadata("format", [](std::string& text) { text = "pt"; }),
@@ -258,7 +281,7 @@ TEST(QuantizedFile, MalformedMetadataIsRefused) {
       {"method", {kMissing, "awq", 3, nullptr}},
       {"scheme", {kMissing, "w4a5", "w16a16", 4}},
       {"head_bits", {kMissing, 16, 0, -8, "8", 4294967300}},
-      {"group", {kMissing, 0, -1, 9223372036854775807, 1e30, "128"}},
+      {"group", {kMissing, 0, -1, 4, 20, 65544, 9223372036854775807, 1e30, "128"}},
       {"ssm", {kMissing, "int8", true}},
       {"state", {kMissing, "int4", 8}},
       {"clip", {kMissing, 1, "none"}},
@@ -272,7 +295,8 @@ TEST(QuantizedFile, MalformedMetadataIsRefused) {
           << field << ' ' << (value.is_discarded() ? "missing" : value.dump());
     }
   }
-  EXPECT_THAT(refusal_of_field("quantization", "group", 0), HasSubstr("field 'group'"));
+  EXPECT_THAT(refusal_of_field("quantization", "group", 20),
+              HasSubstr("field 'group': expected a multiple of 8 up to 65536, found 20"));
   EXPECT_THAT(refusal_of_field("quantization", "method", "awq"), HasSubstr("'awq'"));
 }
 
@@ -280,8 +304,8 @@ TEST(QuantizedFile, AConfigurationThatDoesNotFitTheTensorsIsRefused) {
   EXPECT_THAT(refusal_of_field("config", "hidden_size", "24"),
               HasSubstr("metadata 'config': field 'hidden_size'"));
   EXPECT_THAT(refusal_of_field("config", "hidden_size", 0), HasSubstr("'hidden_size'"));
-  EXPECT_THAT(refusal_of_field("config", "vocab_size", 38),
-              HasSubstr("tensor 'backbone.embeddings.weight' is I8 of [37, 24]"));
+  EXPECT_THAT(refusal_of_field("config", "vocab_size", 49),
+              HasSubstr("tensor 'backbone.embeddings.weight' is U8 of [3, 6, 16, 4]"));
   EXPECT_THAT(refusal_of_field("config", "num_hidden_layers", 3),
               HasSubstr("tensor 'backbone.layers.2.mixer.in_proj.weight' is missing"));
   EXPECT_THAT(refusal_of_field("config", "num_hidden_layers", 1),
