@@ -25,8 +25,8 @@ constexpr int kBlockVectors = kBlock / kLanes;
 // everywhere.
 #if defined(__AVX512F__)
 #ifndef TR
-#define TR 4
-#define TV 4
+#define TR 8
+#define TV 2
 #endif
 inline constexpr int kTileRows = TR;
 inline constexpr int kTileVectors = TV;
@@ -55,11 +55,10 @@ struct Tile {
   Floats row[kTileRows][kVectors];
 };
 
-// tile += left right, with left [kTileRows][depth] of a block and right [depth][..], rows
-// right_stride apart.
-template <int kVectors>
-LIGHTMAMBA_INLINE void accumulate(const float* left, const float* right, std::int64_t right_stride,
-                                  std::int64_t depth, Tile<kVectors>& tile) {
+// tile += left right, with left [kTileRows][depth] of a block and right [depth], rows kStride apart.
+template <int kStride, int kVectors>
+LIGHTMAMBA_INLINE void accumulate(const float* left, const float* right, std::int64_t depth,
+                                  Tile<kVectors>& tile) {
   for (std::int64_t k = 0; k < depth; ++k) {
     Floats vectors[kVectors];
     for (int v = 0; v < kVectors; ++v) vectors[v] = load(right + v * kLanes);
@@ -70,23 +69,26 @@ LIGHTMAMBA_INLINE void accumulate(const float* left, const float* right, std::in
       }
     }
     ++left;
-    right += right_stride;
+    right += kStride;
   }
 }
 
-// As many vectors at once as a tile has, then single ones. `body` is given a Tile of zeros and the
-// place of its first vector.
+// Columns of the right factor that lie together.
+template <int kPanelVectors>
+struct Panel {
+  static constexpr int kVectors = kPanelVectors;
+  static constexpr int kWidth = kVectors * kLanes;
+  std::int64_t first;  // column
+};
+
+// Panels as wide as a tile, then single vectors.
 template <typename Body>
-LIGHTMAMBA_INLINE void for_each_tile(std::int64_t vectors, const Body& body) {
-  std::int64_t v = 0;
-  for (; v + kTileVectors <= vectors; v += kTileVectors) {
-    Tile<kTileVectors> tile = {};
-    body(tile, v * kLanes);
+LIGHTMAMBA_INLINE void for_each_panel(std::int64_t columns, const Body& body) {
+  std::int64_t first = 0;
+  for (; first + kTileVectors * kLanes <= columns; first += kTileVectors * kLanes) {
+    body(Panel<kTileVectors>{first});
   }
-  for (; v < vectors; ++v) {
-    Tile<1> tile = {};
-    body(tile, v * kLanes);
-  }
+  for (; first < columns; first += kLanes) body(Panel<1>{first});
 }
 
 // rows x columns <= 16 x 16 numbers to columns x rows, 0 in place of what is missing.
@@ -165,23 +167,22 @@ inline void run_group(const ChunkArguments& a, std::int64_t chunk, std::int64_t 
   }
   transpose_padded(B, stride, tokens, d_state, memory + layout.B_at, kBlock);
 
-  for (std::int64_t i = 0; i < tokens; i += kTileRows) {
-    // The others are above the diagonal.
-    const std::int64_t vectors = i / kLanes + 1;
-    for_each_tile(vectors, [&](auto& tile, std::int64_t j) __attribute__((always_inline)) {
+  for_each_panel(kBlock, [&](auto panel) __attribute__((always_inline)) {
+    const std::int64_t j = panel.first;
+    for (std::int64_t i = j; i < tokens; i += kTileRows) {  // the others are above the diagonal
+      Tile<panel.kVectors> tile = {};
       for (std::int64_t n = 0; n < d_state; n += kBlock) {
-        accumulate(memory + layout.C_at + n * kBlock + i * kBlock,
-                   memory + layout.B_at + n * kBlock + j, kBlock, smaller(kBlock, d_state - n),
-                   tile);
+        accumulate<kBlock>(memory + layout.C_at + (n + i) * kBlock,
+                           memory + layout.B_at + n * kBlock + j, smaller(kBlock, d_state - n),
+                           tile);
       }
       for (int r = 0; r < kTileRows; ++r) {
-        int v = 0;
-        for (const Floats& scores : tile.row[r]) {
-          store(memory + layout.scores_at + (i + r) * kBlock + j + kLanes * v++, scores);
+        for (int v = 0; v < panel.kVectors; ++v) {
+          store(memory + layout.scores_at + (i + r) * kBlock + j + v * kLanes, tile.row[r][v]);
         }
       }
-    });
-  }
+    }
+  });
 }
 
 // What one head multiplies with in one chunk.
@@ -237,7 +238,6 @@ inline void run_head_chunk(const ChunkArguments& a, const ChunkLayout& layout, s
   const std::int64_t headdim = shape.headdim;
   const std::int64_t d_state = shape.d_state;
   const std::int64_t width = layout.width;
-  const std::int64_t vectors = width / kLanes;
   const std::int64_t stride = conv_dim(shape);
   const std::int64_t d_inner = shape.nheads * headdim;
   const std::int64_t first = chunk * kBlock;
@@ -262,56 +262,56 @@ inline void run_head_chunk(const ChunkArguments& a, const ChunkLayout& layout, s
       __builtin_prefetch(x + (tokens + j) * stride + p, 0, 2);
     }
   }
-  for (std::int64_t j = 0; j < tokens; ++j) {
-    for (std::int64_t p = 0; p < headdim; p += kLanes) {
-      store(own_x + j * width + p, load_up_to(x + j * stride + p, headdim - p));
+  const float kept = decays.from_start[tokens - 1];
+  for_each_panel(width, [&](auto panel) __attribute__((always_inline)) {
+    constexpr int kWidth = panel.kWidth;
+    const std::int64_t p = panel.first;
+    float* const panel_h = h + p * layout.state_rows;
+    for (std::int64_t j = 0; j < tokens; ++j) {
+      for (int v = 0; v < kWidth; v += kLanes) {
+        store(own_x + j * kWidth + v, load_up_to(x + j * stride + p + v, headdim - p - v));
+      }
     }
-  }
 
-  for (std::int64_t i = 0; i < tokens; i += kTileRows) {
-    for_each_tile(vectors, [&](auto& tile, std::int64_t p) __attribute__((always_inline)) {
+    for (std::int64_t i = 0; i < tokens; i += kTileRows) {
+      Tile<panel.kVectors> tile = {};
       for (std::int64_t n = 0; n < d_state; n += kBlock) {
-        accumulate(C + (n + i) * kBlock, h + n * width + p, width, smaller(kBlock, d_state - n),
-                   tile);
+        accumulate<kWidth>(C + (n + i) * kBlock, panel_h + n * kWidth, smaller(kBlock, d_state - n),
+                           tile);
       }
       for (int r = 0; r < kTileRows; ++r) {
         for (Floats& sum : tile.row[r]) sum = sum * all(decays.from_start[i + r]);
       }
-      accumulate(mixing + i * kBlock, own_x + p, width, smaller(i + kTileRows, tokens), tile);
+      accumulate<kWidth>(mixing + i * kBlock, own_x, smaller(i + kTileRows, tokens), tile);
       for (int r = 0; r < kTileRows && i + r < tokens; ++r) {
-        std::int64_t at = p;
-        for (const Floats& sum : tile.row[r]) {
-          store_up_to(y + (i + r) * d_inner + at, sum, headdim - at);
-          at += kLanes;
+        for (int v = 0; v < panel.kVectors; ++v) {
+          const std::int64_t at = p + v * kLanes;
+          store_up_to(y + (i + r) * d_inner + at, tile.row[r][v], headdim - at);
         }
       }
-    });
-  }
-
-  for (std::int64_t j = 0; j < tokens; ++j) {
-    float* const row = own_x + j * width;
-    for (std::int64_t p = 0; p < width; p += kLanes) {
-      store(row + p, load(row + p) * all(decays.to_end[j]));
     }
-  }
-  const Floats kept = all(decays.from_start[tokens - 1]);
-  for (std::int64_t n = 0; n < d_state; n += kTileRows) {
-    for_each_tile(vectors, [&](auto& tile, std::int64_t p) __attribute__((always_inline)) {
+
+    for (std::int64_t j = 0; j < tokens; ++j) {
+      for (int v = 0; v < kWidth; v += kLanes) {
+        float* const numbers = own_x + j * kWidth + v;
+        store(numbers, load(numbers) * all(decays.to_end[j]));
+      }
+    }
+    for (std::int64_t n = 0; n < d_state; n += kTileRows) {
+      Tile<panel.kVectors> tile;
       for (int r = 0; r < kTileRows; ++r) {
-        int v = 0;
-        for (Floats& sum : tile.row[r]) {
-          sum = load(h + (n + r) * width + p + kLanes * v++) * kept;
+        for (int v = 0; v < panel.kVectors; ++v) {
+          tile.row[r][v] = load(panel_h + (n + r) * kWidth + v * kLanes) * all(kept);
         }
       }
-      accumulate(B + n * kBlock, own_x + p, width, tokens, tile);
+      accumulate<kWidth>(B + n * kBlock, own_x, tokens, tile);
       for (int r = 0; r < kTileRows; ++r) {
-        int v = 0;
-        for (const Floats& sum : tile.row[r]) {
-          store(h + (n + r) * width + p + kLanes * v++, sum);
+        for (int v = 0; v < panel.kVectors; ++v) {
+          store(panel_h + (n + r) * kWidth + v * kLanes, tile.row[r][v]);
         }
       }
-    });
-  }
+    }
+  });
 }
 
 inline void run_heads(const ChunkArguments& a, std::int64_t first_head, std::int64_t end_head,
@@ -322,11 +322,19 @@ inline void run_heads(const ChunkArguments& a, std::int64_t first_head, std::int
   float* const h = scratch + layout.h_at;
   for (std::int64_t head = first_head; head < end_head; ++head) {
     float* const state = a.state + head * headdim * d_state;
-    transpose_padded(state, d_state, headdim, d_state, h, layout.width);
+    for_each_panel(layout.width, [&](auto panel) {
+      const std::int64_t p = panel.first;
+      transpose_padded(state + p * d_state, d_state, smaller(panel.kWidth, headdim - p), d_state,
+                       h + p * layout.state_rows, panel.kWidth);
+    });
     for (std::int64_t chunk = 0; chunk < chunk_count(a.shape); ++chunk) {
       run_head_chunk(a, layout, head, chunk, scratch);
     }
-    transpose_unpadded(h, layout.width, d_state, headdim, state, d_state);
+    for_each_panel(layout.width, [&](auto panel) {
+      const std::int64_t p = panel.first;
+      transpose_unpadded(h + p * layout.state_rows, panel.kWidth, d_state,
+                         smaller(panel.kWidth, headdim - p), state + p * d_state, d_state);
+    });
   }
 }
 

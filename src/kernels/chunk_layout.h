@@ -7,7 +7,8 @@ namespace lightmamba {
 namespace {
 
 struct ChunkLayout {
-  std::int64_t width;  // headdim padded to vectors
+  std::int64_t width;       // headdim padded to vectors
+  std::int64_t state_rows;  // d_state padded likewise
 
   // Of `groups`, for each chunk and in it each group:
   std::int64_t C_at;       // C    [d_state / kChunkTokens][kChunkTokens][kChunkTokens]
@@ -16,8 +17,8 @@ struct ChunkLayout {
   std::int64_t group_size;
 
   // Of the scratch of a head:
-  std::int64_t h_at;       // h^T  [d_state][width]
-  std::int64_t x_at;       //      [kChunkTokens][width]
+  std::int64_t h_at;       // h^T, panels of columns [d_state][panel]
+  std::int64_t x_at;       // x of a panel [kChunkTokens][panel]
   std::int64_t mixing_at;  //      [kChunkTokens][kChunkTokens]
   std::int64_t scratch_size;
 
@@ -27,7 +28,7 @@ struct ChunkLayout {
     };
     constexpr std::int64_t kVector = 16;
     constexpr std::int64_t kArea = kChunkTokens * kChunkTokens;
-    const std::int64_t state_rows = padded(shape.d_state, kVector);
+    state_rows = padded(shape.d_state, kVector);
     width = padded(shape.headdim, kVector);
     C_at = 0;
     B_at = C_at + padded(shape.d_state, kChunkTokens) * kChunkTokens;
