@@ -87,9 +87,8 @@ void chunk_heads(benchmark::State& bench) {
     kernels.heads(arguments, 0, shape.nheads, layer.scratch.data());
     benchmark::ClobberMemory();
   }
-  bench.SetItemsProcessed(
-      bench.iterations() * shape.nheads * shape.headdim *
-      (2 * shape.tokens * shape.d_state + pairs_of_tokens(shape.tokens)));
+  bench.SetItemsProcessed(bench.iterations() * shape.nheads * shape.headdim *
+                          (2 * shape.tokens * shape.d_state + pairs_of_tokens(shape.tokens)));
 }
 
 void sizes(benchmark::internal::Benchmark* bench) {

@@ -1,10 +1,9 @@
 // The chunk kernels for the instruction set that the including file is compiled for.
 //
-// Both products of a head have headdim along the vectors, so that y needs no transposing: the state
-// is kept as h^T [d_state][headdim] while the head is worked on. The other factor, of which single
-// numbers are spread over vectors, lies in blocks of rows of kChunkTokens numbers: C [tokens][n] in
-// one block for each kChunkTokens of n, B^T [n][tokens] and the mixing matrix L o C B^T o dt + D in
-// one.
+// All products of a head have headdim along the vectors, so that y needs no transposing: the state
+// is kept as h^T [d_state][headdim] while the head is worked on. The left factors, of which single
+// numbers are spread over vectors, have rows of kChunkTokens numbers: C in one block for each
+// kChunkTokens of d_state, B^T, and the mixing matrix L o C B^T o dt + D.
 #pragma once
 
 #if defined(__AVX2__)
@@ -24,12 +23,8 @@ constexpr int kBlockVectors = kBlock / kLanes;
 // A tile of a product that is kept in registers. kTileRows divides kLanes, to which rows are padded
 // everywhere.
 #if defined(__AVX512F__)
-#ifndef TR
-#define TR 8
-#define TV 2
-#endif
-inline constexpr int kTileRows = TR;
-inline constexpr int kTileVectors = TV;
+inline constexpr int kTileRows = 4;
+inline constexpr int kTileVectors = 4;
 #elif defined(__AVX2__)
 inline constexpr int kTileRows = 4;
 inline constexpr int kTileVectors = 1;
@@ -55,7 +50,8 @@ struct Tile {
   Floats row[kTileRows][kVectors];
 };
 
-// tile += left right, with left [kTileRows][depth] of a block and right [depth], rows kStride apart.
+// tile += left right, with left [kTileRows][depth] of a block and right [depth], rows kStride
+// apart.
 template <int kStride, int kVectors>
 LIGHTMAMBA_INLINE void accumulate(const float* left, const float* right, std::int64_t depth,
                                   Tile<kVectors>& tile) {
@@ -167,22 +163,23 @@ inline void run_group(const ChunkArguments& a, std::int64_t chunk, std::int64_t 
   }
   transpose_padded(B, stride, tokens, d_state, memory + layout.B_at, kBlock);
 
-  for_each_panel(kBlock, [&](auto panel) __attribute__((always_inline)) {
-    const std::int64_t j = panel.first;
-    for (std::int64_t i = j; i < tokens; i += kTileRows) {  // the others are above the diagonal
-      Tile<panel.kVectors> tile = {};
-      for (std::int64_t n = 0; n < d_state; n += kBlock) {
-        accumulate<kBlock>(memory + layout.C_at + (n + i) * kBlock,
-                           memory + layout.B_at + n * kBlock + j, smaller(kBlock, d_state - n),
-                           tile);
-      }
-      for (int r = 0; r < kTileRows; ++r) {
-        for (int v = 0; v < panel.kVectors; ++v) {
-          store(memory + layout.scores_at + (i + r) * kBlock + j + v * kLanes, tile.row[r][v]);
+  for_each_panel(
+      kBlock, [&](auto panel) __attribute__((always_inline)) {
+        const std::int64_t j = panel.first;
+        for (std::int64_t i = j; i < tokens; i += kTileRows) {  // the others are above the diagonal
+          Tile<panel.kVectors> tile = {};
+          for (std::int64_t n = 0; n < d_state; n += kBlock) {
+            accumulate<kBlock>(memory + layout.C_at + (n + i) * kBlock,
+                               memory + layout.B_at + n * kBlock + j, smaller(kBlock, d_state - n),
+                               tile);
+          }
+          for (int r = 0; r < kTileRows; ++r) {
+            for (int v = 0; v < panel.kVectors; ++v) {
+              store(memory + layout.scores_at + (i + r) * kBlock + j + v * kLanes, tile.row[r][v]);
+            }
+          }
         }
-      }
-    }
-  });
+      });
 }
 
 // What one head multiplies with in one chunk.
@@ -205,30 +202,48 @@ LIGHTMAMBA_INLINE Floats in_lane(int lane, float value) {
   return float_of(bits_of(all(value)) & load_bits(kOneLane.words + kLanes - lane));
 }
 
+// What mix() reads, at the first token of a chunk.
+struct MixInputs {
+  const float* dt;     // rows `stride` apart
+  const float* decay;  // likewise
+  std::int64_t stride;
+  const float* scores;  // [kChunkTokens][kChunkTokens]
+  float D;
+  std::int64_t tokens;
+};
+
+// The rows that have the diagonal in vector kDiagonal. `carried` is dt_j a_{j+1} ... a_i of the
+// last row done.
+template <int kDiagonal>
+LIGHTMAMBA_INLINE void mix_rows(const MixInputs& in, float* mixing, Decays& decays,
+                                Floats* carried) {
+  constexpr int kFirst = kDiagonal * kLanes;
+  float product = kFirst == 0 ? 1 : decays.from_start[kFirst == 0 ? 0 : kFirst - 1];
+  for (int lane = 0; lane < kLanes && kFirst + lane < in.tokens; ++lane) {
+    const int i = kFirst + lane;
+    const float a = in.decay[i * in.stride];
+    product *= a;
+    decays.from_start[i] = product;
+    for (int v = 0; v <= kDiagonal; ++v) {
+      carried[v] = carried[v] * all(a);
+      if (v == kDiagonal) carried[v] = carried[v] + in_lane(lane, in.dt[i * in.stride]);
+      Floats mixed = carried[v] * load(in.scores + i * kBlock + v * kLanes);
+      if (v == kDiagonal) mixed = mixed + in_lane(lane, in.D);
+      store(mixing + i * kBlock + v * kLanes, mixed);
+    }
+  }
+}
+
 // The mixing matrix of a head: dt_j a_{j+1} ... a_i scores[i][j], and D more on the diagonal.
 // Products of decays rather than exponentials of differences, so that they are those of the
 // recurrence, whatever a is.
-inline void mix(const float* dt, const float* decay, std::int64_t stride, float D,
-                const float* scores, std::int64_t tokens, float* mixing, Decays& decays) {
+inline void mix(const MixInputs& in, float* mixing, Decays& decays) {
+  static_assert(kBlockVectors == 4);
   Floats carried[kBlockVectors] = {};
-  float product = 1;
-  for (int diagonal = 0; diagonal < kBlockVectors; ++diagonal) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const int i = diagonal * kLanes + lane;
-      if (i >= tokens) break;
-      const float a = decay[i * stride];
-      product *= a;
-      decays.from_start[i] = product;
-      float* const row = mixing + i * kBlock;
-      for (int v = 0; v <= diagonal; ++v) {
-        carried[v] = carried[v] * all(a);
-        if (v == diagonal) carried[v] = carried[v] + in_lane(lane, dt[i * stride]);
-        Floats mixed = carried[v] * load(scores + i * kBlock + v * kLanes);
-        if (v == diagonal) mixed = mixed + in_lane(lane, D);
-        store(row + v * kLanes, mixed);
-      }
-    }
-  }
+  mix_rows<0>(in, mixing, decays, carried);
+  mix_rows<1>(in, mixing, decays, carried);
+  mix_rows<2>(in, mixing, decays, carried);
+  mix_rows<3>(in, mixing, decays, carried);
   for (int v = 0; v < kBlockVectors; ++v) store(decays.to_end + v * kLanes, carried[v]);
 }
 
@@ -252,9 +267,14 @@ inline void run_head_chunk(const ChunkArguments& a, const ChunkLayout& layout, s
   float* const own_x = scratch + layout.x_at;
   float* const mixing = scratch + layout.mixing_at;
 
-  Decays decays;
-  mix(a.dt + first * shape.nheads + head, a.decay + first * shape.nheads + head, shape.nheads,
-      a.D[head], shared + layout.scores_at, tokens, mixing, decays);
+  Decays decays = {};
+  mix({.dt = a.dt + first * shape.nheads + head,
+       .decay = a.decay + first * shape.nheads + head,
+       .stride = shape.nheads,
+       .scores = shared + layout.scores_at,
+       .D = a.D[head],
+       .tokens = tokens},
+      mixing, decays);
   // The next chunk's is far away, as rows are long.
   const std::int64_t ahead = smaller(shape.tokens - first - tokens, kBlock);
   for (std::int64_t j = 0; j < ahead; ++j) {
@@ -263,55 +283,56 @@ inline void run_head_chunk(const ChunkArguments& a, const ChunkLayout& layout, s
     }
   }
   const float kept = decays.from_start[tokens - 1];
-  for_each_panel(width, [&](auto panel) __attribute__((always_inline)) {
-    constexpr int kWidth = panel.kWidth;
-    const std::int64_t p = panel.first;
-    float* const panel_h = h + p * layout.state_rows;
-    for (std::int64_t j = 0; j < tokens; ++j) {
-      for (int v = 0; v < kWidth; v += kLanes) {
-        store(own_x + j * kWidth + v, load_up_to(x + j * stride + p + v, headdim - p - v));
-      }
-    }
+  for_each_panel(
+      width, [&](auto panel) __attribute__((always_inline)) {
+        constexpr int kWidth = panel.kWidth;
+        const std::int64_t p = panel.first;
+        float* const panel_h = h + p * layout.state_rows;
+        for (std::int64_t j = 0; j < tokens; ++j) {
+          for (int v = 0; v < kWidth; v += kLanes) {
+            store(own_x + j * kWidth + v, load_up_to(x + j * stride + p + v, headdim - p - v));
+          }
+        }
 
-    for (std::int64_t i = 0; i < tokens; i += kTileRows) {
-      Tile<panel.kVectors> tile = {};
-      for (std::int64_t n = 0; n < d_state; n += kBlock) {
-        accumulate<kWidth>(C + (n + i) * kBlock, panel_h + n * kWidth, smaller(kBlock, d_state - n),
-                           tile);
-      }
-      for (int r = 0; r < kTileRows; ++r) {
-        for (Floats& sum : tile.row[r]) sum = sum * all(decays.from_start[i + r]);
-      }
-      accumulate<kWidth>(mixing + i * kBlock, own_x, smaller(i + kTileRows, tokens), tile);
-      for (int r = 0; r < kTileRows && i + r < tokens; ++r) {
-        for (int v = 0; v < panel.kVectors; ++v) {
-          const std::int64_t at = p + v * kLanes;
-          store_up_to(y + (i + r) * d_inner + at, tile.row[r][v], headdim - at);
+        for (std::int64_t i = 0; i < tokens; i += kTileRows) {
+          Tile<panel.kVectors> tile = {};
+          for (std::int64_t n = 0; n < d_state; n += kBlock) {
+            accumulate<kWidth>(C + (n + i) * kBlock, panel_h + n * kWidth,
+                               smaller(kBlock, d_state - n), tile);
+          }
+          for (int r = 0; r < kTileRows; ++r) {
+            for (Floats& sum : tile.row[r]) sum = sum * all(decays.from_start[i + r]);
+          }
+          accumulate<kWidth>(mixing + i * kBlock, own_x, smaller(i + kTileRows, tokens), tile);
+          for (int r = 0; r < kTileRows && i + r < tokens; ++r) {
+            for (int v = 0; v < panel.kVectors; ++v) {
+              const std::int64_t at = p + v * kLanes;
+              store_up_to(y + (i + r) * d_inner + at, tile.row[r][v], headdim - at);
+            }
+          }
         }
-      }
-    }
 
-    for (std::int64_t j = 0; j < tokens; ++j) {
-      for (int v = 0; v < kWidth; v += kLanes) {
-        float* const numbers = own_x + j * kWidth + v;
-        store(numbers, load(numbers) * all(decays.to_end[j]));
-      }
-    }
-    for (std::int64_t n = 0; n < d_state; n += kTileRows) {
-      Tile<panel.kVectors> tile;
-      for (int r = 0; r < kTileRows; ++r) {
-        for (int v = 0; v < panel.kVectors; ++v) {
-          tile.row[r][v] = load(panel_h + (n + r) * kWidth + v * kLanes) * all(kept);
+        for (std::int64_t j = 0; j < tokens; ++j) {
+          for (int v = 0; v < kWidth; v += kLanes) {
+            float* const numbers = own_x + j * kWidth + v;
+            store(numbers, load(numbers) * all(decays.to_end[j]));
+          }
         }
-      }
-      accumulate<kWidth>(B + n * kBlock, own_x, tokens, tile);
-      for (int r = 0; r < kTileRows; ++r) {
-        for (int v = 0; v < panel.kVectors; ++v) {
-          store(panel_h + (n + r) * kWidth + v * kLanes, tile.row[r][v]);
+        for (std::int64_t n = 0; n < d_state; n += kTileRows) {
+          Tile<panel.kVectors> tile;
+          for (int r = 0; r < kTileRows; ++r) {
+            for (int v = 0; v < panel.kVectors; ++v) {
+              tile.row[r][v] = load(panel_h + (n + r) * kWidth + v * kLanes) * all(kept);
+            }
+          }
+          accumulate<kWidth>(B + n * kBlock, own_x, tokens, tile);
+          for (int r = 0; r < kTileRows; ++r) {
+            for (int v = 0; v < panel.kVectors; ++v) {
+              store(panel_h + (n + r) * kWidth + v * kLanes, tile.row[r][v]);
+            }
+          }
         }
-      }
-    }
-  });
+      });
 }
 
 inline void run_heads(const ChunkArguments& a, std::int64_t first_head, std::int64_t end_head,
