@@ -17,8 +17,8 @@
 namespace lightmamba {
 namespace {
 
-constexpr int kBlock = static_cast<int>(kChunkTokens);
-constexpr int kBlockVectors = kBlock / kLanes;
+inline constexpr int kBlock = static_cast<int>(kChunkTokens);
+inline constexpr int kBlockVectors = kBlock / kLanes;
 
 // A tile of a product that is kept in registers. kTileRows divides kLanes, to which rows are padded
 // everywhere.
