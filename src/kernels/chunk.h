@@ -1,0 +1,54 @@
+// The state-space dual form (Dao and Gu, 2024) of many tokens of one layer, as ssm_chunked() of
+// model/ssm.h computes it, for each instruction set.
+//
+// The caller shares out first the chunks of each group, then the heads: each kernel works on what
+// it is given, on the caller's thread, and allocates nothing. Results do not depend on how the work
+// is shared out, but differ in the last bits between instruction sets, since only some can round a
+// product and a sum at once. All numbers are float32 and need no alignment beyond their own.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/isa.h"
+
+namespace lightmamba {
+
+inline constexpr std::int64_t kChunkTokens = 64;
+
+struct ChunkShape {
+  std::int64_t tokens;  // of the call; any number
+  std::int64_t nheads, ngroups, headdim, d_state;
+};
+
+std::int64_t chunk_count(const ChunkShape& shape);
+
+// Numbers in `groups` of ChunkArguments, and in the scratch of one call of ChunkKernels::heads.
+std::int64_t chunk_groups_size(const ChunkShape& shape);
+std::int64_t chunk_scratch_size(const ChunkShape& shape);
+
+struct ChunkArguments {
+  ChunkShape shape;
+  const float* xbc;    // x | B | C  [tokens][nheads headdim + 2 ngroups d_state]
+  const float* dt;     // [tokens][nheads]
+  const float* decay;  // [tokens][nheads]
+  const float* D;      // [nheads]
+  float* groups;       // what the heads of a group share, written by ChunkKernels::group
+  float* state;        // [nheads][headdim][d_state], before the first token, then after the last
+  float* y;            // [tokens][nheads headdim]
+};
+
+struct ChunkKernels {
+  // C B^T of one group in one chunk, 0 <= chunk < chunk_count(), and copies of B and C.
+  void (*group)(const ChunkArguments& arguments, std::int64_t chunk, std::int64_t group);
+
+  // All tokens of the heads first_head ... end_head - 1, whose groups have to be done in all
+  // chunks.
+  void (*heads)(const ChunkArguments& arguments, std::int64_t first_head, std::int64_t end_head,
+                float* scratch);
+};
+
+// Those of one instruction set, which has to be supported; those of current_isa().
+const ChunkKernels& chunk_kernels(Isa isa);
+const ChunkKernels& chunk_kernels();
+
+}  // namespace lightmamba

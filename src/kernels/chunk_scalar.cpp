@@ -1,0 +1,8 @@
+#include "kernels/chunk_impl.h"
+#include "kernels/chunk_isa.h"
+
+namespace lightmamba {
+
+const ChunkKernels kScalarChunkKernels = kChunkKernels;
+
+}  // namespace lightmamba
