@@ -148,8 +148,11 @@ TEST(QuantizedModels, ThatAreDamagedAreRefusedByName) {
               AllOf(StartsWith("error: " + path.string()), HasSubstr("bytes")));
   EXPECT_THAT(refusal(whole.substr(0, 100)), HasSubstr("damaged.lm"));
   EXPECT_THAT(refusal(""), HasSubstr("damaged.lm"));
-  EXPECT_THAT(refusal(replaced(R"("format_version":"1")", R"("format_version":"2")")),
-              HasSubstr("format version '2' is not known here, which reads version 1"));
+  for (const std::string version : {"1", "3"}) {
+    EXPECT_THAT(
+        refusal(replaced(R"("format_version":"2")", R"("format_version":")" + version + "\"")),
+        HasSubstr("format version '" + version + "' is not known here, which reads version 2"));
+  }
   std::string flipped = whole;
   flipped[whole.size() / 2] ^= 1;
   EXPECT_THAT(refusal(flipped), HasSubstr("is damaged: its checksum differs"));
