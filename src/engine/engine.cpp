@@ -102,12 +102,14 @@ class Engine::Pass {
   template <typename Finish>
   void multiply(const PackedWeights& weights, const QuantizedRows& x, float* y,
                 std::int64_t y_stride, const Finish& finish) {
-    const std::int64_t each = std::max(std::int64_t{1}, kTaskBytes / block_code_bytes(weights));
-    const std::int64_t blocks = row_blocks(weights);
+    const std::int64_t each =
+        std::max(std::int64_t{1}, kTaskBytes / weights.format.block_bytes(weights.columns));
+    const std::int64_t blocks = CodeFormat::blocks(weights.rows);
     pool_.run(tasks_of(blocks, each), [&](std::int64_t task, int /*thread*/) {
       const Range range = task_range(task, each, blocks);
       products_.multiply(weights, range.begin, range.end, x, y, y_stride);
-      const Range rows = {range.begin * kRowBlock, std::min(range.end * kRowBlock, weights.rows)};
+      const Range rows = {range.begin * CodeFormat::kBlockRows,
+                          std::min(range.end * CodeFormat::kBlockRows, weights.rows)};
       for (std::int64_t token = 0; token < x.tokens; ++token) finish(token, rows);
     });
   }
