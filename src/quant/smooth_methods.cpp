@@ -191,8 +191,10 @@ std::unique_ptr<const WeightMethod> make_os_plus(const MethodOptions& options) {
           largest = std::max(largest, (seen.high[i] - seen.low[i]) / 2);
         }
         std::vector<ShiftScale> candidates;
-        for (float threshold = largest; threshold > largest / 40; threshold *= 0.75F) {
+        float threshold = largest;
+        while (threshold > largest / 40) {
           candidates.push_back(os_plus_shift_scale(seen.low, seen.high, threshold));
+          threshold *= 0.75F;
         }
         if (candidates.empty()) {  // a site that only ever saw zeros
           candidates.push_back(os_plus_shift_scale(seen.low, seen.high, 1.0F));

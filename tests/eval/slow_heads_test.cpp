@@ -148,8 +148,10 @@ TEST(DecayFormats, RoundAsTheirNamesSay) {
   // 8 bits of significand: 128 ... 255 times a power of two.
   EXPECT_EQ(rounded("complement", 200.4 / 65536), 200.0 / 65536);
   EXPECT_EQ(rounded("complement", 255.6 / 65536), 256.0 / 65536);
-  for (double complement = 1e-6; complement < 1; complement *= 1.37) {
+  double complement = 1e-6;
+  while (complement < 1) {
     EXPECT_NEAR(rounded("complement", complement), complement, complement / 256);
+    complement *= 1.37;
   }
 }
 

@@ -179,7 +179,7 @@ TEST(Safetensors, AWriterThatDoesNotKeepItsWordLeavesNoFile) {
   const std::vector<TensorSpec> specs = {{"b", DType::f32, {2}}, {"a", DType::u8, {3}}};
   const std::vector<std::byte> data(8);
   const auto message = [&](const std::vector<std::size_t>& sizes) {
-    const std::string error = error_of([&] {
+    std::string error = error_of([&] {
       write_safetensors(folder / "f", {}, specs, [&](const PutTensor& put) {
         for (const std::size_t size : sizes) put(std::span(data).first(size));
       });

@@ -119,7 +119,9 @@ TEST(SiteStatistics, AreTheRangesOfTheChannels) {
 
 TEST(SiteStatistics, TheSampleIsOfRowsFromAllOver) {
   std::vector<float> values(2 * 1000);
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i / 2);
+  for (std::size_t row = 0; row < 1000; ++row) {
+    values[2 * row] = values[2 * row + 1] = static_cast<float>(row);
+  }
   const AlignedVector<float> sample = site_statistics(values, 2).sample;
   ASSERT_LT(sample.size(), values.size());
   for (std::size_t i = 0; i < sample.size(); i += 2) {
@@ -166,8 +168,8 @@ TEST(MseClip, IsTheBestOfItsGrid) {
 }
 
 TEST(MseClip, LeavesAGridThatFitsAlone) {
-  std::vector<float> values;
-  for (int i = 0; i < 60; ++i) values.push_back(static_cast<float>(i % 15 - 7));
+  std::vector<float> values(60);
+  for (int i = 0; i < 60; ++i) values[static_cast<std::size_t>(i)] = static_cast<float>(i % 15 - 7);
   EXPECT_EQ(mse_clip({.bits = 4, .group = 15}, values, 15), 1.0F);
   EXPECT_EQ(mse_clip({.bits = 4, .group = 15}, std::vector<float>(30), 15), 1.0F);
 }
