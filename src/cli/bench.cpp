@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -43,24 +44,28 @@ double median(std::vector<double> values) {
 
 // Bytes per second that all threads together read from memory.
 double read_bandwidth(WorkerPool& pool, std::int64_t runs) {
-  constexpr std::int64_t kWords = std::int64_t{1} << 26;  // half a gigabyte
-  constexpr std::int64_t kTask = std::int64_t{1} << 17;
-  static const AlignedVector<std::uint64_t> words(static_cast<std::size_t>(kWords), 1);
-  std::vector<std::uint64_t> sums(static_cast<std::size_t>(kWords / kTask));
+  using Line = std::uint64_t __attribute__((vector_size(kCacheLine)));
+  constexpr std::int64_t kLines = std::int64_t{1} << 23;  // half a gigabyte
+  constexpr std::int64_t kTask = std::int64_t{1} << 14;
+  constexpr std::int64_t kSums = 4;  // that do not wait for each other
+  static const AlignedVector<std::uint64_t> words(kLines * kCacheLine / sizeof(std::uint64_t), 1);
+  std::vector<std::uint64_t> totals(static_cast<std::size_t>(kLines / kTask));
   std::vector<double> seconds;
   for (std::int64_t run = 0; run < runs; ++run) {
     seconds.push_back(seconds_of([&] {
-      pool.run(kWords / kTask, [&](std::int64_t task, int /*thread*/) {
-        const std::uint64_t* from = words.data() + task * kTask;
-        std::uint64_t sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (std::int64_t i = 0; i < kTask; ++i) sum += from[i];
-        sums[static_cast<std::size_t>(task)] = sum;
+      pool.run(kLines / kTask, [&](std::int64_t task, int /*thread*/) {
+        const auto* lines = reinterpret_cast<const Line*>(words.data()) + task * kTask;
+        std::array<Line, kSums> sums = {};
+        for (std::int64_t i = 0; i < kTask; i += kSums) {
+          for (std::int64_t s = 0; s < kSums; ++s) sums[static_cast<std::size_t>(s)] += lines[i + s];
+        }
+        const Line sum = sums[0] + sums[1] + sums[2] + sums[3];
+        totals[static_cast<std::size_t>(task)] = sum[0];
       });
     }));
-    if (std::accumulate(sums.begin(), sums.end(), std::uint64_t{0}) != kWords) fail("memory");
+    if (std::accumulate(totals.begin(), totals.end(), std::uint64_t{0}) != kLines) fail("memory");
   }
-  return static_cast<double>(kWords) * sizeof(std::uint64_t) / median(seconds);
+  return static_cast<double>(kLines) * kCacheLine / median(seconds);
 }
 
 // What one decoded token of one sequence has to read and write.

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "kernels/chunk.h"
 #include "kernels/elements.h"
-#include "model/ssm.h"
 
 namespace lightmamba {
 namespace {
@@ -14,7 +14,8 @@ namespace {
 constexpr int kSignificantBits = 8;
 // Codes that one task of a product reads: little enough for a core's second-level cache.
 constexpr std::int64_t kTaskBytes = 128 << 10;
-constexpr std::int64_t kHeadTasks = 8;    // of one sequence
+constexpr std::int64_t kHeadTasks = 8;  // of one decoding sequence
+constexpr std::int64_t kPrefillHeads = 2;
 constexpr std::int64_t kRowsPerTask = 8;  // tokens, where each is worked on by itself
 constexpr std::int64_t kConvChannels = 512;
 constexpr std::int64_t kLogitRows = 64;  // held at once
@@ -42,6 +43,7 @@ class Engine::Pass {
         work_(engine.workspace_),
         kernels_(element_kernels()),
         products_(product_kernels(current_isa())),
+        chunks_(chunk_kernels()),
         tokens_(tokens),
         rows_(work_.projected.data() + (c_.d_conv - 1) * c_.d_in_proj()) {}
 
@@ -309,20 +311,24 @@ class Engine::Pass {
   }
 
   void prefill_ssm(const LayerPlan& plan, std::int64_t layer, EngineState& state) {
-    std::byte* codes = shape_.ssm(state, layer).data();
-    const std::int64_t each = tasks_of(c_.nheads, kHeadTasks);
-    const std::int64_t tasks = tasks_of(c_.nheads, each);
-    pool_.run(tasks, [&](std::int64_t task, int /*thread*/) {
-      const Range heads = task_range(task, each, c_.nheads);
-      kernels_.decode_state(shape_.layout(), heads.begin, heads.end, codes, work_.ssm.data());
+    const ChunkArguments chunk = {.shape = chunk_shape(c_, tokens_),
+                                  .xbc = work_.xbc.data(),
+                                  .dt = work_.dt.data(),
+                                  .decay = work_.decay.data(),
+                                  .D = plan.weights->D.data(),
+                                  .groups = work_.chunk_groups.data(),
+                                  .state = work_.ssm.data(),
+                                  .y = work_.y.data()};
+    pool_.run(chunk_count(chunk.shape) * c_.ngroups, [&](std::int64_t task, int /*thread*/) {
+      chunks_.group(chunk, task / c_.ngroups, task % c_.ngroups);
     });
-    ssm_chunked(
-        c_,
-        {tokens_, work_.xbc.data(), work_.dt.data(), work_.decay.data(), plan.weights->D.data()},
-        work_.ssm, std::span(work_.y).first(static_cast<std::size_t>(tokens_ * c_.d_inner)));
+    std::byte* codes = shape_.ssm(state, layer).data();
     const std::uint32_t dither = state_dither(layer, state.position + tokens_ - 1);
-    pool_.run(tasks, [&](std::int64_t task, int /*thread*/) {
-      const Range heads = task_range(task, each, c_.nheads);
+    pool_.run(tasks_of(c_.nheads, kPrefillHeads), [&](std::int64_t task, int thread) {
+      const Range heads = task_range(task, kPrefillHeads, c_.nheads);
+      kernels_.decode_state(shape_.layout(), heads.begin, heads.end, codes, work_.ssm.data());
+      chunks_.heads(chunk, heads.begin, heads.end,
+                    work_.chunk_scratch[static_cast<std::size_t>(thread)].data());
       kernels_.encode_state(shape_.layout(), heads.begin, heads.end, dither, work_.ssm.data(),
                             codes);
     });
@@ -335,6 +341,7 @@ class Engine::Pass {
   Workspace& work_;
   const ElementKernels& kernels_;
   const ProductKernels& products_;
+  const ChunkKernels& chunks_;
   std::int64_t tokens_;
   float* rows_;  // of the first token in `projected`
 };

