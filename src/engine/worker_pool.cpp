@@ -45,11 +45,12 @@ void WorkerPool::run_phase(std::int64_t count, Call call, const void* context) {
     for (std::int64_t task = 0; task < count; ++task) call(context, task, 0);
     return;
   }
-  count_.store(count, std::memory_order_relaxed);
+  std::uint64_t ticket = ((ticket_.load(std::memory_order_relaxed) >> kTaskBits) + 1) << kTaskBits;
+  ticket_.store(ticket | kTaskMask, std::memory_order_relaxed);
   call_.store(call, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
-  std::uint64_t ticket = ((ticket_.load(std::memory_order_relaxed) >> kTaskBits) + 1) << kTaskBits;
+  count_.store(count, std::memory_order_release);
   ticket_.store(ticket, std::memory_order_release);
   phase_.fetch_add(1, std::memory_order_release);
   phase_.notify_all();
@@ -65,7 +66,7 @@ void WorkerPool::run_phase(std::int64_t count, Call call, const void* context) {
 bool WorkerPool::run_one(std::uint64_t& ticket, int thread) {
   ticket = ticket_.load(std::memory_order_acquire);
   for (;;) {
-    const std::int64_t count = count_.load(std::memory_order_relaxed);
+    const std::int64_t count = count_.load(std::memory_order_acquire);
     const Call call = call_.load(std::memory_order_relaxed);
     const void* context = context_.load(std::memory_order_relaxed);
     const auto task = static_cast<std::int64_t>(ticket & kTaskMask);

@@ -38,9 +38,9 @@ class WorkerPool {
   void work(int thread);
   bool run_one(std::uint64_t& ticket, int thread);
 
-  // The number of the phase in the upper half, the next task in the lower. The fields of a phase
-  // change only when all its tasks are claimed and done, and a claim succeeds only if the phase is
-  // still the one whose fields were read.
+  // The number of the phase in the upper half, the next task in the lower. A claim succeeds only if
+  // the phase is still the one whose fields were read: before they change, the ticket becomes that
+  // of a phase without tasks, and who sees the new count sees that too.
   alignas(64) std::atomic<std::uint64_t> ticket_ = 0;
   std::atomic<std::int64_t> count_ = 0;
   std::atomic<Call> call_ = nullptr;

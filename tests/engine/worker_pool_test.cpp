@@ -37,6 +37,22 @@ TEST(WorkerPool, PhasesFollowEachOther) {
   for (const std::int64_t value : values) EXPECT_EQ(value, kPhases);
 }
 
+// A worker that is late at a short phase must not take the next one's tasks for its own.
+TEST(WorkerPool, PhasesOfAllLengthsFollowEachOther) {
+  WorkerPool pool(3);
+  std::vector<std::atomic<std::int64_t>> calls(40);
+  for (std::int64_t phase = 1; phase <= 100'000; ++phase) {
+    const std::int64_t count = phase % 2 == 0 ? 40 : 2 + phase % 7;
+    for (std::int64_t task = 0; task < count; ++task) calls[static_cast<std::size_t>(task)] = 0;
+    pool.run(count, [&](std::int64_t task, int /*thread*/) {
+      ++calls.at(static_cast<std::size_t>(task));
+    });
+    for (std::int64_t task = 0; task < count; ++task) {
+      ASSERT_EQ(calls[static_cast<std::size_t>(task)], 1) << phase << ' ' << task;
+    }
+  }
+}
+
 TEST(WorkerPool, ThreadsThatRunAtTheSameTimeHaveDifferentNumbers) {
   WorkerPool pool(4);
   std::vector<std::atomic<int>> running(4);
