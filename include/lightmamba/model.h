@@ -50,6 +50,8 @@ class Sequence {
   virtual std::vector<float> prefill(std::span<const TokenId> tokens) = 0;
   virtual void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits) = 0;
   virtual State state() const = 0;
+  virtual std::int64_t position() const = 0;  // tokens seen
+  virtual std::size_t bytes() const = 0;      // that the state takes
   virtual std::unique_ptr<Sequence> fork() const = 0;
 };
 

@@ -110,7 +110,7 @@ std::vector<TokenId> some_tokens(std::int64_t count, std::int64_t vocab) {
 }
 
 void run(const Options& options) {
-  if (!options.model.isa.empty()) set_isa(parse_isa(options.model.isa));
+  const EngineOptions engine_settings = engine_options(options.model);
   set_thread_count(options.model.threads);
   std::shared_ptr<const Weights> weights;
   const double load_seconds = seconds_of([&] {
@@ -119,7 +119,7 @@ void run(const Options& options) {
                                                                quantization_of(options));
   });
   const int threads = thread_count();
-  const Engine engine(weights, threads);
+  const Engine engine(weights, engine_settings);
   const Mamba2Config& config = engine.config();
   const std::int64_t sequences = options.sequences;
 
@@ -217,8 +217,7 @@ void add_bench(CLI::App& app) {
   add_count(*command, "--generate-tokens", options->generate_tokens, "Tokens to decode", 1);
   add_count(*command, "--sequences", options->sequences, "Sequences that decode together", 1);
   add_count(*command, "--runs", options->runs, "Of everything; medians are printed", 1);
-  command->add_option("--isa", options->model.isa, "scalar, avx2 or avx512; by default the best")
-      ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
+  add_engine_options(*command, options->model);
   add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }

@@ -75,6 +75,16 @@ Model load_model(const ModelOptions& options) {
   return Model::load(options.model, load);
 }
 
+void add_engine_options(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option("--isa", options.isa,
+                  "Instructions that the engine uses: scalar, avx2 or avx512; by default the best "
+                  "that there are")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
+  command.add_flag("--pin", options.pin, "Keep each thread of the engine on its own processor");
+}
+
 void add_backend_options(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--backend", options.backend,
@@ -83,21 +93,21 @@ void add_backend_options(CLI::App& command, ModelOptions& options) {
       ->type_name("NAME")
       ->check(CLI::IsMember({"auto", "engine", "reference"}))
       ->capture_default_str();
-  command
-      .add_option("--isa", options.isa,
-                  "Instructions that the engine uses: scalar, avx2 or avx512; by default the best "
-                  "that there are")
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
+  add_engine_options(command, options);
+}
+
+EngineOptions engine_options(const ModelOptions& options) {
+  if (!options.isa.empty()) set_isa(parse_isa(options.isa));
+  return {.threads = options.threads, .pin_threads = options.pin};
 }
 
 Model load_on_backend(const ModelOptions& options) {
-  if (!options.isa.empty()) set_isa(parse_isa(options.isa));
+  const EngineOptions engine = engine_options(options);
   Model model = load_model(options);
   const bool wanted =
       options.backend == "engine" || (options.backend == "auto" && engine_supports(model));
   if (!wanted) return model;
-  return with_context(options.model.string(), [&] { return with_engine(model); });
+  return with_context(options.model.string(), [&] { return with_engine(model, engine); });
 }
 
 Tokenizer load_tokenizer(const ModelOptions& options) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <lightmamba/engine.h>
 #include <lightmamba/model.h>
 
 namespace lightmamba::cli {
@@ -43,6 +44,7 @@ struct ModelOptions {
   int threads = 0;                  // 0: one for each processor
   std::string backend = "auto";     // or "engine", "reference"
   std::string isa;                  // empty: the best one
+  bool pin = false;                 // the engine's threads
   bool json = false;
 };
 
@@ -52,8 +54,12 @@ void add_tokenizer_option(CLI::App& command, ModelOptions& options);
 // Those of every command that runs a model: tokenizer, threads, JSON.
 void add_run_options(CLI::App& command, ModelOptions& options);
 
+// Those of commands that run the engine: instruction set, pinned threads.
+void add_engine_options(CLI::App& command, ModelOptions& options);
 // Those of commands that can run a model on another back end than the reference.
 void add_backend_options(CLI::App& command, ModelOptions& options);
+
+EngineOptions engine_options(const ModelOptions& options);
 
 // Sets the number of threads and loads the model, on the reference.
 Model load_model(const ModelOptions& options);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/threads.h"
 #include "kernels/chunk.h"
 #include "kernels/elements.h"
 
@@ -12,8 +13,9 @@ namespace {
 
 // Significant bits of dt and 1 - a under pot8.
 constexpr int kSignificantBits = 8;
-// Codes that one task of a product reads: little enough for a core's second-level cache.
+// Codes that one task of a product reads at most: little enough for a core's second-level cache.
 constexpr std::int64_t kTaskBytes = 128 << 10;
+constexpr std::int64_t kTasksPerThread = 6;  // at least, so that threads end at about the same time
 constexpr std::int64_t kHeadTasks = 8;  // of one decoding sequence
 constexpr std::int64_t kPrefillHeads = 2;
 constexpr std::int64_t kRowsPerTask = 8;  // tokens, where each is worked on by itself
@@ -104,9 +106,10 @@ class Engine::Pass {
   template <typename Finish>
   void multiply(const PackedWeights& weights, const QuantizedRows& x, float* y,
                 std::int64_t y_stride, const Finish& finish) {
-    const std::int64_t each =
-        std::max(std::int64_t{1}, kTaskBytes / weights.format.block_bytes(weights.columns));
     const std::int64_t blocks = CodeFormat::blocks(weights.rows);
+    const std::int64_t each = std::max(
+        std::int64_t{1}, std::min(kTaskBytes / weights.format.block_bytes(weights.columns),
+                                  blocks / (kTasksPerThread * pool_.threads())));
     pool_.run(tasks_of(blocks, each), [&](std::int64_t task, int /*thread*/) {
       const Range range = task_range(task, each, blocks);
       products_.multiply(weights, range.begin, range.end, x, y, y_stride);
@@ -346,11 +349,11 @@ class Engine::Pass {
   float* rows_;  // of the first token in `projected`
 };
 
-Engine::Engine(std::shared_ptr<const Weights> weights, int threads)
+Engine::Engine(std::shared_ptr<const Weights> weights, const EngineOptions& options)
     : weights_(std::move(weights)),
       plan_(make_plan(*weights_)),
       shape_(plan_.config(), weights_->quantization->state),
-      pool_(threads) {
+      pool_(options.threads > 0 ? options.threads : thread_count(), options.pin_threads) {
   workspace_.reserve(plan_, 1, pool_.threads());
 }
 
@@ -368,10 +371,11 @@ void Engine::prefill(EngineState& state, std::span<const TokenId> tokens, Logits
                      const LogitsFn& logits) const {
   const std::lock_guard lock(mutex_);
   const std::int64_t total = std::ssize(tokens);
-  workspace_.reserve(plan_, std::min(total, kSegment), pool_.threads());
+  workspace_.reserve(plan_, std::min(total, kPrefillSegment), pool_.threads());
   const auto vocab = static_cast<std::size_t>(config().vocab_size);
-  for (std::int64_t begin = 0; begin < total; begin += kSegment) {
-    const std::int64_t count = std::min(kSegment, total - begin);
+  std::int64_t count = 0;
+  for (std::int64_t begin = 0; begin < total; begin += count) {
+    count = std::min(kPrefillSegment - state.position % kPrefillSegment, total - begin);
     Pass pass(*this, count);
     pass.embed(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     pass.prefill_layers(state);

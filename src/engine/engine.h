@@ -7,7 +7,7 @@
 #include <mutex>
 #include <span>
 
-#include <lightmamba/model.h>
+#include <lightmamba/engine.h>
 
 #include "engine/engine_state.h"
 #include "engine/plan.h"
@@ -24,19 +24,19 @@ namespace lightmamba {
 // threads follow each other.
 class Engine {
  public:
-  static constexpr std::int64_t kSegment = 512;  // tokens that go through the layers together
-
   // Throws Error where the model cannot run here, see not_supported(). Keeps the weights alive.
-  Engine(std::shared_ptr<const Weights> weights, int threads);
+  Engine(std::shared_ptr<const Weights> weights, const EngineOptions& options);
 
   const Mamba2Config& config() const { return plan_.config(); }
   const EngineStateShape& state_shape() const { return shape_; }
 
   // One token for each sequence. `logits` is [states.size(), vocab_size], or empty where none are
-  // wanted. Token ids have to be in the vocabulary.
+  // wanted. Token ids have to be in the vocabulary. Allocates nothing once so many sequences have
+  // been decoded together.
   void decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
               std::span<float> logits) const;
 
+  // In segments that end at multiples of kPrefillSegment.
   void prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
                const LogitsFn& logits) const;
 

@@ -1,10 +1,10 @@
 #include <array>
 #include <utility>
+#include <vector>
 
 #include <lightmamba/engine.h>
 
 #include "base/fail.h"
-#include "base/threads.h"
 #include "engine/engine.h"
 
 namespace lightmamba {
@@ -35,10 +35,17 @@ class EngineSequence : public Sequence {
   }
 
   State state() const override { return engine_->state_shape().to_float(state_); }
+  std::int64_t position() const override { return state_.position; }
+  std::size_t bytes() const override {
+    return state_.conv.size() * sizeof(float) + state_.ssm.size();
+  }
 
   std::unique_ptr<Sequence> fork() const override {
     return std::make_unique<EngineSequence>(*this);
   }
+
+  const Engine& engine() const { return *engine_; }
+  EngineState& engine_state() { return state_; }
 
  private:
   void run(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits) {
@@ -67,9 +74,34 @@ class EngineBackend : public Backend {
 
 bool engine_supports(const Model& model) { return !not_supported(model.weights()); }
 
-Model with_engine(const Model& model, int threads) {
-  return model.with_backend(std::make_shared<EngineBackend>(std::make_shared<const Engine>(
-      model.shared_weights(), threads > 0 ? threads : thread_count())));
+Model with_engine(const Model& model, const EngineOptions& options) {
+  return model.with_backend(std::make_shared<EngineBackend>(
+      std::make_shared<const Engine>(model.shared_weights(), options)));
+}
+
+void decode_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens,
+                     std::span<float> logits) {
+  const std::size_t count = sequences.size();
+  if (tokens.size() != count) fail("{} tokens for {} sequences", tokens.size(), count);
+  if (count == 0) return;
+  if (logits.size() % count != 0) fail("room for {} logits of {} sequences", logits.size(), count);
+  std::vector<EngineState*> states;
+  const Engine* engine = nullptr;
+  for (Sequence* sequence : sequences) {
+    auto* const own = dynamic_cast<EngineSequence*>(sequence);
+    if (own == nullptr || (engine != nullptr && engine != &own->engine())) break;
+    engine = &own->engine();
+    states.push_back(&own->engine_state());
+  }
+  const std::size_t vocab = logits.size() / count;
+  if (states.size() == count) {
+    check_logits(engine->config(), logits.first(vocab));
+    check_tokens(engine->config(), tokens);
+    return engine->decode(states, tokens, logits);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    sequences[i]->decode(tokens[i], logits.subspan(i * vocab, vocab));
+  }
 }
 
 }  // namespace lightmamba

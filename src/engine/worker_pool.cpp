@@ -28,10 +28,17 @@ void wait_for_change(const std::atomic<T>& value, T old) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(int threads) {
+WorkerPool::WorkerPool(int threads, bool pin) {
+  std::vector<int> processors;
+  if (pin) processors = allowed_processors();
+  if (std::ssize(processors) < threads) processors.clear();
   for (int thread = 1; thread < threads; ++thread) {
-    workers_.emplace_back([this, thread] { work(thread); });
+    workers_.emplace_back([this, thread, processors] {
+      if (!processors.empty()) pin_this_thread(processors[static_cast<std::size_t>(thread)]);
+      work(thread);
+    });
   }
+  if (!processors.empty()) affinity_.emplace(processors.front());
 }
 
 WorkerPool::~WorkerPool() {

@@ -3,8 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <thread>
 #include <vector>
+
+#include "base/affinity.h"
 
 namespace lightmamba {
 
@@ -13,7 +16,9 @@ namespace lightmamba {
 // microseconds and then sleep. One caller at a time.
 class WorkerPool {
  public:
-  explicit WorkerPool(int threads);
+  // With `pin`, each thread stays on a processor of its own, the calling one too until the pool is
+  // destroyed; not where there are fewer processors than threads.
+  explicit WorkerPool(int threads, bool pin = false);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -48,6 +53,7 @@ class WorkerPool {
   alignas(64) std::atomic<std::uint32_t> done_ = 0;
   std::atomic<std::uint32_t> phase_ = 0;  // what sleeping workers wait for
   std::atomic<bool> stop_ = false;
+  std::optional<AffinityGuard> affinity_;
   std::vector<std::jthread> workers_;
 };
 

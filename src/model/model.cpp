@@ -26,6 +26,10 @@ class ReferenceSequence : public Sequence {
     model_.prefill_all(state_, tokens, logits);
   }
   State state() const override { return state_; }
+  std::int64_t position() const override { return state_.position; }
+  std::size_t bytes() const override {
+    return (state_.conv.size() + state_.ssm.size()) * sizeof(float);
+  }
   std::unique_ptr<Sequence> fork() const override {
     return std::make_unique<ReferenceSequence>(*this);
   }

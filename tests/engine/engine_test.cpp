@@ -6,7 +6,9 @@
 #include <lightmamba/engine.h>
 #include <lightmamba/generate.h>
 
+#include "base/affinity.h"
 #include "kernels/isa.h"
+#include "support/allocations.h"
 #include "support/errors.h"
 #include "support/quantized.h"
 
@@ -82,14 +84,14 @@ TEST(Engine, GivesTheSameBytesOnAnyNumberOfThreadsAndEveryInstructionSet) {
   for (const Case& each : kCases) {
     SCOPED_TRACE(each.name);
     const Model model = quantized(each.options);
-    const std::vector<float> expected = sequence_logits(with_engine(model, 1));
+    const std::vector<float> expected = sequence_logits(with_engine(model, {.threads = 1}));
     for (const int threads : {2, 5}) {
-      EXPECT_EQ(sequence_logits(with_engine(model, threads)), expected) << threads;
+      EXPECT_EQ(sequence_logits(with_engine(model, {.threads = threads})), expected) << threads;
     }
     const Isa best = current_isa();
     for (const Isa isa : supported_isas()) {
       set_isa(isa);
-      EXPECT_EQ(sequence_logits(with_engine(model, 2)), expected) << isa_name(isa);
+      EXPECT_EQ(sequence_logits(with_engine(model, {.threads = 2})), expected) << isa_name(isa);
     }
     set_isa(best);
   }
@@ -97,7 +99,7 @@ TEST(Engine, GivesTheSameBytesOnAnyNumberOfThreadsAndEveryInstructionSet) {
 
 TEST(Engine, SequencesThatDecodeTogetherGiveWhatEachGivesAlone) {
   const Model model = quantized({.scheme = {4, 4}, .ssm = SsmFormat::pot8});
-  const Engine engine(model.shared_weights(), 2);
+  const Engine engine(model.shared_weights(), {.threads = 2});
   constexpr std::size_t kSequences = 5;
   const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
   std::vector<EngineState> alone(kSequences, engine.state_shape().empty());
@@ -141,6 +143,92 @@ TEST(Engine, AStateIsForkedSavedAndRestored) {
     EXPECT_EQ(logits[0], logits[1]);
     EXPECT_EQ(logits[0], logits[2]);
   }
+}
+
+TEST(Engine, PromptsCutWhereSegmentsEndLeaveTheSameBytes) {
+  const Model model = with_engine(quantized({.scheme = {8, 8}}));
+  const std::vector<TokenId> prompt = test::random_tokens(2 * kPrefillSegment + 30, 37);
+  const auto whole = model.open(model.new_state());
+  const std::vector<float> expected = whole->prefill(prompt);
+  const auto parts = model.open(model.new_state());
+  parts->prefill(std::span(prompt).first(kPrefillSegment));
+  EXPECT_EQ(parts->prefill(std::span(prompt).subspan(kPrefillSegment)), expected);
+  EXPECT_EQ(parts->state(), whole->state());
+}
+
+TEST(Engine, DecodesWithoutAllocating) {
+  if (!test::counts_allocations()) GTEST_SKIP() << "not in this build";
+  const Model model = quantized({.scheme = {4, 4}, .ssm = SsmFormat::pot8});
+  const Engine engine(model.shared_weights(), {.threads = 2});
+  std::vector<EngineState> owned(3, engine.state_shape().empty());
+  const std::array states = {&owned[0], &owned[1], &owned[2]};
+  std::vector<float> logits(3 * 37);
+  engine.decode(states, std::span(tokens()).first(3), logits);
+  const std::int64_t before = test::allocations();
+  for (std::size_t step = 0; step < 5; ++step) {
+    engine.decode(states, std::span(tokens()).subspan(step, 3), logits);
+    engine.decode(std::span(states).first(1), std::span(tokens()).subspan(step, 1), {});
+  }
+  EXPECT_EQ(test::allocations(), before);
+  const std::vector<int> one(1);
+  EXPECT_EQ(test::allocations(), before + 1);
+}
+
+TEST(Engine, PinnedThreadsGiveTheSame) {
+  const Model model = quantized({.scheme = {8, 8}});
+  const std::vector<int> allowed = allowed_processors();
+  const std::vector<float> expected = sequence_logits(with_engine(model, {.threads = 2}));
+  {
+    const Model pinned = with_engine(model, {.threads = 2, .pin_threads = true});
+    EXPECT_EQ(allowed_processors().size(), allowed.size() < 2 ? allowed.size() : 1);
+    EXPECT_EQ(sequence_logits(pinned), expected);
+  }
+  EXPECT_EQ(allowed_processors(), allowed);
+}
+
+TEST(DecodeTogether, GivesWhatEachGivesAlone) {
+  const Model reference = quantized({.scheme = {8, 8}});
+  const Model fast = with_engine(reference);
+  const Model other = with_engine(reference);
+  const auto check = [&](const Model& first, const Model& second) {
+    std::vector<std::unique_ptr<Sequence>> sequences;
+    sequences.push_back(first.open(first.new_state()));
+    sequences.push_back(second.open(second.new_state()));
+    sequences[1]->prefill(std::span(tokens()).first(5));
+    std::vector<float> expected(2 * 37);
+    sequences[0]->fork()->decode(7, std::span(expected).first(37));
+    sequences[1]->fork()->decode(9, std::span(expected).last(37));
+    const std::array pointers = {sequences[0].get(), sequences[1].get()};
+    std::vector<float> logits(2 * 37);
+    decode_together(pointers, std::array<TokenId, 2>{7, 9}, logits);
+    EXPECT_EQ(logits, expected);
+    EXPECT_EQ(sequences[0]->position(), 1);
+    EXPECT_EQ(sequences[1]->position(), 6);
+  };
+  check(fast, fast);
+  check(fast, other);
+  check(reference, reference);
+  check(fast, reference);
+}
+
+TEST(DecodeTogether, RefusesWhatDoesNotFit) {
+  const Model model = with_engine(quantized({.scheme = {8, 8}}));
+  const auto a = model.open(model.new_state());
+  const auto b = a->fork();
+  const std::array sequences = {a.get(), b.get()};
+  std::vector<float> logits(2 * 37);
+  using Ids = std::vector<TokenId>;
+  EXPECT_THAT(test::error_of([&] { decode_together(sequences, Ids{1}, logits); }),
+              HasSubstr("1 tokens for 2 sequences"));
+  EXPECT_THAT(test::error_of([&] { decode_together(sequences, Ids{1, 37}, logits); }),
+              HasSubstr("token id 37"));
+  EXPECT_THAT(
+      test::error_of([&] { decode_together(sequences, Ids{1, 2}, std::span(logits).first(37)); }),
+      HasSubstr("room for 37 logits"));
+  EXPECT_EQ(a->position(), 0);
+  decode_together({}, {}, {});
+  decode_together(sequences, Ids{1, 2}, {});
+  EXPECT_EQ(b->position(), 1);
 }
 
 TEST(Engine, ModelsOnItKeepStatesAsNumbers) {

@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <utility>
+
+#include <lightmamba/engine.h>
+
+#include "base/fail.h"
+
+namespace lightmamba {
+namespace {
+
+bool begins_with(std::span<const TokenId> tokens, std::span<const TokenId> beginning) {
+  return beginning.size() <= tokens.size() &&
+         std::equal(beginning.begin(), beginning.end(), tokens.begin());
+}
+
+}  // namespace
+
+PromptCache::PromptCache(Model model, std::size_t capacity_bytes)
+    : model_(std::move(model)), capacity_(capacity_bytes) {}
+
+std::size_t PromptCache::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+// The state of the longest beginning of the prompt that leaves something to prefill, or null. All
+// beginnings count as used, the longest last.
+std::shared_ptr<const Sequence> PromptCache::find(std::span<const TokenId> prompt) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::list<Entry>::iterator> beginnings;
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->tokens.size() < prompt.size() && begins_with(prompt, entry->tokens)) {
+      beginnings.push_back(entry);
+    }
+  }
+  if (beginnings.empty()) return nullptr;
+  std::sort(beginnings.begin(), beginnings.end(),
+            [](const auto& a, const auto& b) { return a->tokens.size() < b->tokens.size(); });
+  for (const auto entry : beginnings) entries_.splice(entries_.begin(), entries_, entry);
+  return entries_.front().sequence;
+}
+
+void PromptCache::keep(Entry entry) {
+  if (entry.bytes > capacity_) return;
+  const std::lock_guard lock(mutex_);
+  const auto same = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& other) {
+    return other.tokens == entry.tokens;
+  });
+  if (same != entries_.end()) return;
+  bytes_ += entry.bytes;
+  entries_.push_front(std::move(entry));
+  while (bytes_ > capacity_) {
+    bytes_ -= entries_.back().bytes;
+    entries_.pop_back();
+  }
+}
+
+PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
+  if (prompt.empty()) fail("no tokens to prefill");
+  Prompted result;
+  if (const auto known = find(prompt)) {
+    result.sequence = known->fork();
+    result.reused_tokens = result.sequence->position();
+  } else {
+    result.sequence = model_.open(model_.new_state());
+  }
+  const std::int64_t total = std::ssize(prompt);
+  for (std::int64_t begin = result.reused_tokens; begin < total;) {
+    const std::int64_t end = std::min(begin + kPrefillSegment, total);
+    const auto part =
+        prompt.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    result.logits = result.sequence->prefill(part);
+    begin = end;
+    if (end % kPrefillSegment != 0) continue;
+    const auto seen = prompt.first(static_cast<std::size_t>(end));
+    keep({{seen.begin(), seen.end()}, result.sequence->fork(), result.sequence->bytes()});
+  }
+  return result;
+}
+
+}  // namespace lightmamba
