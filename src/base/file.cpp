@@ -1,6 +1,9 @@
 #include "base/file.h"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -83,20 +86,69 @@ class TemporaryFile {
 
 }  // namespace
 
+// Those that are there, for a signal handler, which may neither wait nor allocate. Files beyond the
+// table's size do without.
+struct MappedFiles {
+  static constexpr std::size_t kMost = 256;
+  static std::array<std::atomic<const MappedFile*>, kMost> files;
+  static std::atomic<int> exit_code;
+
+  static void replace(const MappedFile* old, const MappedFile* with) {
+    for (std::atomic<const MappedFile*>& file : files) {
+      const MappedFile* expected = old;
+      if (file.compare_exchange_strong(expected, with)) return;
+    }
+  }
+
+  static void handle(int /*signal*/, siginfo_t* info, void* /*context*/) {
+    const auto* address = static_cast<const std::byte*>(info->si_addr);
+    say("error: ");
+    for (const std::atomic<const MappedFile*>& entry : files) {
+      const MappedFile* file = entry.load();
+      if (file == nullptr || address < file->bytes_.data() ||
+          address >= file->bytes_.data() + file->bytes_.size()) {
+        continue;
+      }
+      say(file->path_);
+      say(": ");
+      break;
+    }
+    say("the file has become shorter while it was used, or cannot be read\n");
+    ::_exit(exit_code);
+  }
+
+  static void say(std::string_view text) {
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+  }
+};
+std::array<std::atomic<const MappedFile*>, MappedFiles::kMost> MappedFiles::files = {};
+std::atomic<int> MappedFiles::exit_code = 1;
+
+void exit_where_mapped_files_end(int exit_code) {
+  MappedFiles::exit_code = exit_code;
+  struct sigaction action = {};
+  action.sa_sigaction = MappedFiles::handle;
+  action.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGBUS, &action, nullptr);
+}
+
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
   const auto [fd, size] = open_regular(path);
-  std::shared_ptr<MappedFile> file(new MappedFile);
+  std::shared_ptr<MappedFile> file(new MappedFile(path));
   if (size > 0) {
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
     if (address == MAP_FAILED) fail("{}: cannot map: {}", path, reason(errno));
     file->bytes_ = {static_cast<const std::byte*>(address), size};
+    MappedFiles::replace(nullptr, file.get());
   }
   return file;
 }
 
 MappedFile::~MappedFile() {
+  if (bytes_.empty()) return;
+  MappedFiles::replace(this, nullptr);
   // munmap takes a non-const pointer but does not write through it.
-  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 std::string read_text_file(const std::filesystem::path& path) {

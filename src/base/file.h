@@ -23,9 +23,16 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
-  MappedFile() = default;
+  explicit MappedFile(const std::filesystem::path& path) : path_(path) {}
+  friend struct MappedFiles;
+  std::string path_;
   std::span<const std::byte> bytes_;
 };
+
+// From now on the process ends with exit code `exit_code` and an error that names the file when it
+// reads what a mapped file no longer has, where the system would end it by SIGBUS. For programs: a
+// library must not decide that.
+void exit_where_mapped_files_end(int exit_code);
 
 // The most that is read into memory at once.
 inline constexpr std::size_t kLargestText = std::size_t{1} << 30;

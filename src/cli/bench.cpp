@@ -58,7 +58,8 @@ double read_bandwidth(WorkerPool& pool, std::int64_t runs) {
         std::array<Pair, kSums> sums = {};
         for (std::int64_t i = 0; i < kTask; i += kSums) {
 #pragma GCC unroll 8
-          for (std::int64_t s = 0; s < kSums; ++s) sums[static_cast<std::size_t>(s)] += pairs[i + s];
+          for (std::int64_t s = 0; s < kSums; ++s)
+            sums[static_cast<std::size_t>(s)] += pairs[i + s];
         }
         for (const Pair& sum : sums) totals[static_cast<std::size_t>(task)] += sum[0];
       });

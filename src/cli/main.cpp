@@ -6,6 +6,7 @@
 #endif
 #include <new>
 
+#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 
@@ -56,6 +57,7 @@ int main(int argc, char** argv) {
   const auto report = [](const char* what) { std::fprintf(stderr, "error: %s\n", what); };
   // A file that outgrows its limit is an error to report, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
+  exit_where_mapped_files_end(cli::kRuntimeError);
   cli::keep_freed_memory();
   try {
     return cli::run(argc, argv);

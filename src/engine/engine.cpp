@@ -16,7 +16,7 @@ constexpr int kSignificantBits = 8;
 // Codes that one task of a product reads at most: little enough for a core's second-level cache.
 constexpr std::int64_t kTaskBytes = 128 << 10;
 constexpr std::int64_t kTasksPerThread = 6;  // at least, so that threads end at about the same time
-constexpr std::int64_t kHeadTasks = 8;  // of one decoding sequence
+constexpr std::int64_t kHeadTasks = 8;       // of one decoding sequence
 constexpr std::int64_t kPrefillHeads = 2;
 constexpr std::int64_t kRowsPerTask = 8;  // tokens, where each is worked on by itself
 constexpr std::int64_t kConvChannels = 512;
@@ -107,9 +107,12 @@ class Engine::Pass {
   void multiply(const PackedWeights& weights, const QuantizedRows& x, float* y,
                 std::int64_t y_stride, const Finish& finish) {
     const std::int64_t blocks = CodeFormat::blocks(weights.rows);
-    const std::int64_t each = std::max(
-        std::int64_t{1}, std::min(kTaskBytes / weights.format.block_bytes(weights.columns),
-                                  blocks / (kTasksPerThread * pool_.threads())));
+    // An even number, as kernels take two blocks together.
+    const std::int64_t each =
+        2 *
+        std::max(std::int64_t{1}, std::min(kTaskBytes / weights.format.block_bytes(weights.columns),
+                                           blocks / (kTasksPerThread * pool_.threads())) /
+                                      2);
     pool_.run(tasks_of(blocks, each), [&](std::int64_t task, int /*thread*/) {
       const Range range = task_range(task, each, blocks);
       products_.multiply(weights, range.begin, range.end, x, y, y_stride);

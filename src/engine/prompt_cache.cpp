@@ -43,9 +43,8 @@ std::shared_ptr<const Sequence> PromptCache::find(std::span<const TokenId> promp
 void PromptCache::keep(Entry entry) {
   if (entry.bytes > capacity_) return;
   const std::lock_guard lock(mutex_);
-  const auto same = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& other) {
-    return other.tokens == entry.tokens;
-  });
+  const auto same = std::find_if(entries_.begin(), entries_.end(),
+                                 [&](const Entry& other) { return other.tokens == entry.tokens; });
   if (same != entries_.end()) return;
   bytes_ += entry.bytes;
   entries_.push_front(std::move(entry));

@@ -33,19 +33,19 @@ struct Workspace {
   std::int64_t tokens = 0;
   AlignedVector<float> residual;  // [tokens, d_model]
   // z | x | B | C | dt, with room for the kept inputs of the conv in front
-  AlignedVector<float> projected;             // [d_conv - 1 + tokens, d_in_proj]
-  AlignedVector<float> xbc;                   // after the conv [tokens, conv_dim]
-  AlignedVector<float> dt;                    // [tokens, nheads]
-  AlignedVector<float> decay;                 // [tokens, nheads]
-  AlignedVector<float> y;                     // [tokens, d_inner]
-  AlignedVector<float> out;                   // of out_proj [tokens, d_model]
-  AlignedVector<float> ssm;                   // h of a layer in float [nheads, headdim, d_state]
+  AlignedVector<float> projected;  // [d_conv - 1 + tokens, d_in_proj]
+  AlignedVector<float> xbc;        // after the conv [tokens, conv_dim]
+  AlignedVector<float> dt;         // [tokens, nheads]
+  AlignedVector<float> decay;      // [tokens, nheads]
+  AlignedVector<float> y;          // [tokens, d_inner]
+  AlignedVector<float> out;        // of out_proj [tokens, d_model]
+  AlignedVector<float> ssm;        // h of a layer in float [nheads, headdim, d_state]
   // See kernels/chunk.h
   AlignedVector<float> chunk_groups;
   std::vector<AlignedVector<float>> chunk_scratch;  // for each thread
-  QuantizedBuffer model_input;                // of in_proj and the head [tokens, d_model]
-  QuantizedBuffer inner_input;                // of out_proj [tokens, d_inner]
-  std::vector<AlignedVector<float>> scratch;  // for each thread [2, max(d_model, d_inner)]
+  QuantizedBuffer model_input;                      // of in_proj and the head [tokens, d_model]
+  QuantizedBuffer inner_input;                      // of out_proj [tokens, d_inner]
+  std::vector<AlignedVector<float>> scratch;        // for each thread [2, max(d_model, d_inner)]
 };
 
 }  // namespace lightmamba

@@ -74,23 +74,37 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
   constexpr int kUnroll = kChains > kParts ? kChains / kParts : 1;
   const __m512i low_nibbles = _mm512_set1_epi8(15);
 
+  // Copies, which no store changes.
+  const std::int64_t groups = sizes.groups;
+  const std::int64_t columns_left = sizes.columns;
+  const std::int64_t group_columns = sizes.group;
+  const std::int64_t block_bytes = sizes.block_bytes;
+  const std::int64_t block_scales = sizes.block_scales;
+  const std::int64_t code_stride = sizes.code_stride;
   float* const total = at.total;
-  for (int i = 0; i < Blocks * Tokens; ++i) _mm512_store_ps(total + i * 16, _mm512_setzero_ps());
+  const std::uint16_t* scales = at.scales;
+  const float* x_scales = at.x_scales;
+  const std::int32_t* x_sums = at.x_sums;
 
   const std::uint8_t* codes = at.codes;
   const std::int8_t* x = at.x;
-  for (std::int64_t g = 0; g < sizes.groups; ++g) {
-    Int32x16 sum[kChains * Blocks * Tokens];
-    repeat<kChains * Blocks * Tokens>([&](auto i)
-                                          __attribute__((always_inline)) { sum[i] = Int32x16{}; });
+  for (std::int64_t g = 0; g < groups; ++g) {
+    // The sums begin with what corrects for the offset of the codes.
+    Int32x16 sum[kChains * Blocks * Tokens] = {};
+    repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
+      const std::int32_t offset = x_sums[t * groups] * -(1 << (Bits - 1));
+      repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
+        sum[b * Tokens + t] = reinterpret_cast<Int32x16>(_mm512_set1_epi32(offset));
+      });
+    });
 
     const auto add_vector = [&](auto chain) __attribute__((always_inline)) {
       __m512i vector[Blocks];
       repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
-        vector[b] = _mm512_loadu_si512(codes + b * sizes.block_bytes);
+        vector[b] = _mm512_loadu_si512(codes + b * block_bytes);
         // The next row blocks, into the L2 cache: with several tokens, arithmetic would otherwise
         // wait for memory and memory for arithmetic.
-        _mm_prefetch(codes + (b + Blocks) * sizes.block_bytes, _MM_HINT_T1);
+        _mm_prefetch(codes + (b + Blocks) * block_bytes, _MM_HINT_T1);
       });
       repeat<kParts>([&](auto part) __attribute__((always_inline)) {
         __m512i w[Blocks];
@@ -99,7 +113,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
           w[b] = Bits == 4 ? _mm512_and_si512(shifted, low_nibbles) : shifted;
         });
         repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
-          const __m512i word = broadcast(x + t * sizes.code_stride + 4 * part);
+          const __m512i word = broadcast(x + t * code_stride + 4 * part);
           repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
             Int32x16& to = sum[((chain + part) % kChains * Blocks + b) * Tokens + t];
             to = reinterpret_cast<Int32x16>(
@@ -110,7 +124,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
       codes += CodeFormat::kUnitBytes;
       x += kColumns;
     };
-    const std::int64_t columns = least(sizes.group, sizes.columns - g * sizes.group);
+    const std::int64_t columns = least(group_columns, columns_left - g * group_columns);
     std::int64_t vectors = (columns + kColumns - 1) / kColumns;
     for (; vectors >= kUnroll; vectors -= kUnroll) {
       repeat<kUnroll>([&](auto u)
@@ -120,23 +134,28 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
 
     __m512 scale[Blocks];
     repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
-      const std::uint16_t* const halves = at.scales + b * sizes.block_scales + g * kRows;
+      const std::uint16_t* const halves = scales + b * block_scales;
       scale[b] = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
     });
+    // Without this, g++ keeps copies of all totals on the stack.
+    asm volatile("" : : "r"(total) : "memory");
+    const __mmask16 earlier = g == 0 ? 0 : 0xffff;
     repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
-      const std::int32_t offset = at.x_sums[t * sizes.groups + g] * (1 << (Bits - 1));
-      const __m512 x_scale = _mm512_set1_ps(at.x_scales[t * sizes.groups + g]);
+      const __m512 x_scale = _mm512_set1_ps(x_scales[t * groups]);
       repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
-        Int32x16 dot = sum[b * Tokens + t] - offset;
+        Int32x16 dot = sum[b * Tokens + t];
         repeat<kChains - 1>([&](auto c) __attribute__((always_inline)) {
           dot += sum[((c + 1) * Blocks + b) * Tokens + t];
         });
         float* const so_far = total + (b * Tokens + t) * 16;
-        _mm512_store_ps(so_far,
-                        _mm512_fmadd_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(dot)),
-                                        _mm512_mul_ps(scale[b], x_scale), _mm512_load_ps(so_far)));
+        _mm512_store_ps(so_far, _mm512_fmadd_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(dot)),
+                                                _mm512_mul_ps(scale[b], x_scale),
+                                                _mm512_maskz_load_ps(earlier, so_far)));
       });
     });
+    scales += kRows;
+    ++x_scales;
+    ++x_sums;
   }
 
   for (int b = 0; b < Blocks; ++b) {

@@ -37,6 +37,21 @@ TEST(File, AnEmptyFileHasNoBytes) {
   EXPECT_TRUE(MappedFile::open(folder / "f")->bytes().empty());
 }
 
+TEST(File, AMappedFileThatIsCutOffEndsTheProgramWithItsName) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path path = folder / "cut";
+  test::write_file(path, std::string(100'000, 'x'));
+  const auto file = MappedFile::open(path);
+  const auto read_the_end = [&] {
+    exit_where_mapped_files_end(7);
+    std::filesystem::resize_file(path, 10);
+    const volatile std::byte* last = &file->bytes().back();
+    static_cast<void>(*last);
+  };
+  EXPECT_EXIT(read_the_end(), ::testing::ExitedWithCode(7),
+              "error: .*cut: the file has become shorter");
+}
+
 TEST(File, AFailedWriteLeavesTheOldFileAndNothingElse) {
   const test::TemporaryFolder folder;
   test::write_file(folder / "f", "old");

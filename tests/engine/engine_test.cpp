@@ -220,11 +220,14 @@ TEST(DecodeTogether, RefusesWhatDoesNotFit) {
   using Ids = std::vector<TokenId>;
   EXPECT_THAT(test::error_of([&] { decode_together(sequences, Ids{1}, logits); }),
               HasSubstr("1 tokens for 2 sequences"));
-  EXPECT_THAT(test::error_of([&] { decode_together(sequences, Ids{1, 37}, logits); }),
+  EXPECT_THAT(test::error_of([&] {
+                decode_together(sequences, Ids{1, 37}, logits);
+              }),
               HasSubstr("token id 37"));
-  EXPECT_THAT(
-      test::error_of([&] { decode_together(sequences, Ids{1, 2}, std::span(logits).first(37)); }),
-      HasSubstr("room for 37 logits"));
+  EXPECT_THAT(test::error_of([&] {
+                decode_together(sequences, Ids{1, 2}, std::span(logits).first(37));
+              }),
+              HasSubstr("room for 37 logits"));
   EXPECT_EQ(a->position(), 0);
   decode_together({}, {}, {});
   decode_together(sequences, Ids{1, 2}, {});

@@ -95,7 +95,9 @@ TEST(PromptCache, WithoutRoomKeepsNothing) {
 TEST(PromptCache, RefusesBadPrompts) {
   PromptCache cache(model(), 0);
   EXPECT_THAT(test::error_of([&] { cache.open({}); }), HasSubstr("no tokens"));
-  EXPECT_THAT(test::error_of([&] { cache.open(std::vector<TokenId>{1, 37}); }),
+  EXPECT_THAT(test::error_of([&] {
+                cache.open(std::vector<TokenId>{1, 37});
+              }),
               HasSubstr("token id 37"));
 }
 
