@@ -59,6 +59,7 @@ class Sequence {
 class Backend {
  public:
   virtual ~Backend() = default;
+  virtual std::unique_ptr<Sequence> open() const = 0;  // the empty sequence
   virtual std::unique_ptr<Sequence> open(const State& state) const = 0;
 };
 
@@ -85,8 +86,10 @@ class Model {
 
   State new_state() const;  // of the empty sequence
 
-  // A sequence that goes on from a state: faster than the functions below, which on other back ends
-  // than the reference convert the state each time. Throws Error for a state of another shape.
+  // An empty sequence, and one that goes on from a state: faster than the functions below, which on
+  // other back ends than the reference convert the state each time. Throws Error for a state of
+  // another shape.
+  std::unique_ptr<Sequence> open() const;
   std::unique_ptr<Sequence> open(const State& state) const;
 
   // With taps, the three below run on the reference whatever the back end. They throw Error, with

@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 
 #include <lightmamba/generate.h>
 
@@ -37,8 +38,12 @@ void run(const Options& options) {
       !folder.empty() && !std::filesystem::is_directory(folder)) {
     fail("{}: no such directory", folder);
   }
-  State state = options.load_state.empty() ? model.new_state()
-                                           : load_state(model.config(), options.load_state);
+  std::optional<State> state;
+  if (!options.load_state.empty()) {
+    state = load_state(model.config(), options.load_state);
+  } else if (!options.save_state.empty()) {
+    state = model.new_state();
+  }
   GenerateOptions generate_options = options.generate;
   generate_options.stop_at_eos = !options.ignore_eos;
 
@@ -59,9 +64,9 @@ void run(const Options& options) {
         emit(stream.push(id));
         return true;
       },
-      &state);
+      state ? &*state : nullptr);
   emit(stream.finish());
-  if (!options.save_state.empty()) save_state(state, model.config(), options.save_state);
+  if (!options.save_state.empty()) save_state(*state, model.config(), options.save_state);
 
   if (options.model.json) {
     print_json(

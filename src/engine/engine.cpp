@@ -18,9 +18,9 @@ constexpr std::int64_t kTaskBytes = 128 << 10;
 constexpr std::int64_t kTasksPerThread = 6;  // at least, so that threads end at about the same time
 constexpr std::int64_t kHeadTasks = 8;       // of one decoding sequence
 constexpr std::int64_t kPrefillHeads = 2;
-constexpr std::int64_t kRowsPerTask = 8;  // tokens, where each is worked on by itself
-constexpr std::int64_t kConvChannels = 512;
-constexpr std::int64_t kLogitRows = 64;  // held at once
+constexpr std::int64_t kRowsPerTask = 8;     // tokens, where each is worked on by itself
+constexpr std::int64_t kConvChannels = 256;  // at least, of a task
+constexpr std::int64_t kLogitRows = 64;      // held at once
 
 std::int64_t tasks_of(std::int64_t count, std::int64_t each) { return (count + each - 1) / each; }
 
@@ -62,7 +62,7 @@ class Engine::Pass {
     for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
       project_in(layer);
       decode_mixer(layer, states);
-      project_out(layer);
+      project_out(layer, [](std::int64_t /*token*/) {});
     }
     for (EngineState* state : states) ++state->position;
   }
@@ -72,7 +72,7 @@ class Engine::Pass {
     for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
       project_in(layer);
       prefill_mixer(layer, state);
-      project_out(layer);
+      project_out(layer, [&](std::int64_t token) { gate(token, {0, c_.d_inner}); });
     }
     state.position += tokens_;
   }
@@ -149,12 +149,14 @@ class Engine::Pass {
     });
   }
 
-  // From y, gated, to the residual.
-  void project_out(std::int64_t layer) {
+  // From y to the residual; prepare(token) comes first for each token.
+  template <typename Prepare>
+  void project_out(std::int64_t layer, const Prepare& prepare) {
     const LayerPlan& plan = layer_plan(layer);
     const LayerWeights& w = *plan.weights;
     const QuantizedRows input = work_.inner_input.rows(tokens_);
     for_rows(tokens_, [&](std::int64_t row, int thread) {
+      prepare(row);
       float* y = work_.y.data() + row * c_.d_inner;
       kernels_.rmsnorm(y, w.gated_norm.data(), data_or_null(w.gated_norm_bias), c_.norm_eps,
                        c_.d_inner, c_.ngroups, y);
@@ -245,7 +247,6 @@ class Engine::Pass {
   void decode_heads(const LayerPlan& plan, std::int64_t layer, std::int64_t token, Range heads,
                     EngineState& state) {
     const Range channels = {heads.begin * c_.headdim, heads.end * c_.headdim};
-    const std::int64_t count = channels.end - channels.begin;
     decode_conv(plan, token, channels, shape_.conv(state, layer).data());
     const float* xbc = work_.xbc.data() + token * c_.conv_dim();
     float* y = work_.y.data() + token * c_.d_inner;
@@ -262,58 +263,61 @@ class Engine::Pass {
                        .dither = state_dither(layer, state.position),
                        .state = shape_.ssm(state, layer).data(),
                        .y = y});
-    round_values(count, y + channels.begin);
+    gate(token, channels);
+  }
+
+  void gate(std::int64_t token, Range channels) {
+    const std::int64_t count = channels.end - channels.begin;
+    float* y = work_.y.data() + token * c_.d_inner + channels.begin;
     float* z = rows_ + token * c_.d_in_proj() + channels.begin;
+    round_values(count, y);
     round_values(count, z);
-    kernels_.gate(z, count, y + channels.begin);
+    kernels_.gate(z, count, y);
   }
 
   void prefill_mixer(std::int64_t layer, EngineState& state) {
     const LayerPlan& plan = layer_plan(layer);
     prefill_conv(plan, shape_.conv(state, layer).data());
     prefill_ssm(plan, layer, state);
-    for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
-      float* y = work_.y.data() + token * c_.d_inner;
-      float* z = rows_ + token * c_.d_in_proj();
-      round_values(c_.d_inner, y);
-      round_values(c_.d_inner, z);
-      kernels_.gate(z, c_.d_inner, y);
-    });
   }
 
   void prefill_conv(const LayerPlan& plan, float* window) {
     const std::int64_t stride = c_.d_in_proj();
     const std::int64_t conv_dim = c_.conv_dim();
     for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
-      float* row = rows_ + token * stride;
-      round_values(conv_dim, row + c_.d_inner);
-      compute_decays(*plan.weights, row + stride - c_.nheads, work_.dt.data() + token * c_.nheads,
-                     work_.decay.data() + token * c_.nheads);
+      compute_decays(*plan.weights, rows_ + (token + 1) * stride - c_.nheads,
+                     work_.dt.data() + token * c_.nheads, work_.decay.data() + token * c_.nheads);
     });
     float* first = work_.projected.data() + c_.d_inner;
     const std::int64_t kept = c_.d_conv - 1;
     for (std::int64_t k = 0; k < kept; ++k) {
       std::copy_n(window + k * conv_dim, conv_dim, first + k * stride);
     }
-    pool_.run(tasks_of(conv_dim, kConvChannels), [&](std::int64_t task, int /*thread*/) {
-      const Range range = task_range(task, kConvChannels, conv_dim);
+    // Whole groups of values that are rounded together.
+    const std::int64_t each = tasks_of(kConvChannels, c_.headdim) * c_.headdim;
+    pool_.run(tasks_of(conv_dim, each), [&](std::int64_t task, int /*thread*/) {
+      const Range range = task_range(task, each, conv_dim);
+      const std::int64_t channels = range.end - range.begin;
+      float* input = first + range.begin;
+      float* out = work_.xbc.data() + range.begin;
+      for (std::int64_t t = kept; t < kept + tokens_; ++t) {
+        round_values(channels, input + t * stride);
+      }
       kernels_.conv_silu({.tokens = tokens_,
-                          .channels = range.end - range.begin,
+                          .channels = channels,
                           .d_conv = c_.d_conv,
                           .weights = plan.conv.data() + range.begin,
                           .weight_stride = conv_dim,
                           .bias = plan.weights->conv1d_bias.data() + range.begin,
-                          .input = first + range.begin,
+                          .input = input,
                           .input_stride = stride,
-                          .out = work_.xbc.data() + range.begin,
+                          .out = out,
                           .out_stride = conv_dim});
+      for (std::int64_t t = 0; t < tokens_; ++t) round_values(channels, out + t * conv_dim);
     });
     for (std::int64_t k = 0; k < kept; ++k) {
       std::copy_n(first + (tokens_ + k) * stride, conv_dim, window + k * conv_dim);
     }
-    for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
-      round_values(conv_dim, work_.xbc.data() + token * conv_dim);
-    });
   }
 
   void prefill_ssm(const LayerPlan& plan, std::int64_t layer, EngineState& state) {

@@ -62,6 +62,9 @@ class EngineBackend : public Backend {
  public:
   explicit EngineBackend(std::shared_ptr<const Engine> engine) : engine_(std::move(engine)) {}
 
+  std::unique_ptr<Sequence> open() const override {
+    return std::make_unique<EngineSequence>(engine_, engine_->state_shape().empty());
+  }
   std::unique_ptr<Sequence> open(const State& state) const override {
     return std::make_unique<EngineSequence>(engine_, engine_->state_shape().from_float(state));
   }

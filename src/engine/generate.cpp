@@ -39,8 +39,7 @@ GenerateResult generate(const Model& model, std::span<const TokenId> prompt,
     fail("max_tokens must not be negative, but is {}", options.max_tokens);
   if (prompt.empty()) fail("the prompt has no tokens");
   Sampler sampler(options.sampling, ids_with_token(model));
-  const std::unique_ptr<Sequence> running =
-      model.open(state == nullptr ? model.new_state() : *state);
+  const std::unique_ptr<Sequence> running = state == nullptr ? model.open() : model.open(*state);
 
   GenerateResult result;
   result.prompt_tokens = std::ssize(prompt);

@@ -61,7 +61,7 @@ PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
     result.sequence = known->fork();
     result.reused_tokens = result.sequence->position();
   } else {
-    result.sequence = model_.open(model_.new_state());
+    result.sequence = model_.open();
   }
   const std::int64_t total = std::ssize(prompt);
   for (std::int64_t begin = result.reused_tokens; begin < total;) {

@@ -86,6 +86,10 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
   const float* x_scales = at.x_scales;
   const std::int32_t* x_sums = at.x_sums;
 
+  repeat<Blocks * Tokens>([&](auto i) __attribute__((always_inline)) {
+    _mm512_store_ps(total + i * 16, _mm512_setzero_ps());
+  });
+
   const std::uint8_t* codes = at.codes;
   const std::int8_t* x = at.x;
   for (std::int64_t g = 0; g < groups; ++g) {
@@ -139,7 +143,6 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
     });
     // Without this, g++ keeps copies of all totals on the stack.
     asm volatile("" : : "r"(total) : "memory");
-    const __mmask16 earlier = g == 0 ? 0 : 0xffff;
     repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
       const __m512 x_scale = _mm512_set1_ps(x_scales[t * groups]);
       repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
@@ -148,9 +151,9 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
           dot += sum[((c + 1) * Blocks + b) * Tokens + t];
         });
         float* const so_far = total + (b * Tokens + t) * 16;
-        _mm512_store_ps(so_far, _mm512_fmadd_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(dot)),
-                                                _mm512_mul_ps(scale[b], x_scale),
-                                                _mm512_maskz_load_ps(earlier, so_far)));
+        _mm512_store_ps(so_far,
+                        _mm512_fmadd_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(dot)),
+                                        _mm512_mul_ps(scale[b], x_scale), _mm512_load_ps(so_far)));
       });
     });
     scales += kRows;

@@ -55,6 +55,11 @@ Model Model::with_backend(std::shared_ptr<const Backend> backend) const {
   return model;
 }
 
+std::unique_ptr<Sequence> Model::open() const {
+  if (backend_) return backend_->open();
+  return std::make_unique<ReferenceSequence>(*this, new_state());
+}
+
 std::unique_ptr<Sequence> Model::open(const State& state) const {
   check_state(config(), state);
   if (backend_) return backend_->open(state);

@@ -66,7 +66,7 @@ TEST(Engine, GivesTheLogitsOfTheReference) {
 }
 
 std::vector<float> sequence_logits(const Model& model) {
-  const auto sequence = model.open(model.new_state());
+  const auto sequence = model.open();
   std::vector<float> all;
   sequence->prefill_all(std::span(tokens()).first(50),
                         [&](std::int64_t /*index*/, std::span<const float> logits) {
@@ -128,7 +128,7 @@ TEST(Engine, AStateIsForkedSavedAndRestored) {
   for (const StateFormat format :
        {StateFormat::floating, StateFormat::int16, StateFormat::int8_feedback, StateFormat::int8}) {
     const Model model = with_engine(quantized({.scheme = {8, 8}, .state = format}));
-    const auto first = model.open(model.new_state());
+    const auto first = model.open();
     first->prefill(std::span(tokens()).first(30));
     const auto fork = first->fork();
     const auto restored = model.open(first->state());
@@ -148,9 +148,9 @@ TEST(Engine, AStateIsForkedSavedAndRestored) {
 TEST(Engine, PromptsCutWhereSegmentsEndLeaveTheSameBytes) {
   const Model model = with_engine(quantized({.scheme = {8, 8}}));
   const std::vector<TokenId> prompt = test::random_tokens(2 * kPrefillSegment + 30, 37);
-  const auto whole = model.open(model.new_state());
+  const auto whole = model.open();
   const std::vector<float> expected = whole->prefill(prompt);
-  const auto parts = model.open(model.new_state());
+  const auto parts = model.open();
   parts->prefill(std::span(prompt).first(kPrefillSegment));
   EXPECT_EQ(parts->prefill(std::span(prompt).subspan(kPrefillSegment)), expected);
   EXPECT_EQ(parts->state(), whole->state());
@@ -192,8 +192,8 @@ TEST(DecodeTogether, GivesWhatEachGivesAlone) {
   const Model other = with_engine(reference);
   const auto check = [&](const Model& first, const Model& second) {
     std::vector<std::unique_ptr<Sequence>> sequences;
-    sequences.push_back(first.open(first.new_state()));
-    sequences.push_back(second.open(second.new_state()));
+    sequences.push_back(first.open());
+    sequences.push_back(second.open());
     sequences[1]->prefill(std::span(tokens()).first(5));
     std::vector<float> expected(2 * 37);
     sequences[0]->fork()->decode(7, std::span(expected).first(37));
@@ -213,7 +213,7 @@ TEST(DecodeTogether, GivesWhatEachGivesAlone) {
 
 TEST(DecodeTogether, RefusesWhatDoesNotFit) {
   const Model model = with_engine(quantized({.scheme = {8, 8}}));
-  const auto a = model.open(model.new_state());
+  const auto a = model.open();
   const auto b = a->fork();
   const std::array sequences = {a.get(), b.get()};
   std::vector<float> logits(2 * 37);
@@ -260,7 +260,7 @@ TEST(Engine, RefusesWhatItCannotRun) {
 
 TEST(Engine, BadTokensLeaveASequenceAlone) {
   const Model model = with_engine(quantized({.scheme = {8, 8}}));
-  const auto sequence = model.open(model.new_state());
+  const auto sequence = model.open();
   sequence->prefill(std::span(tokens()).first(3));
   const State before = sequence->state();
   std::vector<float> logits(37);

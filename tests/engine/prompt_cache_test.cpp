@@ -23,10 +23,10 @@ std::span<const TokenId> tokens() {
   return ids;
 }
 
-std::size_t state_bytes() { return model().open(model().new_state())->bytes(); }
+std::size_t state_bytes() { return model().open()->bytes(); }
 
 void expect_as_without(const PromptCache::Prompted& found, std::span<const TokenId> prompt) {
-  const auto sequence = model().open(model().new_state());
+  const auto sequence = model().open();
   EXPECT_EQ(found.logits, sequence->prefill(prompt));
   EXPECT_EQ(found.sequence->state(), sequence->state());
 }
