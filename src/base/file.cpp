@@ -1,9 +1,11 @@
 #include "base/file.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -100,6 +102,14 @@ struct MappedFiles {
     }
   }
 
+  static bool contain(std::span<const std::byte> bytes) {
+    return std::any_of(files.begin(), files.end(), [&](const auto& entry) {
+      const MappedFile* file = entry.load();
+      return file != nullptr && bytes.data() >= file->bytes_.data() &&
+             bytes.data() + bytes.size() <= file->bytes_.data() + file->bytes_.size();
+    });
+  }
+
   static void handle(int /*signal*/, siginfo_t* info, void* /*context*/) {
     const auto* address = static_cast<const std::byte*>(info->si_addr);
     say("error: ");
@@ -123,6 +133,16 @@ struct MappedFiles {
 };
 std::array<std::atomic<const MappedFile*>, MappedFiles::kMost> MappedFiles::files = {};
 std::atomic<int> MappedFiles::exit_code = 1;
+
+bool give_back_mapped_pages(std::span<const std::byte> bytes) {
+  if (!MappedFiles::contain(bytes)) return false;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t last = (begin + bytes.size()) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  return true;
+}
 
 void exit_where_mapped_files_end(int exit_code) {
   MappedFiles::exit_code = exit_code;

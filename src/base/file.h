@@ -29,6 +29,10 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+// Whether the bytes are part of a mapped file. If so, their pages no longer count as this process's
+// memory until they are read again.
+bool give_back_mapped_pages(std::span<const std::byte> bytes);
+
 // From now on the process ends with exit code `exit_code` and an error that names the file when it
 // reads what a mapped file no longer has, where the system would end it by SIGBUS. For programs: a
 // library must not decide that.

@@ -114,13 +114,15 @@ void run(const Options& options) {
   const EngineOptions engine_settings = engine_options(options.model);
   set_thread_count(options.model.threads);
   std::shared_ptr<const Weights> weights;
+  std::unique_ptr<const Engine> loaded;
   const double load_seconds = seconds_of([&] {
     weights = options.shape.empty() ? load_model(options.model).shared_weights()
                                     : random_quantized_weights(published_shape(options.shape),
                                                                quantization_of(options));
+    loaded = std::make_unique<const Engine>(weights, engine_settings);
   });
   const int threads = thread_count();
-  const Engine engine(weights, engine_settings);
+  const Engine& engine = *loaded;
   const Mamba2Config& config = engine.config();
   const std::int64_t sequences = options.sequences;
 

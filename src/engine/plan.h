@@ -7,6 +7,7 @@
 #include <lightmamba/config.h>
 
 #include "base/buffer.h"
+#include "base/large_buffer.h"
 #include "kernels/product.h"
 #include "model/weights.h"
 
@@ -27,9 +28,12 @@ struct RotationPlan {
   AlignedVector<float> matrix;  // [m, m]
 };
 
-// Views into the weights, which have to live longer.
+// Views into the weights, which have to live longer, but for what comes from a mapped file and is
+// read for every token: that is copied. How fast a mapped file is read depends on how its pages
+// came to lie in memory, by a factor of up to two.
 struct Plan {
   const Weights* weights;
+  LargeBuffer memory;  // of the copies
   std::vector<LayerPlan> layers;
   std::optional<RotationPlan> rotation;
   PackedWeights head;  // [vocab_size, d_model]

@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr int kMostTokens = 12;                   // of a tile
+constexpr int kMostTokens = 12;                // of a tile
+constexpr std::int64_t kBlocksOfOneToken = 4;  // of a tile: streams from memory
+constexpr std::int64_t kBytesAhead = 2048;
 constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
 
 std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
@@ -106,9 +108,14 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
       __m512i vector[Blocks];
       repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
         vector[b] = _mm512_loadu_si512(codes + b * block_bytes);
-        // The next row blocks, into the L2 cache: with several tokens, arithmetic would otherwise
-        // wait for memory and memory for arithmetic.
-        _mm_prefetch(codes + (b + Blocks) * block_bytes, _MM_HINT_T1);
+        // With several tokens, arithmetic would otherwise wait for memory and memory for
+        // arithmetic: the next row blocks go into the L2 cache. With one, what comes soon into the
+        // first.
+        if constexpr (Tokens == 1) {
+          _mm_prefetch(codes + b * block_bytes + kBytesAhead, _MM_HINT_T0);
+        } else {
+          _mm_prefetch(codes + (b + Blocks) * block_bytes, _MM_HINT_T1);
+        }
       });
       repeat<kParts>([&](auto part) __attribute__((always_inline)) {
         __m512i w[Blocks];
@@ -186,6 +193,10 @@ Tile tile_of(std::int64_t tokens) {
 }
 
 Tile tile_of(int bits, std::int64_t blocks, std::int64_t tokens) {
+  if (blocks == kBlocksOfOneToken) {
+    return bits == 4 ? multiply_tile<4, kBlocksOfOneToken, 1>
+                     : multiply_tile<8, kBlocksOfOneToken, 1>;
+  }
   if (bits == 4) return blocks == 1 ? tile_of<4, 1>(tokens) : tile_of<4, 2>(tokens);
   return blocks == 1 ? tile_of<8, 1>(tokens) : tile_of<8, 2>(tokens);
 }
@@ -200,13 +211,14 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
                        code_stride(weights.columns),
                        y_stride};
   alignas(64) float total[2 * kMostTokens * kRows];
-  const std::int64_t most_blocks = x.tokens == 1 ? 1 : 2;
+  const std::int64_t most_blocks = x.tokens == 1 ? kBlocksOfOneToken : 2;
   // Tiles are of even size; as many go over the weights in turn as stay in the cache.
   const std::int64_t tiles = (x.tokens + kMostTokens - 1) / kMostTokens;
   const std::int64_t at_once = 1 + kTokenBytes / (kMostTokens * sizes.code_stride);
   for (std::int64_t part = 0; part < tiles; part += at_once) {
-    for (std::int64_t block = first; block < last; block += most_blocks) {
-      const std::int64_t blocks = least(most_blocks, last - block);
+    for (std::int64_t block = first, blocks = 0; block < last; block += blocks) {
+      blocks = least(most_blocks, last - block);
+      if (blocks == 3) blocks = 2;
       for (std::int64_t tile = part; tile < least(part + at_once, tiles); ++tile) {
         const std::int64_t token = x.tokens * tile / tiles;
         const std::int64_t tokens = x.tokens * (tile + 1) / tiles - token;
