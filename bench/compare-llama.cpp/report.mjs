@@ -1,9 +1,9 @@
 // Medians and ratios of what `run` measured: `node report.mjs table|json SIZES RESULTS SHAPE
-// THREADS SEQUENCES RUNS REPEATS PROMPT_TOKENS GENERATE_TOKENS`.
+// THREADS SEQUENCES RUNS REPEATS PROMPT_TOKENS GENERATE_TOKENS BUSY_ROUNDS`.
 import { readFileSync } from "node:fs";
 
 const [style, sizesFile, resultsFile, shape, ...counts] = process.argv.slice(2);
-const [threads, sequences, runs, repeats, promptTokens, generateTokens] = counts.map(Number);
+const [threads, sequences, runs, repeats, promptTokens, generateTokens, busyRounds] = counts.map(Number);
 
 const METRICS = ["decode", "decode_together", "prefill"];
 const ENGINES = { llama: "llama.cpp", lightmamba: "lightmamba" };
@@ -74,7 +74,7 @@ const ratios = ratiosOf(contenders, metrics);
 
 if (style === "json") {
   console.log(JSON.stringify({
-    shape, threads, sequences, runs, repeats,
+    shape, threads, sequences, runs, repeats, busy_rounds: busyRounds,
     prompt_tokens: promptTokens, generate_tokens: generateTokens,
     llama_version: reports.llama.version, llama_system: reports.llama.system,
     isa: reports.lightmamba.isa,
@@ -103,4 +103,5 @@ if (style === "json") {
     ...ratios.map((r) => [r.scheme, ...metrics.map((metric) =>
       r[metric] ? `${r[metric].ratio.toFixed(2)} x ${r[metric].against}` : "-")]),
   ]);
+  if (busyRounds) console.log(`\nOther work was running in ${plural(busyRounds, "round")}.`);
 }
