@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr int kMostTokens = 12;                // of a tile
-constexpr std::int64_t kBlocksOfOneToken = 4;  // of a tile: streams from memory
-constexpr std::int64_t kBytesAhead = 2048;
+constexpr int kMostTokens = 12;                   // of a tile
+constexpr std::int64_t kBlocksOfOneToken = 4;     // of a tile: streams from memory
+constexpr std::int64_t kBytesAhead = 2048;        // of what memory is asked for
 constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
 
 std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
@@ -108,14 +108,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
       __m512i vector[Blocks];
       repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
         vector[b] = _mm512_loadu_si512(codes + b * block_bytes);
-        // With several tokens, arithmetic would otherwise wait for memory and memory for
-        // arithmetic: the next row blocks go into the L2 cache. With one, what comes soon into the
-        // first.
-        if constexpr (Tokens == 1) {
-          _mm_prefetch(codes + b * block_bytes + kBytesAhead, _MM_HINT_T0);
-        } else {
-          _mm_prefetch(codes + (b + Blocks) * block_bytes, _MM_HINT_T1);
-        }
+        _mm_prefetch(codes + b * block_bytes + kBytesAhead, _MM_HINT_T0);
       });
       repeat<kParts>([&](auto part) __attribute__((always_inline)) {
         __m512i w[Blocks];
