@@ -106,12 +106,12 @@ inline void rmsnorm(const float* x, const float* gain, const float* bias, float 
     const Floats scale =
         all(static_cast<float>(1.0 / __builtin_sqrt(mean + static_cast<double>(eps))));
     const float* g = gain + begin;
-    const float* b = bias + begin;
     if (bias == nullptr) {
       map([&](const Floats& a, std::int64_t i,
               std::int64_t n) { return a * scale * load_up_to(g + i, n); },
           x + begin, width, out + begin);
     } else {
+      const float* b = bias + begin;
       map([&](const Floats& a, std::int64_t i,
               std::int64_t n) { return a * scale * load_up_to(g + i, n) + load_up_to(b + i, n); },
           x + begin, width, out + begin);
