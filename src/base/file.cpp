@@ -1,6 +1,5 @@
 #include "base/file.h"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -95,33 +94,30 @@ struct MappedFiles {
   static std::array<std::atomic<const MappedFile*>, kMost> files;
   static std::atomic<int> exit_code;
 
-  static void replace(const MappedFile* old, const MappedFile* with) {
+  static void replace(const MappedFile* old, const MappedFile* now) {
     for (std::atomic<const MappedFile*>& file : files) {
       const MappedFile* expected = old;
-      if (file.compare_exchange_strong(expected, with)) return;
+      if (file.compare_exchange_strong(expected, now)) return;
     }
   }
 
-  static bool contain(std::span<const std::byte> bytes) {
-    return std::any_of(files.begin(), files.end(), [&](const auto& entry) {
+  // The file that has all of the bytes, or null.
+  static const MappedFile* with(std::span<const std::byte> bytes) {
+    for (const std::atomic<const MappedFile*>& entry : files) {
       const MappedFile* file = entry.load();
-      return file != nullptr && bytes.data() >= file->bytes_.data() &&
-             bytes.data() + bytes.size() <= file->bytes_.data() + file->bytes_.size();
-    });
+      if (file != nullptr && bytes.data() >= file->bytes_.data() &&
+          bytes.data() + bytes.size() <= file->bytes_.data() + file->bytes_.size()) {
+        return file;
+      }
+    }
+    return nullptr;
   }
 
   static void handle(int /*signal*/, siginfo_t* info, void* /*context*/) {
-    const auto* address = static_cast<const std::byte*>(info->si_addr);
     say("error: ");
-    for (const std::atomic<const MappedFile*>& entry : files) {
-      const MappedFile* file = entry.load();
-      if (file == nullptr || address < file->bytes_.data() ||
-          address >= file->bytes_.data() + file->bytes_.size()) {
-        continue;
-      }
+    if (const auto* file = with({static_cast<const std::byte*>(info->si_addr), 1})) {
       say(file->path_);
       say(": ");
-      break;
     }
     say("the file has become shorter while it was used, or cannot be read\n");
     ::_exit(exit_code);
@@ -135,7 +131,7 @@ std::array<std::atomic<const MappedFile*>, MappedFiles::kMost> MappedFiles::file
 std::atomic<int> MappedFiles::exit_code = 1;
 
 bool give_back_mapped_pages(std::span<const std::byte> bytes) {
-  if (!MappedFiles::contain(bytes)) return false;
+  if (MappedFiles::with(bytes) == nullptr) return false;
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
   const std::uintptr_t first = (begin + page - 1) / page * page;

@@ -41,7 +41,6 @@ std::shared_ptr<const Sequence> PromptCache::find(std::span<const TokenId> promp
 }
 
 void PromptCache::keep(Entry entry) {
-  if (entry.bytes > capacity_) return;
   const std::lock_guard lock(mutex_);
   const auto same = std::find_if(entries_.begin(), entries_.end(),
                                  [&](const Entry& other) { return other.tokens == entry.tokens; });
@@ -70,9 +69,10 @@ PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
         prompt.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
     result.logits = result.sequence->prefill(part);
     begin = end;
-    if (end % kPrefillSegment != 0) continue;
+    const std::size_t bytes = result.sequence->bytes();
+    if (end % kPrefillSegment != 0 || bytes > capacity_) continue;
     const auto seen = prompt.first(static_cast<std::size_t>(end));
-    keep({{seen.begin(), seen.end()}, result.sequence->fork(), result.sequence->bytes()});
+    keep({{seen.begin(), seen.end()}, result.sequence->fork(), bytes});
   }
   return result;
 }

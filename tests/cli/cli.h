@@ -1,6 +1,7 @@
 // The program under test, with its words of command.
 #pragma once
 
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -33,6 +34,24 @@ inline std::string failure(std::vector<std::string> arguments, int exit_code) {
   EXPECT_EQ(result.exit_code, exit_code) << result.err;
   EXPECT_EQ(result.out, "");
   return result.err;
+}
+
+// Quantizes the shipped model, quickly.
+inline std::vector<std::string> quantize_command(const std::filesystem::path& out,
+                                                 const std::vector<std::string>& options = {}) {
+  std::vector<std::string> words = {"quantize", shipped_model(),        "--out",
+                                    out,        "--calibration-tokens", "1024"};
+  words.insert(words.end(), options.begin(), options.end());
+  return words;
+}
+
+// The file that it has written.
+inline std::string quantized(const TemporaryFolder& folder,
+                             const std::vector<std::string>& options) {
+  const std::filesystem::path out = folder / "model.lm";
+  const ProcessResult result = lightmamba(quantize_command(out, options));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  return out;
 }
 
 }  // namespace lightmamba::test

@@ -15,16 +15,6 @@ using ::testing::StartsWith;
 
 const std::string kModel = shipped_model();
 
-std::string quantized(const TemporaryFolder& folder, const std::vector<std::string>& options) {
-  const std::string out = folder / "model.lm";
-  std::vector<std::string> words = {"quantize", kModel, "--out", out, "--calibration-tokens",
-                                    "1024"};
-  words.insert(words.end(), options.begin(), options.end());
-  const ProcessResult result = lightmamba(words);
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  return out;
-}
-
 // Instruction sets that this processor has.
 std::vector<std::string> supported(const std::string& model) {
   std::vector<std::string> names;

@@ -10,21 +10,6 @@ using ::testing::StartsWith;
 
 const std::string kModel = shipped_model();
 
-std::vector<std::string> quantize_command(const std::filesystem::path& out,
-                                          const std::vector<std::string>& options = {}) {
-  std::vector<std::string> words = {"quantize", kModel, "--out", out, "--calibration-tokens",
-                                    "1024"};
-  words.insert(words.end(), options.begin(), options.end());
-  return words;
-}
-
-std::string quantized(const TemporaryFolder& folder, const std::vector<std::string>& options) {
-  const std::filesystem::path out = folder / "model.lm";
-  const ProcessResult result = lightmamba(quantize_command(out, options));
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  return out;
-}
-
 TEST(QuantizeCommand, MakesAModelForEveryCommand) {
   const TemporaryFolder folder;
   const std::string model = folder / "model.lm";
