@@ -14,7 +14,7 @@ namespace {
 // Significant bits of dt and 1 - a under pot8.
 constexpr int kSignificantBits = 8;
 // Codes that one task of a product reads at most: little enough for a core's second-level cache.
-constexpr std::int64_t kTaskBytes = 128 << 10;
+constexpr std::int64_t kTaskBytes = 320 << 10;
 constexpr std::int64_t kTasksPerThread = 6;  // at least, so that threads end at about the same time
 constexpr std::int64_t kHeadTasks = 8;       // of one decoding sequence
 constexpr std::int64_t kPrefillHeads = 2;
@@ -107,12 +107,10 @@ class Engine::Pass {
   void multiply(const PackedWeights& weights, const QuantizedRows& x, float* y,
                 std::int64_t y_stride, const Finish& finish) {
     const std::int64_t blocks = CodeFormat::blocks(weights.rows);
-    // An even number, as kernels take two blocks together.
-    const std::int64_t each =
-        2 *
-        std::max(std::int64_t{1}, std::min(kTaskBytes / weights.format.block_bytes(weights.columns),
-                                           blocks / (kTasksPerThread * pool_.threads())) /
-                                      2);
+    const std::int64_t most = std::min(kTaskBytes / weights.format.block_bytes(weights.columns),
+                                       blocks / (kTasksPerThread * pool_.threads()));
+    // Kernels take four or two blocks together.
+    const std::int64_t each = most >= 4 ? most / 4 * 4 : 2;
     pool_.run(tasks_of(blocks, each), [&](std::int64_t task, int /*thread*/) {
       const Range range = task_range(task, each, blocks);
       products_.multiply(weights, range.begin, range.end, x, y, y_stride);
@@ -187,8 +185,11 @@ class Engine::Pass {
   }
 
   // dt and the decay of one token.
-  void compute_decays(const LayerWeights& w, const float* raw, float* dt, float* decay) const {
+  void compute_decays(const LayerWeights& w, std::int64_t token) const {
     const std::int64_t heads = c_.nheads;
+    const float* raw = rows_ + (token + 1) * c_.d_in_proj() - heads;
+    float* dt = work_.dt.data() + token * heads;
+    float* decay = work_.decay.data() + token * heads;
     for (std::int64_t h = 0; h < heads; ++h) {
       dt[h] = raw[h] + w.dt_bias[static_cast<std::size_t>(h)];
     }
@@ -230,12 +231,11 @@ class Engine::Pass {
 
   void decode_mixer(std::int64_t layer, std::span<EngineState* const> states) {
     const LayerPlan& plan = layer_plan(layer);
-    for (std::int64_t token = 0; token < tokens_; ++token) {
-      compute_decays(*plan.weights, rows_ + (token + 1) * c_.d_in_proj() - c_.nheads,
-                     work_.dt.data() + token * c_.nheads, work_.decay.data() + token * c_.nheads);
+    for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
+      compute_decays(*plan.weights, token);
       decode_conv(plan, token, {c_.d_inner, c_.conv_dim()},
                   shape_.conv(*states[static_cast<std::size_t>(token)], layer).data());
-    }
+    });
     const std::int64_t each = tasks_of(c_.nheads, kHeadTasks);
     const std::int64_t tasks = tasks_of(c_.nheads, each);
     pool_.run(tokens_ * tasks, [&](std::int64_t task, int /*thread*/) {
@@ -284,10 +284,8 @@ class Engine::Pass {
   void prefill_conv(const LayerPlan& plan, float* window) {
     const std::int64_t stride = c_.d_in_proj();
     const std::int64_t conv_dim = c_.conv_dim();
-    for_rows(tokens_, [&](std::int64_t token, int /*thread*/) {
-      compute_decays(*plan.weights, rows_ + (token + 1) * stride - c_.nheads,
-                     work_.dt.data() + token * c_.nheads, work_.decay.data() + token * c_.nheads);
-    });
+    for_rows(tokens_,
+             [&](std::int64_t token, int /*thread*/) { compute_decays(*plan.weights, token); });
     float* first = work_.projected.data() + c_.d_inner;
     const std::int64_t kept = c_.d_conv - 1;
     for (std::int64_t k = 0; k < kept; ++k) {

@@ -28,7 +28,7 @@ void wait_for_change(const std::atomic<T>& value, T old) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(int threads, bool pin) {
+WorkerPool::WorkerPool(int threads, bool pin) : shares_(static_cast<std::size_t>(threads)) {
   std::vector<int> processors;
   if (pin) processors = allowed_processors();
   if (std::ssize(processors) < threads) processors.clear();
@@ -52,34 +52,52 @@ void WorkerPool::run_phase(std::int64_t count, Call call, const void* context) {
     for (std::int64_t task = 0; task < count; ++task) call(context, task, 0);
     return;
   }
-  std::uint64_t ticket = ((ticket_.load(std::memory_order_relaxed) >> kTaskBits) + 1) << kTaskBits;
-  ticket_.store(ticket | kTaskMask, std::memory_order_relaxed);
-  call_.store(call, std::memory_order_relaxed);
-  context_.store(context, std::memory_order_relaxed);
+  const std::uint64_t phase = (shares_.front().ticket.load(std::memory_order_relaxed) >> kTaskBits)
+                              << kTaskBits;
+  const std::uint64_t next = phase + kTaskMask + 1;
+  for (Share& share : shares_) share.ticket.store(next | kTaskMask, std::memory_order_relaxed);
+  call_.store(call, std::memory_order_release);
+  context_.store(context, std::memory_order_release);
   done_.store(0, std::memory_order_relaxed);
   count_.store(count, std::memory_order_release);
-  ticket_.store(ticket, std::memory_order_release);
+  for (std::size_t share = 0; share < shares_.size(); ++share) {
+    shares_[share].ticket.store(next | static_cast<std::uint64_t>(share_begin(share, count)),
+                                std::memory_order_release);
+  }
   phase_.fetch_add(1, std::memory_order_release);
   phase_.notify_all();
-  while (run_one(ticket, 0)) {
-  }
+  run_tasks(0);
   for (std::uint32_t done = done_.load(std::memory_order_acquire);
        done != static_cast<std::uint32_t>(count); done = done_.load(std::memory_order_acquire)) {
     wait_for_change(done_, done);
   }
 }
 
-// Claims and runs one task of the current phase, if there is one left.
-bool WorkerPool::run_one(std::uint64_t& ticket, int thread) {
-  ticket = ticket_.load(std::memory_order_acquire);
+std::int64_t WorkerPool::share_begin(std::size_t share, std::int64_t count) const {
+  return count * static_cast<std::int64_t>(share) / std::ssize(shares_);
+}
+
+// Runs what is left of the current phase: the thread's own share first.
+void WorkerPool::run_tasks(int thread) {
+  const auto own = static_cast<std::size_t>(thread);
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    while (run_one((own + i) % shares_.size(), thread)) {
+    }
+  }
+}
+
+// Claims and runs one task of a share, if there is one left.
+bool WorkerPool::run_one(std::size_t share, int thread) {
+  std::atomic<std::uint64_t>& next = shares_[share].ticket;
+  std::uint64_t ticket = next.load(std::memory_order_acquire);
   for (;;) {
     const std::int64_t count = count_.load(std::memory_order_acquire);
-    const Call call = call_.load(std::memory_order_relaxed);
-    const void* context = context_.load(std::memory_order_relaxed);
+    const Call call = call_.load(std::memory_order_acquire);
+    const void* context = context_.load(std::memory_order_acquire);
     const auto task = static_cast<std::int64_t>(ticket & kTaskMask);
-    if (task >= count) return false;
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
-                                       std::memory_order_acquire)) {
+    if (task >= share_begin(share + 1, count)) return false;
+    if (!next.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
+                                    std::memory_order_acquire)) {
       continue;
     }
     call(context, task, thread);
@@ -91,13 +109,11 @@ bool WorkerPool::run_one(std::uint64_t& ticket, int thread) {
 }
 
 void WorkerPool::work(int thread) {
-  std::uint64_t ticket = 0;
   for (std::uint32_t seen = 0;;) {
     wait_for_change(phase_, seen);
     seen = phase_.load(std::memory_order_acquire);
     if (stop_) return;
-    while (run_one(ticket, thread)) {
-    }
+    run_tasks(thread);
   }
 }
 

@@ -11,9 +11,11 @@
 
 namespace lightmamba {
 
-// The calling thread and threads - 1 workers claim the tasks of a phase one after the other, so
-// that a thread that is held up holds up no more than one task. Waiting threads spin for some
-// microseconds and then sleep. One caller at a time.
+// Each thread, the calling one and threads - 1 workers, has an equal share of the tasks of a phase,
+// and takes from the others' shares when it has run those, so that a thread that is held up holds
+// up no more than one task. A share is of tasks that follow each other, as what a processor fetches
+// ahead of one task is then its next one's. Waiting threads spin for some microseconds and then
+// sleep. One caller at a time.
 class WorkerPool {
  public:
   // With `pin`, each thread stays on a processor of its own, the calling one too until the pool is
@@ -39,15 +41,21 @@ class WorkerPool {
  private:
   using Call = void (*)(const void* context, std::int64_t task, int thread);
 
+  // The number of the phase in the upper half, the next task of a share in the lower. A claim
+  // succeeds only if the phase is still the one whose fields were read: before they change, the
+  // ticket becomes that of a phase without tasks, and who sees the new count sees that too.
+  struct alignas(64) Share {
+    std::atomic<std::uint64_t> ticket = 0;
+  };
+
   void run_phase(std::int64_t count, Call call, const void* context);
   void work(int thread);
-  bool run_one(std::uint64_t& ticket, int thread);
+  void run_tasks(int thread);
+  bool run_one(std::size_t share, int thread);
+  std::int64_t share_begin(std::size_t share, std::int64_t count) const;
 
-  // The number of the phase in the upper half, the next task in the lower. A claim succeeds only if
-  // the phase is still the one whose fields were read: before they change, the ticket becomes that
-  // of a phase without tasks, and who sees the new count sees that too.
-  alignas(64) std::atomic<std::uint64_t> ticket_ = 0;
-  std::atomic<std::int64_t> count_ = 0;
+  std::vector<Share> shares_;  // for each thread
+  alignas(64) std::atomic<std::int64_t> count_ = 0;
   std::atomic<Call> call_ = nullptr;
   std::atomic<const void*> context_ = nullptr;
   alignas(64) std::atomic<std::uint32_t> done_ = 0;

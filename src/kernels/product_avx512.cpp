@@ -94,7 +94,11 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
 
   const std::uint8_t* codes = at.codes;
   const std::int8_t* x = at.x;
+  // In a block's last bytes, what lies ahead are the blocks of the next tile.
+  const std::int64_t last_bytes = block_bytes - kBytesAhead;
   for (std::int64_t g = 0; g < groups; ++g) {
+    const std::int64_t ahead =
+        codes - at.codes < last_bytes ? kBytesAhead : kBytesAhead + (Blocks - 1) * block_bytes;
     // The sums begin with what corrects for the offset of the codes.
     Int32x16 sum[kChains * Blocks * Tokens] = {};
     repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
@@ -108,7 +112,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
       __m512i vector[Blocks];
       repeat<Blocks>([&](auto b) __attribute__((always_inline)) {
         vector[b] = _mm512_loadu_si512(codes + b * block_bytes);
-        _mm_prefetch(codes + b * block_bytes + kBytesAhead, _MM_HINT_T0);
+        _mm_prefetch(codes + b * block_bytes + ahead, _MM_HINT_T0);
       });
       repeat<kParts>([&](auto part) __attribute__((always_inline)) {
         __m512i w[Blocks];
