@@ -11,6 +11,7 @@
 
 #include <lightmamba/engine.h>
 
+#include "accel/golden_backend.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"
@@ -88,10 +89,10 @@ void add_engine_options(CLI::App& command, ModelOptions& options) {
 void add_backend_options(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--backend", options.backend,
-                  "engine (fast), reference (float32), or auto: the engine where it can run the "
-                  "model")
+                  "engine (fast), reference (float32), golden (the accelerator's integers), or "
+                  "auto: the engine where it can run the model")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"auto", "engine", "reference"}))
+      ->check(CLI::IsMember({"auto", "engine", "reference", "golden"}))
       ->capture_default_str();
   add_engine_options(command, options);
 }
@@ -104,10 +105,12 @@ EngineOptions engine_options(const ModelOptions& options) {
 Model load_on_backend(const ModelOptions& options) {
   const EngineOptions engine = engine_options(options);
   Model model = load_model(options);
-  const bool wanted =
-      options.backend == "engine" || (options.backend == "auto" && engine_supports(model));
-  if (!wanted) return model;
-  return with_context(options.model.string(), [&] { return with_engine(model, engine); });
+  return with_context(options.model.string(), [&] {
+    if (options.backend == "golden") return accel::with_golden(model);
+    const bool wanted =
+        options.backend == "engine" || (options.backend == "auto" && engine_supports(model));
+    return wanted ? with_engine(model, engine) : model;
+  });
 }
 
 Tokenizer load_tokenizer(const ModelOptions& options) {

@@ -1,0 +1,27 @@
+// The causal conv of the newest token, of a few channels that share a block of codes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace lightmamba::accel {
+
+// Weights of one layer: weight = code * 2^exponent, a bias in fixed point (functions.h).
+struct ConvWeights {
+  std::span<const std::int8_t> codes;      // [channels, d_conv], tap 0 is the oldest
+  std::span<const std::int8_t> exponents;  // [channels]
+  std::span<const std::int32_t> biases;    // [channels], kActivationBits
+};
+
+// A block of inputs of one token.
+struct ConvTap {
+  std::span<const std::int8_t> codes;  // [channels]
+  int exponent;
+};
+
+// silu(conv) of each channel, in fixed point of kActivationBits. `taps` are d_conv tokens, the
+// oldest first. Each product is brought to fixed point by itself, rounded.
+void conv_silu(const ConvWeights& weights, std::span<const ConvTap> taps,
+               std::span<std::int64_t> out);
+
+}  // namespace lightmamba::accel

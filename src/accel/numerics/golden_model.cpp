@@ -1,0 +1,256 @@
+#include "accel/numerics/golden_model.h"
+
+#include <algorithm>
+#include <array>
+
+#include "accel/numerics/block8.h"
+#include "accel/numerics/conv_unit.h"
+#include "accel/numerics/fixed_point.h"
+#include "accel/numerics/hadamard_unit.h"
+#include "accel/numerics/norm_unit.h"
+#include "base/threads.h"
+
+namespace lightmamba::accel {
+namespace {
+
+constexpr int kAccumulatorKept = 24;  // bits of a sum that an inverse root multiplies, and a sign
+// v = y silu(z) before the gated norm, and times its gain.
+constexpr int kGatedBits = 32;
+constexpr int kGainedBits = 26;
+constexpr int kGainRight = 19;
+constexpr std::int64_t kMostTaps = 8;
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+template <typename Vector>
+auto part(Vector& values, std::int64_t begin, std::int64_t count) {
+  return std::span(values).subspan(at(begin), at(count));
+}
+
+// value = mantissa * 2^exponent of sums times an inverse root.
+Scaled scaled_sum(std::int64_t sum, int right, int exponent, const Scaled& root) {
+  return {rescale(sum, right, kAccumulatorKept + 1) * root.mantissa, exponent + right};
+}
+
+int kept_right(std::int64_t largest) { return std::max(0, bit_length(largest) - kAccumulatorKept); }
+
+std::int64_t to_fixed_point(const Scaled& value, int fraction_bits, int bits) {
+  return rescale(value.mantissa, -(value.exponent + fraction_bits), bits);
+}
+
+// One token on its way through the layers.
+class Pass {
+ public:
+  Pass(const Network& network, GoldenState& state)
+      : net_(network), c_(network.config), state_(state), residual_(at(c_.d_model)) {}
+
+  void embed(TokenId token) {
+    const WeightMatrix& e = net_.embedding;
+    const std::uint8_t* codes = e.codes.data() + token * (e.columns / 2);
+    const std::int16_t* scales = e.scales.data() + token * e.groups();
+    for (std::int64_t i = 0; i < c_.d_model; ++i) {
+      const int shift = i % 2 == 0 ? 4 : 0;
+      const std::int64_t code =
+          static_cast<std::int8_t>(static_cast<std::uint8_t>(codes[i / 2] << shift)) >> 4;
+      residual_[at(i)] =
+          rescale(code * scales[i / e.group], net_.residual_exponent - e.exponent, kResidualBits);
+    }
+  }
+
+  void run_layer(std::int64_t index) {
+    const NetworkLayer& layer = net_.layers[at(index)];
+    project(layer.in_proj, layer.in_proj_clip);
+    round_projected();
+    convolve(layer, index);
+    run_heads(layer, index);
+    project_out(layer);
+  }
+
+  void logits(std::span<std::int32_t> out) {
+    project(net_.head, net_.head_clip);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const Scaled value = scaled_sum(sums_[i], kept_right(sums_[i]), exponent_, root_);
+      out[i] = static_cast<std::int32_t>(to_fixed_point(value, kLogitFractionBits, kLogitBits));
+    }
+  }
+
+ private:
+  std::int64_t blocks() const { return c_.conv_dim() / c_.headdim; }
+
+  // W times the normalised residual: sums_ * root_, in units of 2^exponent_.
+  void project(const WeightMatrix& weights, int clip) {
+    quantize_vector(residual_, 0, net_.group, clip, input_);
+    root_ = inverse_root(sum_of_squares(residual_, 0) + net_.epsilon);
+    sums_.resize(at(weights.rows));
+    multiply_rows(weights, 0, input_, sums_);
+    exponent_ = weights.exponent + input_.exponent + root_.exponent;
+  }
+
+  // A block of sums to 8 bits.
+  int round_sums(std::int64_t begin, std::span<std::int8_t> codes) const {
+    const std::span sums = std::span(sums_).subspan(at(begin), codes.size());
+    std::int64_t largest = 0;
+    for (const std::int64_t sum : sums) largest = std::max(largest, sum < 0 ? -sum : sum);
+    const int right = kept_right(largest);
+    std::vector<std::int64_t> values(sums.size());
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      values[i] = scaled_sum(sums[i], right, exponent_, root_).mantissa;
+    }
+    return round_block(values, exponent_ + right, codes);
+  }
+
+  // z and the conv's input to blocks of 8 bits, dt to fixed point.
+  void round_projected() {
+    z_codes_.resize(at(c_.d_inner));
+    z_exponents_.resize(at(c_.nheads));
+    input_codes_.resize(at(c_.conv_dim()));
+    input_exponents_.resize(at(blocks()));
+    raw_dt_.resize(at(c_.nheads));
+    for (std::int64_t block = 0; block < c_.nheads; ++block) {
+      z_exponents_[at(block)] =
+          round_sums(block * c_.headdim, part(z_codes_, block * c_.headdim, c_.headdim));
+    }
+    for (std::int64_t block = 0; block < blocks(); ++block) {
+      input_exponents_[at(block)] = round_sums(c_.d_inner + block * c_.headdim,
+                                               part(input_codes_, block * c_.headdim, c_.headdim));
+    }
+    for (std::int64_t head = 0; head < c_.nheads; ++head) {
+      const std::int64_t sum = sums_[at(c_.d_inner + c_.conv_dim() + head)];
+      raw_dt_[at(head)] = to_fixed_point(scaled_sum(sum, kept_right(sum), exponent_, root_),
+                                         kDtFractionBits, kDtBits);
+    }
+  }
+
+  void convolve(const NetworkLayer& layer, std::int64_t index) {
+    conv_codes_.resize(at(c_.conv_dim()));
+    conv_exponents_.resize(at(blocks()));
+    const std::int64_t kept = c_.d_conv - 1;
+    const std::span window =
+        part(state_.conv_codes, index * kept * c_.conv_dim(), kept * c_.conv_dim());
+    const std::span exponents =
+        part(state_.conv_exponents, index * kept * blocks(), kept * blocks());
+    std::vector<std::int64_t> values(at(c_.headdim));
+    for (std::int64_t block = 0; block < blocks(); ++block) {
+      const std::int64_t channel = block * c_.headdim;
+      std::array<ConvTap, kMostTaps> taps;
+      for (std::int64_t k = 0; k < kept; ++k) {
+        taps[at(k)] = {part(window, k * c_.conv_dim() + channel, c_.headdim),
+                       exponents[at(k * blocks() + block)]};
+      }
+      taps[at(kept)] = {part(input_codes_, channel, c_.headdim), input_exponents_[at(block)]};
+      conv_silu({part(layer.conv_codes, channel * c_.d_conv, c_.headdim * c_.d_conv),
+                 part(layer.conv_exponents, channel, c_.headdim),
+                 part(layer.conv_biases, channel, c_.headdim)},
+                std::span(taps).first(at(c_.d_conv)), values);
+      conv_exponents_[at(block)] = static_cast<std::int8_t>(
+          round_block(values, -kFractionBits, part(conv_codes_, channel, c_.headdim)));
+    }
+    std::copy(window.begin() + c_.conv_dim(), window.end(), window.begin());
+    std::copy(input_codes_.begin(), input_codes_.end(), window.end() - c_.conv_dim());
+    std::copy(exponents.begin() + blocks(), exponents.end(), exponents.begin());
+    std::copy(input_exponents_.begin(), input_exponents_.end(), exponents.end() - blocks());
+  }
+
+  // B or C of a group of heads.
+  Blocks blocks_of(std::int64_t channel) const {
+    return {part(conv_codes_, channel, c_.d_state),
+            part(conv_exponents_, channel / c_.headdim, c_.d_state / c_.headdim)};
+  }
+
+  void run_heads(const NetworkLayer& layer, std::int64_t index) {
+    gated_.resize(at(c_.d_inner));
+    const auto first = static_cast<std::uint32_t>(state_.position * 49471 + index * 20021);
+    parallel_for(c_.nheads, 16 * c_.headdim * c_.d_state, [&](std::int64_t head) {
+      const HeadWeights& weights = layer.heads[at(head)];
+      const std::int64_t group = head / c_.heads_per_group();
+      HeadInput in = {.decay = compute_decay(weights, net_.dt_limits, raw_dt_[at(head)]),
+                      .B = blocks_of(c_.d_inner + group * c_.d_state),
+                      .C = blocks_of(c_.d_inner + (c_.ngroups + group) * c_.d_state),
+                      .D = weights.D,
+                      .D_exponent = weights.D_exponent,
+                      .x = 0,
+                      .x_exponent = conv_exponents_[at(head)]};
+      std::vector<std::int64_t> y(at(c_.headdim));
+      for (std::int64_t p = 0; p < c_.headdim; ++p) {
+        const std::int64_t channel = head * c_.headdim + p;
+        const std::int64_t row = index * c_.d_inner + channel;
+        in.x = conv_codes_[at(channel)];
+        y[at(p)] = step_channel(
+            in, net_.state_bits, first + static_cast<std::uint32_t>(channel * c_.d_state) * 37345,
+            {part(state_.ssm_codes, row * c_.d_state, c_.d_state), state_.ssm_exponents[at(row)]});
+      }
+      gate(head, y);
+    });
+  }
+
+  // v = y silu(z), with y in 8 bits first.
+  void gate(std::int64_t head, std::span<const std::int64_t> y) {
+    std::vector<std::int8_t> codes(y.size());
+    const int y_exponent = round_block(y, -kFractionBits, codes);
+    for (std::size_t p = 0; p < y.size(); ++p) {
+      const std::size_t channel = at(head * c_.headdim) + p;
+      const std::int64_t z =
+          rescale(z_codes_[channel], -(z_exponents_[at(head)] + kFractionBits), kActivationBits);
+      gated_[channel] = rescale(codes[p] * silu(z),
+                                -(y_exponent - kFractionBits + kGatedFractionBits), kGatedBits);
+    }
+  }
+
+  void project_out(const NetworkLayer& layer) {
+    const std::uint64_t sum = sum_of_squares(gated_, kSquareRight) + net_.gated_epsilon;
+    for (std::int64_t i = 0; i < c_.d_inner; ++i) {
+      gated_[at(i)] = rescale(gated_[at(i)] * layer.gains[at(i)], kGainRight, kGainedBits);
+    }
+    hadamard_transform(net_.hadamard_matrix, net_.hadamard_m, net_.hadamard_n, gated_);
+    quantize_vector(gated_, layer.gain_exponent + kGainRight, net_.group, layer.out_proj_clip,
+                    input_);
+    // sum is in units of 2^kSquareRight of v^2, so root of 2^-(kSquareRight / 2) of 1 / v; the
+    // fraction bits of v cancel.
+    root_ = inverse_root(sum);
+    sums_.resize(at(c_.d_model));
+    multiply_rows(layer.out_proj, 0, input_, sums_);
+    exponent_ = layer.out_proj.exponent + input_.exponent + root_.exponent - kSquareRight / 2;
+    for (std::size_t i = 0; i < residual_.size(); ++i) {
+      const Scaled value = scaled_sum(sums_[i], kept_right(sums_[i]), exponent_, root_);
+      residual_[i] =
+          saturate(residual_[i] + to_fixed_point(value, -net_.residual_exponent, kResidualBits),
+                   kResidualBits);
+    }
+  }
+
+  const Network& net_;
+  const Mamba2Config& c_;
+  GoldenState& state_;
+  std::vector<std::int64_t> residual_;
+  QuantizedVector input_;
+  Scaled root_ = {};
+  std::vector<std::int64_t> sums_;
+  int exponent_ = 0;
+  std::vector<std::int8_t> z_codes_;
+  std::vector<int> z_exponents_;
+  std::vector<std::int8_t> input_codes_;  // of the conv
+  std::vector<int> input_exponents_;
+  std::vector<std::int64_t> raw_dt_;
+  std::vector<std::int8_t> conv_codes_;
+  std::vector<std::int8_t> conv_exponents_;
+  std::vector<std::int64_t> gated_;
+};
+
+}  // namespace
+
+GoldenState::GoldenState(const Mamba2Config& c)
+    : conv_codes(at(c.conv_state_elements())),
+      conv_exponents(at(c.conv_state_elements() / c.headdim), kZeroExponent),
+      ssm_codes(at(c.state_elements())),
+      ssm_exponents(at(c.state_elements() / c.d_state), kZeroExponent) {}
+
+void golden_decode(const Network& network, GoldenState& state, TokenId token,
+                   std::span<std::int32_t> logits) {
+  Pass pass(network, state);
+  pass.embed(token);
+  for (std::int64_t layer = 0; layer < network.config.n_layer; ++layer) pass.run_layer(layer);
+  ++state.position;
+  if (!logits.empty()) pass.logits(logits);
+}
+
+}  // namespace lightmamba::accel

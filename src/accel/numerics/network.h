@@ -1,0 +1,47 @@
+// A whole model in integers, as the accelerator holds it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <lightmamba/config.h>
+
+#include "accel/numerics/matrix_unit.h"
+#include "accel/numerics/ssm_unit.h"
+
+namespace lightmamba::accel {
+
+inline constexpr int kResidualBits = 26;
+
+struct NetworkLayer {
+  WeightMatrix in_proj;   // z | x | B | C | dt, times sqrt(d_model)
+  WeightMatrix out_proj;  // [d_model, d_inner]
+  int in_proj_clip;       // see quantize_group()
+  int out_proj_clip;
+  std::vector<std::int8_t> conv_codes;      // [conv_dim, d_conv]
+  std::vector<std::int8_t> conv_exponents;  // [conv_dim]
+  std::vector<std::int32_t> conv_biases;    // [conv_dim] fixed point
+  std::vector<HeadWeights> heads;           // [nheads]
+  std::vector<std::int16_t> gains;          // of the gated norm, in units of 2^gain_exponent
+  int gain_exponent;
+};
+
+struct Network {
+  Mamba2Config config;
+  std::int64_t group;     // columns that share a weight scale, and values that share a multiplier
+  int state_bits;         // of a code of h
+  int residual_exponent;  // the residual is in units of 2^residual_exponent
+  DtLimits dt_limits;
+  // What the norms add to their sums of squares.
+  std::uint64_t epsilon;
+  std::uint64_t gated_epsilon;
+  WeightMatrix embedding;  // [vocab_size, d_model]
+  std::vector<NetworkLayer> layers;
+  WeightMatrix head;  // [vocab_size, d_model], times sqrt(d_model)
+  int head_clip;
+  // H_d_inner = H_m (x) H_n
+  std::int64_t hadamard_m, hadamard_n;
+  std::vector<std::int8_t> hadamard_matrix;  // H_m
+};
+
+}  // namespace lightmamba::accel

@@ -1,0 +1,96 @@
+#include "accel/numerics/ssm_unit.h"
+
+#include <algorithm>
+#include <array>
+
+#include "accel/numerics/fixed_point.h"
+
+namespace lightmamba::accel {
+namespace {
+
+constexpr std::uint32_t kIndexStep = 37345;
+constexpr int kThresholdBits = 16;
+constexpr int kCodeBits = 8;      // of x, B and C
+constexpr int kDecayedBits = 15;  // of |h| as codes
+constexpr int kTermBits = 28;     // of the larger term of h
+constexpr int kShortRight = 5;    // from kStepBits to what C multiplies
+constexpr int kShortBits = 27;
+constexpr int kSumBits = 40;  // of y, summed in fixed point
+
+bool is_less(const Scaled& a, const Scaled& b) {  // of normalized numbers
+  if (a.mantissa == 0 || b.mantissa == 0) return a.mantissa < b.mantissa;
+  return a.exponent != b.exponent ? a.exponent < b.exponent : a.mantissa < b.mantissa;
+}
+
+// The smallest right shift by which the largest magnitude and a threshold below 1 are codes.
+int code_shift(std::int64_t largest, int bits) {
+  const std::int64_t most = (std::int64_t{1} << (bits - 1)) - 1;
+  int right = bit_length(largest) - (bits - 1);
+  if (right > 0 && largest > most << right) ++right;
+  return right;
+}
+
+}  // namespace
+
+Decay compute_decay(const HeadWeights& weights, const DtLimits& limits, std::int64_t raw) {
+  Scaled dt = normalize(softplus(saturate(raw + weights.dt_bias, kDtBits)), kSignificantBits);
+  if (is_less(dt, limits.least)) dt = limits.least;
+  if (is_less(limits.most, dt)) dt = limits.most;
+  const Scaled rest =
+      one_minus_exp({weights.A.mantissa * dt.mantissa, weights.A.exponent + dt.exponent});
+  return {dt, normalize(rest, kSignificantBits)};
+}
+
+std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t threshold,
+                          const StateRow& state) {
+  const Scaled& rest = in.decay.rest;
+  const std::int64_t u = in.decay.dt.mantissa * in.x;
+  const int u_exponent = in.decay.dt.exponent + in.x_exponent;
+  const int B_exponent = *std::max_element(in.B.exponents.begin(), in.B.exponents.end());
+  int exponent = kZeroExponent;
+  if (state.exponent != kZeroExponent) {
+    exponent = state.exponent + kDecayedBits - kTermBits;
+  }
+  if (u != 0 && B_exponent != kZeroExponent) {
+    exponent = std::max(exponent, u_exponent + B_exponent + 3 * kCodeBits - 1 - kTermBits);
+  }
+
+  constexpr std::size_t kMostBlocks = 16;
+  std::array<std::int64_t, kMostBlocks> sums = {};
+  std::array<std::int64_t, 1024> h;
+  std::int64_t largest = 0;
+  for (std::size_t n = 0; n < state.codes.size(); ++n) {
+    const std::int64_t code = state.codes[n];
+    const std::int64_t kept = rescale(code, exponent - state.exponent, 40);
+    const std::int64_t lost =
+        rescale(code * rest.mantissa, exponent - state.exponent - rest.exponent, 40);
+    const std::int64_t added =
+        rescale(u * in.B.codes[n], exponent - u_exponent - in.B.exponents[n / in.B.size()], 40);
+    h[n] = saturate(kept - lost + added, kStepBits);
+    largest = std::max(largest, h[n] < 0 ? -h[n] : h[n]);
+    sums[n / in.C.size()] += rescale(h[n], kShortRight, kShortBits) * in.C.codes[n];
+  }
+
+  if (largest == 0) {
+    std::fill(state.codes.begin(), state.codes.end(), std::int16_t{0});
+    state.exponent = kZeroExponent;
+  } else {
+    const int right = code_shift(largest, state_bits);
+    for (std::size_t n = 0; n < state.codes.size(); ++n) {
+      const std::int64_t own =
+          (threshold + static_cast<std::uint32_t>(n) * kIndexStep) & ((1U << kThresholdBits) - 1);
+      state.codes[n] = static_cast<std::int16_t>(
+          right <= 0 ? h[n] << -right : (h[n] + (own << right >> kThresholdBits)) >> right);
+    }
+    state.exponent = static_cast<std::int8_t>(exponent + right);
+  }
+
+  std::int64_t y = rescale(in.D * in.x, -(in.D_exponent + in.x_exponent + kFractionBits), kSumBits);
+  for (std::size_t block = 0; block < in.C.exponents.size(); ++block) {
+    y += rescale(sums[block], -(exponent + kShortRight + in.C.exponents[block] + kFractionBits),
+                 kSumBits);
+  }
+  return saturate(y, kOutputBits);
+}
+
+}  // namespace lightmamba::accel

@@ -1,0 +1,19 @@
+// From a quantized model to integers.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "accel/numerics/network.h"
+#include "model/weights.h"
+
+namespace lightmamba::accel {
+
+// Why the accelerator cannot run these weights, or none: it needs method lightmamba, w4a4 with
+// clipped ranges, a 4-bit head, pot8 and an integer state.
+std::optional<std::string> not_supported(const Weights& weights);
+
+// Throws Error where not_supported() gives a reason.
+Network make_network(const Weights& weights);
+
+}  // namespace lightmamba::accel
