@@ -11,7 +11,7 @@ struct Tables {
   // round(2^26 / s) of s = 1024 + i; relative error 2^-17.
   std::array<std::uint32_t, 1024> reciprocal;
 
-  // round(2^16 / sqrt(f)) of f = 1 + i / 128, up to 4; relative error 2^-15.
+  // round(2^16 / sqrt(f)) of f = 1 + i / 128, up to 4; relative error 2^-14.
   static constexpr int kRootSteps = 384;
   std::array<std::uint32_t, kRootSteps + 1> inverse_root;
 

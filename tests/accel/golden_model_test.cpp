@@ -1,0 +1,118 @@
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <limits>
+#include <regex>
+
+#include <lightmamba/evaluate.h>
+
+#include "accel/golden_backend.h"
+#include "support/errors.h"
+#include "support/paths.h"
+#include "support/quantized.h"
+
+namespace lightmamba::accel {
+namespace {
+
+using ::testing::HasSubstr;
+
+QuantizeOptions options() {
+  QuantizeOptions options{.scheme = {4, 4},
+                          .head_bits = 4,
+                          .group = 16,
+                          .ssm = SsmFormat::pot8,
+                          .state = StateFormat::int16,
+                          .clip = true};
+  options.calibration = test::random_tokens(100, 37);
+  return options;
+}
+
+Model small_model(const QuantizeOptions& options = accel::options(),
+                  const test::RandomModelOptions& shape = {}) {
+  return quantize(test::load_random_model(shape), options).model;
+}
+
+const std::vector<TokenId>& tokens() {
+  static const std::vector<TokenId> ids = test::random_tokens(60, 37);
+  return ids;
+}
+
+// The same roundings, but for values that fall on the other side of a boundary now and then.
+TEST(GoldenModel, GivesTheLogitsOfTheReference) {
+  for (const StateFormat state : {StateFormat::int16, StateFormat::int8}) {
+    for (const double dt_max : {std::numeric_limits<double>::infinity(), 0.1}) {
+      QuantizeOptions each = options();
+      each.state = state;
+      const Model reference = small_model(each, {.dt_max = dt_max});
+      const std::vector<float> expected = test::decode_logits(reference, tokens());
+      EXPECT_LT(
+          test::relative_distance(test::decode_logits(with_golden(reference), tokens()), expected),
+          0.25);
+    }
+  }
+}
+
+TEST(GoldenModel, StateComesBack) {
+  const Model model = with_golden(small_model());
+  const std::unique_ptr<Sequence> sequence = model.open();
+  sequence->prefill(tokens());
+  const State state = sequence->state();
+  const std::unique_ptr<Sequence> again = model.open(state);
+  EXPECT_EQ(again->state(), state);
+  const std::unique_ptr<Sequence> fork = sequence->fork();
+  std::vector<float> first(37);
+  std::vector<float> second(37);
+  sequence->decode(5, first);
+  fork->decode(5, second);
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(fork->position(), std::ssize(tokens()) + 1);
+}
+
+TEST(GoldenModel, SaysWhatItCannotRun) {
+  const auto reason = [](const QuantizeOptions& each) {
+    return test::error_of([&] { with_golden(small_model(each)); });
+  };
+  EXPECT_THAT(test::error_of([] { with_golden(test::load_random_model()); }),
+              HasSubstr("the weights are floats"));
+  QuantizeOptions each = options();
+  each.head_bits = 8;
+  EXPECT_THAT(reason(each), HasSubstr("the head has 8 bits"));
+  each = options();
+  each.scheme = {4, 8};
+  EXPECT_THAT(reason(each), HasSubstr("the scheme is w4a8"));
+  each = options();
+  each.ssm = SsmFormat::floating;
+  EXPECT_THAT(reason(each), HasSubstr("the SSM is in float"));
+  each = options();
+  each.state = StateFormat::floating;
+  EXPECT_THAT(reason(each), HasSubstr("the state is float"));
+  each = options();
+  each.method = Method::rtn;
+  EXPECT_THAT(reason(each), HasSubstr("the method is rtn"));
+  EXPECT_THAT(test::error_of([] { with_golden(small_model(options(), {.ngroups = 2})); }),
+              HasSubstr("ngroups is 2"));
+}
+
+// The tables are made with floats; nothing else is.
+TEST(GoldenModel, HasNoFloatInIt) {
+  const std::regex floating(R"(\b(float|double)\b|half_to|bfloat|<cmath>|\d\.\d|\d[eE]-\d)");
+  const std::filesystem::path folder =
+      std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "src/accel/numerics";
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    if (file.path().filename() == "tables.cpp") continue;
+    ++files;
+    std::ifstream in(file.path());
+    int number = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++number;
+      const std::string code = line.substr(0, line.find("//"));
+      EXPECT_FALSE(std::regex_search(code, floating))
+          << file.path() << ':' << number << ": " << line;
+    }
+  }
+  EXPECT_GT(files, 15);
+}
+
+}  // namespace
+}  // namespace lightmamba::accel

@@ -1,0 +1,274 @@
+// The units of the golden model next to floats: the numbers of the fake-quantized reference, or a
+// plain recurrence.
+#include <cmath>
+#include <gtest/gtest.h>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include <lightmamba/quantizer.h>
+
+#include "accel/numerics/activations.h"
+#include "accel/numerics/block8.h"
+#include "accel/numerics/conv_unit.h"
+#include "accel/numerics/fixed_point.h"
+#include "accel/numerics/hadamard_unit.h"
+#include "accel/numerics/matrix_unit.h"
+#include "accel/numerics/ssm_unit.h"
+#include "quant/hadamard.h"
+#include "quant/state_format.h"
+
+namespace lightmamba::accel {
+namespace {
+
+std::vector<std::int64_t> random_values(std::size_t count, int bits, std::mt19937_64& random) {
+  std::vector<std::int64_t> values(count);
+  for (std::int64_t& value : values) value = static_cast<std::int64_t>(random()) >> (64 - bits);
+  return values;
+}
+
+TEST(Activations, AreThoseOfTheFakeQuantizer) {
+  std::mt19937_64 random(4);
+  for (int trial = 0; trial < 500; ++trial) {
+    const int clip = 0x5000 + static_cast<int>(random() % 0x3001);
+    const std::vector<std::int64_t> values =
+        random_values(3 * 128, 6 + static_cast<int>(random() % 18), random);
+    QuantizedVector vector;
+    quantize_vector(values, -7, 128, clip, vector);
+    std::vector<float> expected(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      expected[i] = std::ldexp(static_cast<float>(values[i]), -7);
+    }
+    fake_quantize({.bits = 4,
+                   .group = 128,
+                   .full_range = true,
+                   .clip = std::ldexp(static_cast<float>(clip), -15)},
+                  std::ssize(expected), expected);
+    for (std::size_t g = 0; g < 3; ++g) {
+      const double step = std::ldexp(std::abs(vector.multipliers[g]), vector.exponent);
+      for (std::size_t i = g * 128; i < (g + 1) * 128; ++i) {
+        const double value = vector.codes[i] * std::ldexp(vector.multipliers[g], vector.exponent);
+        // Where a value lies between two codes, either may be taken; and scales have 11 bits.
+        const double exact = std::ldexp(static_cast<double>(values[i]), -7);
+        if (std::abs(value - static_cast<double>(expected[i])) > step / 2) {
+          EXPECT_NEAR(std::abs(exact - value), step / 2, 0.01 * step);
+        } else {
+          EXPECT_NEAR(value, static_cast<double>(expected[i]), 0.01 * step);
+        }
+      }
+    }
+  }
+}
+
+TEST(Activations, ZerosAndTheSmallest) {
+  std::vector<std::int64_t> values(256, 0);
+  QuantizedVector vector;
+  quantize_vector(values, 0, 128, 1 << 15, vector);
+  EXPECT_EQ(vector.multipliers, (std::vector<std::int32_t>{0, 0}));
+  values[200] = 1;
+  quantize_vector(values, 0, 128, 1 << 15, vector);
+  EXPECT_EQ(vector.codes[200], -8);
+  EXPECT_EQ(vector.multipliers[0], 0);
+  EXPECT_EQ(-8 * std::ldexp(vector.multipliers[1], vector.exponent), 1.0);
+  values[200] = -1;
+  quantize_vector(values, 0, 128, 1 << 15, vector);
+  EXPECT_EQ(vector.codes[200], -8);
+  EXPECT_EQ(-8 * std::ldexp(vector.multipliers[1], vector.exponent), -1.0);
+}
+
+// The worst that operands can be stays within the accumulator, and any are summed exactly.
+TEST(MatrixUnit, SumsExactly) {
+  std::mt19937_64 random(5);
+  for (const bool worst : {false, true}) {
+    const std::int64_t columns = kMostGroups * 128;
+    WeightMatrix weights;
+    weights.rows = 2;
+    weights.columns = columns;
+    QuantizedVector x;
+    std::vector<std::vector<int>> codes(2);
+    for (std::int64_t row = 0; row < 2; ++row) {
+      for (std::int64_t i = 0; i < columns; ++i) {
+        codes[static_cast<std::size_t>(row)].push_back(worst ? -8
+                                                             : static_cast<int>(random() % 16) - 8);
+      }
+      for (std::int64_t i = 0; i < columns; i += 2) {
+        const auto& own = codes[static_cast<std::size_t>(row)];
+        weights.codes.push_back(
+            static_cast<std::uint8_t>((own[static_cast<std::size_t>(i)] & 15) |
+                                      (own[static_cast<std::size_t>(i + 1)] & 15) << 4));
+      }
+      for (std::int64_t g = 0; g < kMostGroups; ++g) {
+        weights.scales.push_back(worst ? INT16_MIN : static_cast<std::int16_t>(random()));
+      }
+    }
+    for (std::int64_t i = 0; i < columns; ++i) {
+      x.codes.push_back(static_cast<std::int8_t>(worst ? -8 : static_cast<int>(random() % 16) - 8));
+    }
+    for (std::int64_t g = 0; g < kMostGroups; ++g) {
+      x.multipliers.push_back(worst ? -4095 : static_cast<int>(random() % 8191) - 4095);
+    }
+    for (std::int64_t row = 0; row < 2; ++row) {
+      long double expected = 0;
+      for (std::int64_t i = 0; i < columns; ++i) {
+        expected += static_cast<long double>(
+                        codes[static_cast<std::size_t>(row)][static_cast<std::size_t>(i)]) *
+                    x.codes[static_cast<std::size_t>(i)] *
+                    x.multipliers[static_cast<std::size_t>(i / 128)] *
+                    weights.scales[static_cast<std::size_t>(row * kMostGroups + i / 128)];
+      }
+      const std::int64_t sum = multiply_row(weights, row, x);
+      EXPECT_EQ(static_cast<long double>(sum), expected);
+      EXPECT_LT(bit_length(sum), kAccumulatorBits);
+    }
+  }
+}
+
+TEST(Block8, IsThePowerOfTwoQuantizer) {
+  std::mt19937_64 random(6);
+  for (int trial = 0; trial < 2000; ++trial) {
+    std::vector<std::int64_t> values =
+        random_values(64, 2 + static_cast<int>(random() % 22), random);
+    values[0] = 0;
+    std::vector<float> expected(values.begin(), values.end());
+    fake_quantize({.bits = 8, .group = 64, .power_of_two = true}, 64, expected);
+    std::vector<std::int8_t> codes(64);
+    const int exponent = round_block(values, 0, codes);
+    for (std::size_t i = 0; i < 64; ++i) {
+      const float value =
+          exponent == kZeroExponent ? 0 : std::ldexp(static_cast<float>(codes[i]), exponent);
+      if (value == expected[i]) continue;
+      // Halves go up here and to even there.
+      EXPECT_EQ(std::abs(static_cast<float>(values[i]) - value), std::ldexp(0.5F, exponent));
+    }
+  }
+}
+
+TEST(Block8, TakesTheSmallestScaleThatHolds) {
+  std::vector<std::int8_t> codes(1);
+  const auto exponent_of = [&](std::int64_t value) {
+    return round_block(std::vector{value}, 10, codes);
+  };
+  EXPECT_EQ(exponent_of(127), 10);
+  EXPECT_EQ(exponent_of(128), 11);
+  EXPECT_EQ(exponent_of(254), 11);
+  EXPECT_EQ(exponent_of(255), 12);
+  EXPECT_EQ(exponent_of(1), 4);
+  EXPECT_EQ(codes[0], 64);
+  EXPECT_EQ(exponent_of(0), kZeroExponent);
+}
+
+TEST(HadamardUnit, IsTheTransformWithoutItsFactor) {
+  std::mt19937_64 random(7);
+  for (const std::int64_t d : {64, 768, 1536, 5120}) {
+    const HadamardShape shape = hadamard_shape(d);
+    std::vector<std::int64_t> x = random_values(static_cast<std::size_t>(d), 10, random);
+    std::vector<float> expected(x.begin(), x.end());
+    HadamardTransform(d).apply(expected);
+    hadamard_transform(hadamard_matrix(shape.m), shape.m, shape.n, x);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      EXPECT_NEAR(static_cast<double>(x[i]) / std::sqrt(static_cast<double>(d)),
+                  static_cast<double>(expected[i]), 0.01);
+    }
+  }
+}
+
+TEST(ConvUnit, SumsAndAppliesSilu) {
+  const std::vector<std::int8_t> weights = {10, -20, 30, 127};
+  const std::vector<std::int8_t> weight_exponents = {-7};
+  const std::vector<std::int32_t> biases = {1 << 14};  // 0.25
+  const std::vector<std::vector<std::int8_t>> codes = {{5}, {-60}, {127}, {-3}};
+  const std::vector<int> exponents = {-3, -6, kZeroExponent, -2};
+  std::vector<ConvTap> taps;
+  for (std::size_t k = 0; k < 4; ++k) taps.push_back({codes[k], exponents[k]});
+  std::vector<std::int64_t> out(1);
+  conv_silu({weights, weight_exponents, biases}, taps, out);
+  const double x = 0.25 + (10 * 5 * 0.125 + 20 * 60 / 64.0 - 127 * 3 * 0.25) / 128;
+  EXPECT_NEAR(std::ldexp(static_cast<double>(out[0]), -16), x / (1 + std::exp(-x)), 1e-4);
+}
+
+struct Channel {
+  std::vector<std::int16_t> codes = std::vector<std::int16_t>(128);
+  std::int8_t exponent = kZeroExponent;
+  std::vector<double> exact = std::vector<double>(128);
+  std::vector<float> rounded = std::vector<float>(128);  // as the reference has it
+};
+
+// sqrt(sum of error^2 / sum of value^2)
+class RelativeError {
+ public:
+  void add(double value, double exact) {
+    error_ += (value - exact) * (value - exact);
+    power_ += exact * exact;
+  }
+  double value() const { return std::sqrt(error_ / power_); }
+
+ private:
+  double error_ = 0;
+  double power_ = 0;
+};
+
+// A channel over many tokens next to the recurrence in float64, at decays down to 1 - 2^-14; B and
+// C keep their character, as a model's do, which is what makes rounding errors add up.
+TEST(SsmUnit, KeepsSlowStatesOverLongSequences) {
+  for (int slow = 4; slow <= 14; slow += 5) {
+    std::mt19937_64 random(8);
+    std::vector<std::int64_t> steady = random_values(128, 7, random);
+    Channel channel;
+    const Scaled rest = {128, -7 - slow};  // 1 - a = 2^-slow
+    RelativeError golden;
+    RelativeError reference;
+    for (std::int64_t token = 0; token < 6000; ++token) {
+      std::vector<std::int8_t> B(128);
+      std::vector<std::int8_t> C(128);
+      for (std::size_t n = 0; n < 128; ++n) {
+        B[n] = static_cast<std::int8_t>(steady[n] + static_cast<std::int64_t>(random() % 17) - 8);
+        C[n] = static_cast<std::int8_t>(steady[127 - n] + static_cast<std::int64_t>(random() % 17) -
+                                        8);
+      }
+      const std::vector<std::int8_t> B_exponents = {-6, -7};
+      const std::vector<std::int8_t> C_exponents = {-7, -6};
+      const auto x = static_cast<std::int64_t>(random() % 255) - 100;
+      const HeadInput in = {.decay = {.dt = {130, -10}, .rest = rest},
+                            .B = {B, B_exponents},
+                            .C = {C, C_exponents},
+                            .D = 20000,
+                            .D_exponent = -15,
+                            .x = x,
+                            .x_exponent = -5};
+      const std::int64_t y = step_channel(in, 16, static_cast<std::uint32_t>(token * 49471),
+                                          {channel.codes, channel.exponent});
+      const double own = 20000 * 0x1p-15 * static_cast<double>(x) * 0x1p-5;
+      const double u = 130 * 0x1p-10 * static_cast<double>(x) * 0x1p-5;
+      double exact = own;
+      double rounded = own;
+      for (std::size_t n = 0; n < 128; ++n) {
+        const double b = std::ldexp(B[n], B_exponents[n / 64]);
+        const double c = std::ldexp(C[n], C_exponents[n / 64]);
+        const double decay = 1 - std::ldexp(1.0, -slow);
+        channel.exact[n] = decay * channel.exact[n] + u * b;
+        channel.rounded[n] =
+            static_cast<float>(decay) * channel.rounded[n] + static_cast<float>(u * b);
+        exact += channel.exact[n] * c;
+        rounded += static_cast<double>(channel.rounded[n]) * c;
+      }
+      round_state(state_codes(StateFormat::int16), 128, 0, token, channel.rounded);
+      if (token < 5000) continue;
+      golden.add(std::ldexp(static_cast<double>(y), -kFractionBits), exact);
+      reference.add(rounded, exact);
+    }
+    EXPECT_LT(golden.value(), 1.1 * reference.value() + 1e-4) << "1 - a = 2^-" << slow;
+    EXPECT_LT(golden.value(), 0.01);
+  }
+}
+
+TEST(SsmUnit, DtIsHeldToItsLimits) {
+  const HeadWeights weights = {.dt_bias = 0, .A = {1 << 15, -15}, .D = 0, .D_exponent = 0};
+  const DtLimits limits = {{200, -12}, {160, -9}};
+  EXPECT_EQ(compute_decay(weights, limits, -(1 << 17)).dt, limits.least);
+  EXPECT_EQ(compute_decay(weights, limits, 1 << 16).dt, limits.most);
+  // log 2 has 8 bits 177.4 2^-8
+  EXPECT_EQ(compute_decay(weights, {{0, kZeroExponent}, {255, 127}}, 0).dt, (Scaled{177, -8}));
+}
+
+}  // namespace
+}  // namespace lightmamba::accel
