@@ -6,6 +6,8 @@
 
 namespace lightmamba::accel {
 
+inline constexpr std::int64_t kMostTaps = 8;  // d_conv
+
 // Weights of one layer: weight = code * 2^exponent, a bias in fixed point (functions.h).
 struct ConvWeights {
   std::span<const std::int8_t> codes;      // [channels, d_conv], tap 0 is the oldest

@@ -29,6 +29,24 @@ inline std::int64_t rescale(std::int64_t x, int right, int bits) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(x) << -right);
 }
 
+// rescale() without a branch for each number, of 32-bit numbers that stay within 32 bits.
+class Shift {
+ public:
+  explicit Shift(int right)
+      : up_(right < 0 ? std::min(-right, 31) : 0),
+        down_(right > 0 ? std::min(right - 1, 31) : 0),
+        last_(right > 0 ? 1 : 0),
+        mask_(right > 32 ? 0 : -1) {}
+
+  std::int32_t operator()(std::int32_t x) const {
+    const auto up = static_cast<std::int32_t>(static_cast<std::uint32_t>(x) << up_);
+    return (((up >> down_) + last_) >> last_) & mask_;
+  }
+
+ private:
+  std::int32_t up_, down_, last_, mask_;
+};
+
 // The exponent of what is zero: below that of any value.
 inline constexpr int kZeroExponent = -128;
 

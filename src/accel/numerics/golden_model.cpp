@@ -18,7 +18,6 @@ constexpr int kAccumulatorKept = 24;  // bits of a sum that an inverse root mult
 constexpr int kGatedBits = 32;
 constexpr int kGainedBits = 26;
 constexpr int kGainRight = 19;
-constexpr std::int64_t kMostTaps = 8;
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 

@@ -30,6 +30,25 @@ int code_shift(std::int64_t largest, int bits) {
   return right;
 }
 
+// Codes of h 2^-right, rounded up where fraction and threshold reach 1.
+void round_state(const std::int32_t* h, int right, std::uint32_t threshold,
+                 std::span<std::int16_t> codes) {
+  if (right <= 0) {
+    for (std::size_t n = 0; n < codes.size(); ++n) {
+      codes[n] = static_cast<std::int16_t>(h[n] << -right);
+    }
+    return;
+  }
+  const int up = std::max(right - kThresholdBits, 0);
+  const int down = std::max(kThresholdBits - right, 0);
+  for (std::size_t n = 0; n < codes.size(); ++n) {
+    const std::uint32_t own =
+        (threshold + static_cast<std::uint32_t>(n) * kIndexStep) & ((1U << kThresholdBits) - 1);
+    codes[n] =
+        static_cast<std::int16_t>((h[n] + static_cast<std::int32_t>(own << up >> down)) >> right);
+  }
+}
+
 }  // namespace
 
 Decay compute_decay(const HeadWeights& weights, const DtLimits& limits, std::int64_t raw) {
@@ -55,40 +74,39 @@ std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t thr
     exponent = std::max(exponent, u_exponent + B_exponent + 3 * kCodeBits - 1 - kTermBits);
   }
 
-  constexpr std::size_t kMostBlocks = 16;
-  std::array<std::int64_t, kMostBlocks> sums = {};
-  std::array<std::int64_t, 1024> h;
-  std::int64_t largest = 0;
-  for (std::size_t n = 0; n < state.codes.size(); ++n) {
-    const std::int64_t code = state.codes[n];
-    const std::int64_t kept = rescale(code, exponent - state.exponent, 40);
-    const std::int64_t lost =
-        rescale(code * rest.mantissa, exponent - state.exponent - rest.exponent, 40);
-    const std::int64_t added =
-        rescale(u * in.B.codes[n], exponent - u_exponent - in.B.exponents[n / in.B.size()], 40);
-    h[n] = saturate(kept - lost + added, kStepBits);
-    largest = std::max(largest, h[n] < 0 ? -h[n] : h[n]);
-    sums[n / in.C.size()] += rescale(h[n], kShortRight, kShortBits) * in.C.codes[n];
+  // No term has more than kTermBits and a sign, so none saturates.
+  const Shift keep(exponent - state.exponent);
+  const Shift lose(exponent - state.exponent - rest.exponent);
+  const Shift shorten(kShortRight);
+  const auto lost_of_one = static_cast<std::int32_t>(rest.mantissa);
+  const auto input = static_cast<std::int32_t>(u);
+  std::array<std::int32_t, kMostStates> h;
+  std::int32_t largest = 0;
+  for (std::size_t block = 0; block < in.B.exponents.size(); ++block) {
+    const Shift add(exponent - u_exponent - in.B.exponents[block]);
+    const std::size_t begin = block * in.B.size();
+    for (std::size_t n = begin; n < begin + in.B.size(); ++n) {
+      const std::int32_t code = state.codes[n];
+      h[n] = keep(code) - lose(code * lost_of_one) + add(input * in.B.codes[n]);
+      largest = std::max(largest, h[n] < 0 ? -h[n] : h[n]);
+    }
+  }
+  std::int64_t y = rescale(in.D * in.x, -(in.D_exponent + in.x_exponent + kFractionBits), kSumBits);
+  for (std::size_t block = 0; block < in.C.exponents.size(); ++block) {
+    const std::size_t begin = block * in.C.size();
+    std::int64_t sum = 0;
+    for (std::size_t n = begin; n < begin + in.C.size(); ++n) {
+      sum += shorten(h[n]) * in.C.codes[n];
+    }
+    y += rescale(sum, -(exponent + kShortRight + in.C.exponents[block] + kFractionBits), kSumBits);
   }
 
   if (largest == 0) {
     std::fill(state.codes.begin(), state.codes.end(), std::int16_t{0});
     state.exponent = kZeroExponent;
   } else {
-    const int right = code_shift(largest, state_bits);
-    for (std::size_t n = 0; n < state.codes.size(); ++n) {
-      const std::int64_t own =
-          (threshold + static_cast<std::uint32_t>(n) * kIndexStep) & ((1U << kThresholdBits) - 1);
-      state.codes[n] = static_cast<std::int16_t>(
-          right <= 0 ? h[n] << -right : (h[n] + (own << right >> kThresholdBits)) >> right);
-    }
-    state.exponent = static_cast<std::int8_t>(exponent + right);
-  }
-
-  std::int64_t y = rescale(in.D * in.x, -(in.D_exponent + in.x_exponent + kFractionBits), kSumBits);
-  for (std::size_t block = 0; block < in.C.exponents.size(); ++block) {
-    y += rescale(sums[block], -(exponent + kShortRight + in.C.exponents[block] + kFractionBits),
-                 kSumBits);
+    round_state(h.data(), code_shift(largest, state_bits), threshold, state.codes);
+    state.exponent = static_cast<std::int8_t>(exponent + code_shift(largest, state_bits));
   }
   return saturate(y, kOutputBits);
 }

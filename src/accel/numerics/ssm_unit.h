@@ -10,9 +10,10 @@
 
 namespace lightmamba::accel {
 
-inline constexpr int kSignificantBits = 8;  // of dt and 1 - a
-inline constexpr int kStepBits = 32;        // of h before it is rounded
-inline constexpr int kOutputBits = 32;      // of y in fixed point
+inline constexpr int kSignificantBits = 8;         // of dt and 1 - a
+inline constexpr int kStepBits = 32;               // of h before it is rounded
+inline constexpr std::int64_t kMostStates = 1024;  // d_state
+inline constexpr int kOutputBits = 32;             // of y in fixed point
 
 // Of one head. A is positive, the decay is exp(-A dt).
 struct HeadWeights {

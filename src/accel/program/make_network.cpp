@@ -160,6 +160,8 @@ std::optional<std::string> not_supported(const Weights& weights) {
   if (c.d_state % c.headdim != 0) {
     return fmt::format("d_state is {}, no multiple of headdim {}", c.d_state, c.headdim);
   }
+  if (c.d_state > kMostStates) return fmt::format("d_state is above {}", kMostStates);
+  if (c.d_conv > kMostTaps) return fmt::format("d_conv is above {}", kMostTaps);
   const std::int64_t most = kMostGroups * q.group;
   if (c.d_inner > most || c.d_model > most) {
     return fmt::format("a row has more than {} groups of {}", kMostGroups, q.group);
