@@ -54,7 +54,6 @@ class WorkerPool {
   bool run_one(std::size_t share, int thread);
   std::int64_t share_begin(std::size_t share, std::int64_t count) const;
 
-  std::vector<Share> shares_;  // for each thread
   alignas(64) std::atomic<std::int64_t> count_ = 0;
   std::atomic<Call> call_ = nullptr;
   std::atomic<const void*> context_ = nullptr;
@@ -62,6 +61,7 @@ class WorkerPool {
   std::atomic<std::uint32_t> phase_ = 0;  // what sleeping workers wait for
   std::atomic<bool> stop_ = false;
   std::optional<AffinityGuard> affinity_;
+  std::vector<Share> shares_;  // for each thread
   std::vector<std::jthread> workers_;
 };
 
