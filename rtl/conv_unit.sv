@@ -28,7 +28,8 @@ module conv_unit #(
   localparam int unsigned PRODUCT_BITS = 2 * CODE_BITS;
   localparam int unsigned SHIFT_BITS = EXPONENT_BITS + 2;
   localparam int unsigned SUM_BITS = VALUE_BITS + 3;
-  localparam logic signed [SHIFT_BITS-1:0] FRACTION_BITS = SHIFT_BITS'(lightmamba_pkg::FRACTION_BITS);
+  localparam logic signed [SHIFT_BITS-1:0] FRACTION_BITS =
+      SHIFT_BITS'(lightmamba_pkg::FRACTION_BITS);
   // The operands, two of the product, five of rescale_pipeline, two of the sum, its saturation.
   localparam int unsigned STAGES = 11;
   localparam int unsigned BIAS_STAGES = 7;

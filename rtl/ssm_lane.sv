@@ -1,8 +1,8 @@
 // One element of the state per cycle: its step, what y gets of it and its magnitude. Never stalls.
 // Part of ssm_unit. As the loop of step_channel() of src/accel/numerics/ssm_unit.h.
 //
-// Nothing saturates. With the shifts of ssm_row, |h| <= 2^15 2^13 = 2^28 and 0 <= (1 - a) |h| <= |h|,
-// rounded too, so their difference is within 2^28; |u B| <= 255 2^14 2^5 < 2^27. The step is within
+// Nothing saturates. With the shifts of ssm_row, |h| <= 2^15 2^13 = 2^28 and 0 <= (1 - a) |h| <=
+// |h|, rounded too, so their difference is within 2^28; |u B| <= 255 2^14 2^5 < 2^27. The step is within
 // 2^28 + 2^27 and has 30 bits with sign, not kStepBits, and what C multiplies has 25. Sums that are
 // larger in between may wrap.
 module ssm_lane (
@@ -41,8 +41,8 @@ module ssm_lane (
   logic signed [29:0] kept_q, added_q;
   logic signed [30:0] lost_q;
 
-  // 4 and 5: (kept + 1) / 2 + added / 2, and (lost + 1) / 2 less the rounding of `added`, its lowest
-  // bit; then their difference.
+  // 4 and 5: (kept + 1) / 2 + added / 2, and (lost + 1) / 2 less the rounding of `added`, its
+  // lowest bit; then their difference.
   logic signed [29:0] grown_q, shrunk_q, h_q;
 
   always_ff @(posedge clk_i) begin

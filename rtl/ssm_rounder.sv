@@ -193,8 +193,8 @@ module ssm_rounder #(
 
     always_ff @(posedge clk_i) begin
       shifted_q <= h <<< left_q;
-      addend_q <= FRACTION_BITS'(
-          (beat_threshold_q + INDEX_STEP * THRESHOLD_BITS'(lane)) >> (THRESHOLD_BITS - FRACTION_BITS));
+      addend_q <= FRACTION_BITS'((beat_threshold_q + INDEX_STEP * THRESHOLD_BITS'(lane)) >>
+                                 (THRESHOLD_BITS - FRACTION_BITS));
       code_q <= CODE_BITS'(rounded >>> FRACTION_BITS);
     end
 

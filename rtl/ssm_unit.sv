@@ -1,7 +1,8 @@
 // SSMU: the step of the state of one head after the other, y of each of its rows, and the state
 // rounded for the next token. LANES elements of the state per cycle, so a row in D_STATE / LANES
 // cycles without a gap, also between heads. As step_channel() of src/accel/numerics/ssm_unit.h for
-// each row of a head, with state_bits = 16.
+// each row of a head, with state_bits = 16. After the last beat of a row has entered, its first
+// rounded beat comes out in the 20th cycle and y in the 23rd, with 64 LANES in the 25th.
 //
 // A beat passes ssm_row and LANES of ssm_lane, which never stall: it enters only where there is
 // room for it in ssm_rounder and for y. B and C of a head's bank have to be written before the head
