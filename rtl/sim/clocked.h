@@ -1,13 +1,12 @@
 // What benches of clocked units share: clock and reset, ports of several lanes, streams that stall.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-#include <verilated.h>
 
 #include "bits.h"
+#include "ports.h"
 
 namespace lightmamba::accel {
 
@@ -32,32 +31,11 @@ void reset(Unit& unit) {
   unit.rst_ni = 1;
 }
 
-template <std::unsigned_integral Port>
-bool bit_of(const Port& port, int bit) {
-  return ((port >> bit) & 1U) != 0;
-}
-
-template <std::size_t kWords>
-bool bit_of(const VlWide<kWords>& port, int bit) {
-  return ((port.at(static_cast<std::size_t>(bit / 32)) >> (bit % 32)) & 1U) != 0;
-}
-
-template <std::unsigned_integral Port>
-void set_bit(Port& port, int bit, bool value) {
-  const auto mask = static_cast<Port>(Port{1} << bit);
-  port = static_cast<Port>(value ? port | mask : port & ~mask);
-}
-
-template <std::size_t kWords>
-void set_bit(VlWide<kWords>& port, int bit, bool value) {
-  set_bit(port.at(static_cast<std::size_t>(bit / 32)), bit % 32, value);
-}
-
 // One signed number of `bits` bits in each lane.
 template <typename Port>
 void set_lanes(Port& port, const std::int64_t* values, int lanes, int bits) {
-  for (int i = 0; i < lanes * bits; ++i) {
-    set_bit(port, i, ((values[i / bits] >> (i % bits)) & 1) != 0);
+  for (int lane = 0; lane < lanes; ++lane) {
+    set_field(port, static_cast<std::size_t>(lane), bits, values[lane]);
   }
 }
 
@@ -65,11 +43,7 @@ template <typename Port>
 std::vector<std::int64_t> lanes_of(const Port& port, int lanes, int bits) {
   std::vector<std::int64_t> values;
   for (int lane = 0; lane < lanes; ++lane) {
-    std::uint64_t value = 0;
-    for (int b = 0; b < bits; ++b) {
-      value |= std::uint64_t{bit_of(port, lane * bits + b)} << b;
-    }
-    values.push_back(sign_extend(value, bits));
+    values.push_back(get_field(port, static_cast<std::size_t>(lane), bits));
   }
   return values;
 }

@@ -1,0 +1,485 @@
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <gtest/gtest.h>
+#include <vector>
+
+#include "Vssm_unit_2.h"
+#include "Vssm_unit_4.h"
+#include "Vssm_unit_64.h"
+#include "accel/numerics/fixed_point.h"
+#include "accel/numerics/ssm_unit.h"
+#include "ports.h"
+
+namespace lightmamba::accel {
+namespace {
+
+constexpr std::size_t kDState = 128;
+constexpr std::size_t kBlock = 64;
+constexpr std::size_t kBlocks = kDState / kBlock;
+constexpr std::uint32_t kIndexStep = 37345;
+
+struct Row {
+  std::array<std::int16_t, kDState> codes = {};
+  std::int8_t exponent = kZeroExponent;
+};
+
+struct Vector {  // B or C
+  std::array<std::int8_t, kDState> codes;
+  std::array<std::int8_t, kBlocks> exponents;
+
+  Blocks blocks() const { return {codes, exponents}; }
+};
+
+struct Head {
+  Decay decay;
+  std::int64_t D;
+  int D_exponent;
+  int x_exponent;
+  std::vector<std::int8_t> x;  // of its rows
+  std::uint32_t threshold;
+  std::vector<Row> before, after;
+  std::vector<std::int64_t> y;
+};
+
+// Heads that share B and C.
+struct Token {
+  Vector B, C;
+  std::vector<Head> heads;
+};
+
+using HeadState = std::vector<Row>;
+
+// Exponents of usual values, or all that a port takes.
+enum class Range { kUsual, kAll };
+
+class Work {
+ public:
+  Work(std::uint64_t seed, Range range) : random_(seed), range_(range) {}
+
+  // So many tokens, one after the other on the same state, that is random or zero at first and
+  // again at times.
+  std::vector<Token> tokens(std::size_t count, const std::vector<std::size_t>& rows_of_heads) {
+    std::vector<HeadState> state;
+    for (const std::size_t rows : rows_of_heads) state.push_back(random_state(rows));
+    std::vector<Token> result(count);
+    for (Token& token : result) {
+      token.B = random_vector();
+      token.C = random_vector();
+      for (HeadState& rows : state) {
+        if (random_.chance(15)) rows = random_state(rows.size());
+        token.heads.push_back(step(token, rows));
+      }
+    }
+    return result;
+  }
+
+ private:
+  std::int64_t between(std::int64_t low, std::int64_t high) {
+    return low +
+           static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(high - low + 1)));
+  }
+
+  int exponent(int low, int high) {
+    return static_cast<int>(range_ == Range::kUsual ? between(low, high) : random_.number(8));
+  }
+
+  // One code may be the only large one: the scale depends on what is added to it.
+  void fill(Row& row) {
+    const bool has_peak = random_.chance(30);
+    const std::int64_t least = random_.chance(80) ? -32767 : -32768;
+    for (std::int16_t& code : row.codes) {
+      code = static_cast<std::int16_t>(std::max(random_.number(has_peak ? 12 : 16), least));
+    }
+    if (has_peak) row.codes[random_.below(kDState)] = random_.chance(50) ? 32767 : -32767;
+  }
+
+  HeadState random_state(std::size_t rows) {
+    HeadState state(rows);
+    if (random_.chance(30)) return state;
+    for (Row& row : state) {
+      if (random_.chance(10)) continue;
+      fill(row);
+      row.exponent = static_cast<std::int8_t>(std::max(exponent(-26, -8), kZeroExponent + 1));
+    }
+    return state;
+  }
+
+  Vector random_vector() {
+    Vector vector = {};
+    for (std::size_t block = 0; block < kBlocks; ++block) {
+      vector.exponents[block] = kZeroExponent;
+      if (random_.chance(15)) continue;
+      const bool is_extreme = random_.chance(10);
+      for (std::size_t i = 0; i < kBlock; ++i) {
+        vector.codes[block * kBlock + i] =
+            static_cast<std::int8_t>(is_extreme ? -128 : random_.number(8));
+      }
+      vector.exponents[block] =
+          static_cast<std::int8_t>(std::max(exponent(-12, 0), kZeroExponent + 1));
+    }
+    return vector;
+  }
+
+  Decay random_decay() {
+    Decay decay = {.dt = {between(128, 255), exponent(-32, -6)},
+                   .rest = {between(128, 255), static_cast<int>(between(-32, -8))}};
+    if (random_.chance(10)) decay.dt = {0, kZeroExponent};
+    if (random_.chance(15)) decay.rest = {128, -7};
+    if (random_.chance(25)) decay.rest = {0, kZeroExponent};
+    if (range_ == Range::kAll && random_.chance(10)) {
+      decay.rest = {255, static_cast<int>(between(kZeroExponent, -8))};
+    }
+    return decay;
+  }
+
+  Head step(const Token& token, HeadState& state) {
+    Head head = {.decay = random_decay(),
+                 .D = random_.number(16),
+                 .D_exponent = exponent(-24, 2),
+                 .x_exponent = exponent(-14, 0),
+                 .x = std::vector<std::int8_t>(state.size()),
+                 .threshold = static_cast<std::uint32_t>(random_.below(1U << 16)),
+                 .before = state,
+                 .after = {},
+                 .y = {}};
+    for (std::int8_t& x : head.x) x = static_cast<std::int8_t>(random_.number(8));
+    if (random_.chance(10)) {
+      std::fill(head.x.begin(), head.x.end(), std::int8_t{0});
+      head.x_exponent = kZeroExponent;
+    }
+    HeadInput in = {.decay = head.decay,
+                    .B = token.B.blocks(),
+                    .C = token.C.blocks(),
+                    .D = head.D,
+                    .D_exponent = head.D_exponent,
+                    .x = 0,
+                    .x_exponent = head.x_exponent};
+    for (std::size_t p = 0; p < state.size(); ++p) {
+      in.x = head.x[p];
+      head.y.push_back(step_channel(
+          in, 16, head.threshold + static_cast<std::uint32_t>(p * kDState) * kIndexStep,
+          {state[p].codes, state[p].exponent}));
+    }
+    head.after = state;
+    return head;
+  }
+
+  RandomNumbers random_;
+  Range range_;
+};
+
+struct Stalls {
+  int in, out;  // percent
+};
+
+struct Span {  // of cycles
+  int first = -1, last = -1;
+
+  void add(int cycle) {
+    if (first < 0) first = cycle;
+    last = cycle;
+  }
+  int count() const { return last - first + 1; }
+};
+
+template <typename Unit, std::size_t kLanes>
+class Driver {
+ public:
+  static constexpr std::size_t kBeats = kDState / kLanes;
+
+  Driver() : random_(7) { reset(); }
+
+  void reset() {
+    unit_.rst_ni = 0;
+    unit_.head_valid_i = 0;
+    unit_.row_valid_i = 0;
+    unit_.state_valid_i = 0;
+    unit_.b_write_i = 0;
+    unit_.c_write_i = 0;
+    for (int i = 0; i < 2; ++i) clock();
+    unit_.rst_ni = 1;
+  }
+
+  // Until all has left, or for `cycles`.
+  void run(const std::vector<Token>& tokens, Stalls stalls, int cycles = 10'000'000) {
+    load(tokens);
+    const int most = static_cast<int>(out_beats_.size()) * 40 + 1000;
+    for (now_ = 0; now_ < cycles && !(out_beats_.empty() && ys_.empty()); ++now_) {
+      ASSERT_LT(now_, most);
+      cycle(stalls);
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+
+  Span entered() const { return entered_; }
+  Span left() const { return left_; }
+  int cycles() const { return now_; }
+
+ private:
+  struct HeadOffer {
+    const Head* head;
+    std::size_t token;
+  };
+  struct Write {
+    const Token* token;
+    std::size_t index;
+    std::size_t beat;
+  };
+  struct Beat {
+    const Row* row;
+    std::size_t beat;
+  };
+
+  void load(const std::vector<Token>& tokens) {
+    heads_.clear();
+    writes_.clear();
+    xs_.clear();
+    in_beats_.clear();
+    out_beats_.clear();
+    ys_.clear();
+    ys_until_.clear();
+    ys_taken_ = 0;
+    held_state_ = held_y_ = false;
+    entered_ = left_ = {};
+    std::size_t ys = 0;
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+      for (std::size_t beat = 0; beat < kBeats; ++beat) writes_.push_back({&tokens[t], t, beat});
+      for (const Head& head : tokens[t].heads) {
+        heads_.push_back({&head, t});
+        xs_.insert(xs_.end(), head.x.begin(), head.x.end());
+        ys_.insert(ys_.end(), head.y.begin(), head.y.end());
+        ys += head.y.size();
+        for (const Row& row : head.before) add_beats(row, in_beats_);
+        for (const Row& row : head.after) add_beats(row, out_beats_);
+      }
+      ys_until_.push_back(ys);
+    }
+  }
+
+  static void add_beats(const Row& row, std::deque<Beat>& beats) {
+    for (std::size_t beat = 0; beat < kBeats; ++beat) beats.push_back({&row, beat});
+  }
+
+  void clock() {
+    unit_.clk_i = 0;
+    unit_.eval();
+    unit_.clk_i = 1;
+    unit_.eval();
+  }
+
+  void cycle(Stalls stalls) {
+    write();
+    if (unit_.head_valid_i == 0 && !random_.chance(stalls.in)) offer_head();
+    if (unit_.row_valid_i == 0 && !xs_.empty() && !random_.chance(stalls.in)) offer_row();
+    if (unit_.state_valid_i == 0 && !in_beats_.empty() && !random_.chance(stalls.in)) offer_state();
+    unit_.state_ready_i = !random_.chance(stalls.out);
+    unit_.y_ready_i = !random_.chance(stalls.out);
+    unit_.eval();
+    check_held();
+    if (unit_.state_valid_o != 0 && unit_.state_ready_i != 0) check_state();
+    if (unit_.y_valid_o != 0 && unit_.y_ready_i != 0) check_y();
+    const bool takes_head = unit_.head_valid_i != 0 && unit_.head_ready_o != 0;
+    const bool takes_row = unit_.row_valid_i != 0 && unit_.row_ready_o != 0;
+    const bool takes_state = unit_.state_valid_i != 0 && unit_.state_ready_o != 0;
+    if (takes_state) entered_.add(now_);
+    clock();
+    if (takes_head) unit_.head_valid_i = 0;
+    if (takes_row) unit_.row_valid_i = 0;
+    if (takes_state) unit_.state_valid_i = 0;
+  }
+
+  // A beat of B and of C, where the bank's last token has left.
+  void write() {
+    unit_.b_write_i = unit_.c_write_i = 0;
+    if (writes_.empty()) return;
+    const Write next = writes_.front();
+    if (next.index >= 2 && ys_taken_ < ys_until_[next.index - 2]) return;
+    unit_.b_write_i = unit_.c_write_i = 1;
+    unit_.b_bank_i = unit_.c_bank_i = next.index % 2 != 0;
+    unit_.b_beat_i = static_cast<std::uint8_t>(next.beat);
+    unit_.c_beat_i = static_cast<std::uint8_t>(next.beat);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      set_field(unit_.b_codes_i, lane, 8, next.token->B.codes[next.beat * kLanes + lane]);
+      set_field(unit_.c_codes_i, lane, 8, next.token->C.codes[next.beat * kLanes + lane]);
+    }
+    const std::size_t block = next.beat * kLanes / kBlock;
+    set_field(unit_.b_exponent_i, 0, 8, next.token->B.exponents[block]);
+    set_field(unit_.c_exponent_i, 0, 8, next.token->C.exponents[block]);
+    writes_.pop_front();
+  }
+
+  void offer_head() {
+    if (heads_.empty()) return;
+    const auto [head, token] = heads_.front();
+    if (!writes_.empty() && writes_.front().index <= token) return;
+    heads_.pop_front();
+    unit_.head_valid_i = 1;
+    unit_.head_bank_i = token % 2 != 0;
+    unit_.head_rows_i = static_cast<std::uint8_t>(head->x.size());
+    set_field(unit_.head_dt_mantissa_i, 0, 8, head->decay.dt.mantissa);
+    set_field(unit_.head_dt_exponent_i, 0, 8, head->decay.dt.exponent);
+    set_field(unit_.head_rest_mantissa_i, 0, 8, head->decay.rest.mantissa);
+    set_field(unit_.head_rest_exponent_i, 0, 8, head->decay.rest.exponent);
+    set_field(unit_.head_x_exponent_i, 0, 8, head->x_exponent);
+    set_field(unit_.head_d_mantissa_i, 0, 16, head->D);
+    set_field(unit_.head_d_exponent_i, 0, 8, head->D_exponent);
+    unit_.head_threshold_i = static_cast<std::uint16_t>(head->threshold);
+  }
+
+  void offer_row() {
+    set_field(unit_.row_x_i, 0, 8, xs_.front());
+    unit_.row_valid_i = 1;
+    xs_.pop_front();
+  }
+
+  // The exponent only counts with the first beat.
+  void offer_state() {
+    const auto [row, beat] = in_beats_.front();
+    in_beats_.pop_front();
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      set_field(unit_.state_codes_i, lane, 16, row->codes[beat * kLanes + lane]);
+    }
+    set_field(unit_.state_exponent_i, 0, 8, beat == 0 ? row->exponent : random_.number(8));
+    unit_.state_valid_i = 1;
+  }
+
+  std::vector<std::int64_t> state_codes() const {
+    std::vector<std::int64_t> codes(kLanes);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      codes[lane] = get_field(unit_.state_codes_o, lane, 16);
+    }
+    return codes;
+  }
+
+  // What is not taken has to stay.
+  void check_held() {
+    if (held_state_) {
+      ASSERT_NE(unit_.state_valid_o, 0);
+      ASSERT_EQ(state_codes(), held_codes_);
+    }
+    if (held_y_) ASSERT_NE(unit_.y_valid_o, 0);
+    held_state_ = unit_.state_valid_o != 0 && unit_.state_ready_i == 0;
+    held_y_ = unit_.y_valid_o != 0 && unit_.y_ready_i == 0;
+    if (held_state_) held_codes_ = state_codes();
+  }
+
+  void check_state() {
+    ASSERT_FALSE(out_beats_.empty());
+    const auto [row, beat] = out_beats_.front();
+    out_beats_.pop_front();
+    const auto begin = row->codes.begin() + static_cast<std::ptrdiff_t>(beat * kLanes);
+    ASSERT_EQ(sign_extend(unit_.state_exponent_o, 8), row->exponent);
+    ASSERT_EQ(state_codes(), std::vector<std::int64_t>(begin, begin + kLanes));
+    left_.add(now_);
+  }
+
+  void check_y() {
+    ASSERT_FALSE(ys_.empty());
+    ASSERT_EQ(sign_extend(unit_.y_o, 32), ys_.front()) << ys_taken_;
+    ys_.pop_front();
+    ++ys_taken_;
+  }
+
+  Unit unit_;
+  RandomNumbers random_;
+  std::deque<HeadOffer> heads_;
+  std::deque<Write> writes_;
+  std::deque<std::int64_t> xs_;
+  std::deque<Beat> in_beats_, out_beats_;
+  std::deque<std::int64_t> ys_;
+  std::vector<std::size_t> ys_until_;  // the end of each token
+  std::size_t ys_taken_ = 0;
+  bool held_state_ = false;
+  bool held_y_ = false;
+  std::vector<std::int64_t> held_codes_;
+  Span entered_, left_;
+  int now_ = 0;
+};
+
+// What a bench has to meet to be worth something.
+struct Corners {
+  int zero_rows = 0;
+  int rows_that_fill = 0;  // have a largest code of 32767
+  int rows_below = 0;      // of 32767 and a fraction, and so at half the scale
+  int saturated = 0;
+  int inside = 0;
+
+  void add(const Head& head) {
+    for (const Row& row : head.after) {
+      const auto [least, most] = std::minmax_element(row.codes.begin(), row.codes.end());
+      zero_rows += row.exponent == kZeroExponent;
+      rows_that_fill += *most == 32767;
+      rows_below += *most >= 16383 && *most <= 16384 && *least > -16383;
+    }
+    for (const std::int64_t y : head.y) {
+      const bool is_end = y == saturate(INT64_MAX, 32) || y == saturate(INT64_MIN, 32);
+      saturated += is_end;
+      inside += !is_end && std::abs(y) > 1000;
+    }
+  }
+};
+
+TEST(SsmUnitWork, HasCorners) {
+  for (const Range range : {Range::kUsual, Range::kAll}) {
+    Corners corners;
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+      for (const Token& token : Work(seed, range).tokens(6, {1, 5, 3})) {
+        for (const Head& head : token.heads) corners.add(head);
+      }
+    }
+    EXPECT_GT(corners.zero_rows, 20);
+    EXPECT_GT(corners.rows_that_fill, 20);
+    EXPECT_GT(corners.rows_below, 3);
+    EXPECT_GT(corners.saturated, 20);
+    EXPECT_GT(corners.inside, 20);
+  }
+}
+
+template <typename Unit, std::size_t kLanes>
+struct Parameters {
+  using UnitDriver = Driver<Unit, kLanes>;
+};
+
+template <typename P>
+class SsmUnitRtl : public testing::Test {};
+
+using Units = testing::Types<Parameters<Vssm_unit_2, 2>, Parameters<Vssm_unit_4, 4>,
+                             Parameters<Vssm_unit_64, 64>>;
+TYPED_TEST_SUITE(SsmUnitRtl, Units);
+
+TYPED_TEST(SsmUnitRtl, EqualsGoldenOverTokensWhereNeighboursStall) {
+  typename TypeParam::UnitDriver driver;
+  std::uint64_t seed = 0;
+  for (const Range range : {Range::kUsual, Range::kAll}) {
+    for (const int in : {0, 20, 70}) {
+      for (const int out : {0, 20, 70}) {
+        driver.run(Work(++seed, range).tokens(32, {1, 5, 3, 2, 1}), {in, out});
+      }
+    }
+  }
+}
+
+TYPED_TEST(SsmUnitRtl, TakesABeatEachCycle) {
+  typename TypeParam::UnitDriver driver;
+  driver.run(Work(100, Range::kUsual).tokens(2, {64, 1, 1, 2, 1, 64}), {0, 0});
+  const int beats = static_cast<int>(2 * 133 * driver.kBeats);
+  EXPECT_EQ(driver.entered().count(), beats);
+  EXPECT_EQ(driver.left().count(), beats);
+  EXPECT_LE(driver.cycles(), beats + static_cast<int>(2 * driver.kBeats) + 40);
+}
+
+TYPED_TEST(SsmUnitRtl, WorksAfterResetAmidWork) {
+  typename TypeParam::UnitDriver driver;
+  for (const int cycles : {20, 60, 150, 300}) {
+    const auto seed = static_cast<std::uint64_t>(cycles);
+    const std::vector<Token> tokens = Work(seed, Range::kUsual).tokens(4, {3, 5, 7});
+    driver.run(tokens, {20, 20}, cycles);
+    driver.reset();
+    driver.run(tokens, {20, 20});
+  }
+}
+
+}  // namespace
+}  // namespace lightmamba::accel
