@@ -97,7 +97,7 @@ void decode_together(std::span<Sequence* const> sequences, std::span<const Token
     states.push_back(&own->engine_state());
   }
   const std::size_t vocab = logits.size() / count;
-  if (states.size() == count) {
+  if (engine != nullptr && states.size() == count) {
     check_logits(engine->config(), logits.first(vocab));
     check_tokens(engine->config(), tokens);
     return engine->decode(states, tokens, logits);
