@@ -1,5 +1,6 @@
-// The sum of INPUTS (a power of two) signed words, each cycle. A register after each third level of
-// adders and after the last: ceil(log2(INPUTS) / 3) cycles, none for one word.
+// The sum of INPUTS (a power of two) signed words, each cycle. log2(INPUTS) cycles: there is a register
+// after each adder, in the same slice. Without them, synthesis makes compressors of several levels,
+// which take more than twice as many LUTs.
 module adder_tree #(
     parameter int unsigned INPUTS = 8,
     parameter int unsigned IN_BITS = 8,
@@ -31,15 +32,10 @@ module adder_tree #(
     localparam int unsigned LEVEL = LEVELS + 1 - $clog2(i + 1);  // leaves are at 0
     // Only the bits that such a sum has.
     localparam int unsigned BITS = IN_BITS + LEVEL < OUT_BITS ? IN_BITS + LEVEL : OUT_BITS;
-    logic signed [BITS-1:0] sum;
+    logic signed [BITS-1:0] sum, sum_q;
     assign sum = signed'(nodes[2*i*OUT_BITS+:BITS]) + signed'(nodes[(2*i+1)*OUT_BITS+:BITS]);
-    if (LEVEL % 3 == 0 || i == 1) begin : gen_register
-      logic signed [BITS-1:0] sum_q;
-      always_ff @(posedge clk_i) sum_q <= sum;
-      assign nodes[i*OUT_BITS+:OUT_BITS] = OUT_BITS'(sum_q);
-    end else begin : gen_sum
-      assign nodes[i*OUT_BITS+:OUT_BITS] = OUT_BITS'(sum);
-    end
+    always_ff @(posedge clk_i) sum_q <= sum;
+    assign nodes[i*OUT_BITS+:OUT_BITS] = OUT_BITS'(sum_q);
   end
 
   assign sum_o = nodes[OUT_BITS+:OUT_BITS];

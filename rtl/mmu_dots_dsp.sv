@@ -4,9 +4,9 @@
 // Columns are summed in the cascades of the DSPs, 16 in each, and the cascades by adders. For that
 // a column's operands have to come one cycle after those of the column before, which takes a shift
 // register LUT for each bit; two of up to 16 bits fit in one LUT, without flip-flops. An adder tree
-// over all DSPs would take twice as many LUTs, and a flip-flop with each; longer cascades would
-// take a whole LUT for each bit and more cycles. All adders of more than three operands are within
-// DSPs, whose registers are all used, so nothing here is near 3.3 ns.
+// over all DSPs would take more than twice as many LUTs, and a flip-flop with each; longer cascades
+// would take a whole LUT for each bit, and more cycles. All registers of the DSPs are used, and
+// between two registers outside of them there is at most one adder of 33 bits, for 300 MHz.
 module mmu_dots_dsp #(
     parameter int unsigned ROWS = 2,
     parameter int unsigned COLUMNS = 32

@@ -22,7 +22,7 @@ module mmu_dots_lut #(
 
   delay_line #(
       .BITS(2),
-      .CYCLES(1 + mmu_pkg::tree_stages(COLUMNS))
+      .CYCLES(1 + $clog2(COLUMNS))
   ) control_line (
       .clk_i,
       .data_i({first_i, valid_i}),

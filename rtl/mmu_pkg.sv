@@ -16,18 +16,13 @@ package mmu_pkg;
     chain = columns < CHAIN ? columns : CHAIN;
   endfunction
 
-  // Three levels of adders in a cycle.
-  function automatic int unsigned tree_stages(int unsigned inputs);
-    tree_stages = ($clog2(inputs) + 2) / 3;
-  endfunction
-
   // Cycles from a group's last beat to its dot products.
   function automatic int unsigned dsp_dot_latency(int unsigned columns);
-    dsp_dot_latency = chain(columns) - 1 + DSP_STAGES + tree_stages(columns / chain(columns));
+    dsp_dot_latency = chain(columns) - 1 + DSP_STAGES + $clog2(columns / chain(columns));
   endfunction
 
   function automatic int unsigned lut_dot_latency(int unsigned columns, int unsigned group);
-    lut_dot_latency = 1 + tree_stages(columns) + (columns < group ? 1 : 0);
+    lut_dot_latency = 1 + $clog2(columns) + (columns < group ? 1 : 0);
   endfunction
 
 endpackage

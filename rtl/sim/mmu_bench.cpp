@@ -347,10 +347,10 @@ class MmuRtl : public testing::Test {};
 
 using Units =
     testing::Types<Unit<Vmmu_tiny, 2, 8, 20>, Unit<Vmmu_tiny_primitive, 2, 8, 20>,
-                   Unit<Vmmu_tiny_lut, 2, 8, 12>, Unit<Vmmu_vck190, 2, 32, 29>,
-                   Unit<Vmmu_vck190_primitive, 2, 32, 29>, Unit<Vmmu_vck190_lut, 2, 32, 13>,
-                   Unit<Vmmu_wide, 4, 128, 28>, Unit<Vmmu_wide_primitive, 4, 128, 28>,
-                   Unit<Vmmu_wide_lut, 4, 128, 12>, Unit<Vmmu_six_rows, 6, 32, 30, 40>>;
+                   Unit<Vmmu_tiny_lut, 2, 8, 14>, Unit<Vmmu_vck190, 2, 32, 29>,
+                   Unit<Vmmu_vck190_primitive, 2, 32, 29>, Unit<Vmmu_vck190_lut, 2, 32, 16>,
+                   Unit<Vmmu_wide, 4, 128, 30>, Unit<Vmmu_wide_primitive, 4, 128, 30>,
+                   Unit<Vmmu_wide_lut, 4, 128, 16>, Unit<Vmmu_six_rows, 6, 32, 30, 40>>;
 TYPED_TEST_SUITE(MmuRtl, Units);
 
 // Of 1 ... 40 groups, the last of which may be shorter.
