@@ -30,7 +30,7 @@ rtl_module(mmu_wide_primitive TOP mmu PARAMETERS ROWS=4 COLUMNS=128 USE_DSP=1
   SOURCES mmu_pkg.sv sim/models/DSP48E2.sv prim/ultrascale/int4_dual_mac.sv delay_line.sv adder_tree.sv
           mmu_dot_chain.sv mmu_dots_dsp.sv mmu_dots_lut.sv mmu_scaler.sv mmu_vectors.sv
           mmu_sequencer.sv mmu_output_fifo.sv mmu.sv)
-rtl_module(mmu_wide_lut TOP mmu PARAMETERS ROWS=4 COLUMNS=128 USE_DSP=0
+rtl_module(mmu_wide_lut TOP mmu PARAMETERS ROWS=2 COLUMNS=128 USE_DSP=0
   SOURCES mmu_pkg.sv prim/generic/int4_dual_mac.sv delay_line.sv adder_tree.sv
           mmu_dot_chain.sv mmu_dots_dsp.sv mmu_dots_lut.sv mmu_scaler.sv mmu_vectors.sv
           mmu_sequencer.sv mmu_output_fifo.sv mmu.sv)
