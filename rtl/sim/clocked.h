@@ -35,7 +35,7 @@ void reset(Unit& unit) {
 template <typename Port>
 void set_lanes(Port& port, const std::int64_t* values, int lanes, int bits) {
   for (int lane = 0; lane < lanes; ++lane) {
-    set_field(port, static_cast<std::size_t>(lane), bits, values[lane]);
+    set_lane(port, static_cast<std::size_t>(lane), bits, values[lane]);
   }
 }
 
@@ -43,7 +43,7 @@ template <typename Port>
 std::vector<std::int64_t> lanes_of(const Port& port, int lanes, int bits) {
   std::vector<std::int64_t> values;
   for (int lane = 0; lane < lanes; ++lane) {
-    values.push_back(get_field(port, static_cast<std::size_t>(lane), bits));
+    values.push_back(get_lane(port, static_cast<std::size_t>(lane), bits));
   }
   return values;
 }

@@ -160,19 +160,19 @@ class Driver {
   void offer() {
     const Beat beat = random_beat(random_, kLanes);
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      set_field(unit_.codes_i, lane, 8, beat.codes[kTaps - 1][lane]);
-      set_field(unit_.weight_exponents_i, lane, 8, beat.weight_exponents[lane]);
-      set_field(unit_.biases_i, lane, kActivationBits, beat.biases[lane]);
+      set_lane(unit_.codes_i, lane, 8, beat.codes[kTaps - 1][lane]);
+      set_lane(unit_.weight_exponents_i, lane, 8, beat.weight_exponents[lane]);
+      set_lane(unit_.biases_i, lane, kActivationBits, beat.biases[lane]);
       for (std::size_t tap = 0; tap < kTaps; ++tap) {
-        set_field(unit_.weights_i, lane * kTaps + tap, 8, beat.weights[lane * kTaps + tap]);
+        set_lane(unit_.weights_i, lane * kTaps + tap, 8, beat.weights[lane * kTaps + tap]);
       }
       for (std::size_t tap = 0; tap < kTaps - 1; ++tap) {
-        set_field(unit_.older_codes_i, tap * kLanes + lane, 8, beat.codes[tap][lane]);
+        set_lane(unit_.older_codes_i, tap * kLanes + lane, 8, beat.codes[tap][lane]);
       }
     }
-    set_field(unit_.exponent_i, 0, 8, beat.exponents[kTaps - 1]);
+    set_lane(unit_.exponent_i, 0, 8, beat.exponents[kTaps - 1]);
     for (std::size_t tap = 0; tap < kTaps - 1; ++tap) {
-      set_field(unit_.older_exponents_i, tap, 8, beat.exponents[tap]);
+      set_lane(unit_.older_exponents_i, tap, 8, beat.exponents[tap]);
     }
     unit_.in_valid_i = 1;
     waiting_.push_back(beat);
@@ -181,7 +181,7 @@ class Driver {
   std::vector<std::int64_t> sums() const {
     std::vector<std::int64_t> result(kLanes);
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      result[lane] = get_field(unit_.sums_o, lane, kActivationBits);
+      result[lane] = get_lane(unit_.sums_o, lane, kActivationBits);
     }
     return result;
   }

@@ -1,50 +1,58 @@
-// Fields of any width within the ports of a verilated module: a number up to 64 bits wide, or an
-// array of words above.
+// Fields of the packed ports of a verilated module, of any width.
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 #include <verilated.h>
 
 #include "bits.h"
 
 namespace lightmamba::accel {
 
-template <typename Port>
-void set_bit(Port& port, std::size_t bit, bool value) {
-  if constexpr (std::is_integral_v<Port>) {
-    const auto mask = static_cast<Port>(Port{1} << bit);
-    port = static_cast<Port>(value ? port | mask : port & ~mask);
-  } else {
-    set_bit(port[bit / 32], bit % 32, value);
+template <std::integral Port>
+void set_field(Port& port, int low, int bits, std::int64_t value) {
+  const std::uint64_t mask = low_bits(-1, bits) << low;
+  port = static_cast<Port>((port & ~mask) | low_bits(value, bits) << low);
+}
+
+template <std::integral Port>
+std::uint64_t get_field(Port port, int low, int bits) {
+  return low_bits(static_cast<std::int64_t>(static_cast<std::uint64_t>(port) >> low), bits);
+}
+
+template <std::size_t kWords>
+void set_field(VlWide<kWords>& port, int low, int bits, std::int64_t value) {
+  for (int done = 0; done < bits;) {
+    const int at = (low + done) % 32;
+    const int count = std::min(32 - at, bits - done);
+    set_field(port[static_cast<std::size_t>(low + done) / 32], at, count, value >> done);
+    done += count;
   }
 }
 
-template <typename Port>
-bool get_bit(const Port& port, std::size_t bit) {
-  if constexpr (std::is_integral_v<Port>) {
-    return (port >> bit & 1) != 0;
-  } else {
-    return get_bit(port[bit / 32], bit % 32);
-  }
-}
-
-// Number `index` of those of `bits` bits that fill the port from its lowest bit.
-template <typename Port>
-void set_field(Port& port, std::size_t index, int bits, std::int64_t value) {
-  const auto width = static_cast<std::size_t>(bits);
-  for (std::size_t i = 0; i < width; ++i) set_bit(port, index * width + i, (value >> i & 1) != 0);
-}
-
-template <typename Port>
-std::int64_t get_field(const Port& port, std::size_t index, int bits) {
-  const auto width = static_cast<std::size_t>(bits);
+template <std::size_t kWords>
+std::uint64_t get_field(const VlWide<kWords>& port, int low, int bits) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < width; ++i) {
-    value |= std::uint64_t{get_bit(port, index * width + i)} << i;
+  for (int done = 0; done < bits;) {
+    const int at = (low + done) % 32;
+    const int count = std::min(32 - at, bits - done);
+    value |= get_field(port[static_cast<std::size_t>(low + done) / 32], at, count) << done;
+    done += count;
   }
-  return sign_extend(value, bits);
+  return value;
+}
+
+// Lanes of signed numbers.
+template <typename Port>
+void set_lane(Port& port, std::size_t lane, int bits, std::int64_t value) {
+  set_field(port, static_cast<int>(lane) * bits, bits, value);
+}
+
+template <typename Port>
+std::int64_t get_lane(const Port& port, std::size_t lane, int bits) {
+  return sign_extend(get_field(port, static_cast<int>(lane) * bits, bits), bits);
 }
 
 }  // namespace lightmamba::accel

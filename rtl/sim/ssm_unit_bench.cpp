@@ -301,12 +301,12 @@ class Driver {
     unit_.b_beat_i = static_cast<std::uint8_t>(next.beat);
     unit_.c_beat_i = static_cast<std::uint8_t>(next.beat);
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      set_field(unit_.b_codes_i, lane, 8, next.token->B.codes[next.beat * kLanes + lane]);
-      set_field(unit_.c_codes_i, lane, 8, next.token->C.codes[next.beat * kLanes + lane]);
+      set_lane(unit_.b_codes_i, lane, 8, next.token->B.codes[next.beat * kLanes + lane]);
+      set_lane(unit_.c_codes_i, lane, 8, next.token->C.codes[next.beat * kLanes + lane]);
     }
     const std::size_t block = next.beat * kLanes / kBlock;
-    set_field(unit_.b_exponent_i, 0, 8, next.token->B.exponents[block]);
-    set_field(unit_.c_exponent_i, 0, 8, next.token->C.exponents[block]);
+    set_lane(unit_.b_exponent_i, 0, 8, next.token->B.exponents[block]);
+    set_lane(unit_.c_exponent_i, 0, 8, next.token->C.exponents[block]);
     writes_.pop_front();
   }
 
@@ -318,18 +318,18 @@ class Driver {
     unit_.head_valid_i = 1;
     unit_.head_bank_i = token % 2 != 0;
     unit_.head_rows_i = static_cast<std::uint8_t>(head->x.size());
-    set_field(unit_.head_dt_mantissa_i, 0, 8, head->decay.dt.mantissa);
-    set_field(unit_.head_dt_exponent_i, 0, 8, head->decay.dt.exponent);
-    set_field(unit_.head_rest_mantissa_i, 0, 8, head->decay.rest.mantissa);
-    set_field(unit_.head_rest_exponent_i, 0, 8, head->decay.rest.exponent);
-    set_field(unit_.head_x_exponent_i, 0, 8, head->x_exponent);
-    set_field(unit_.head_d_mantissa_i, 0, 16, head->D);
-    set_field(unit_.head_d_exponent_i, 0, 8, head->D_exponent);
+    set_lane(unit_.head_dt_mantissa_i, 0, 8, head->decay.dt.mantissa);
+    set_lane(unit_.head_dt_exponent_i, 0, 8, head->decay.dt.exponent);
+    set_lane(unit_.head_rest_mantissa_i, 0, 8, head->decay.rest.mantissa);
+    set_lane(unit_.head_rest_exponent_i, 0, 8, head->decay.rest.exponent);
+    set_lane(unit_.head_x_exponent_i, 0, 8, head->x_exponent);
+    set_lane(unit_.head_d_mantissa_i, 0, 16, head->D);
+    set_lane(unit_.head_d_exponent_i, 0, 8, head->D_exponent);
     unit_.head_threshold_i = static_cast<std::uint16_t>(head->threshold);
   }
 
   void offer_row() {
-    set_field(unit_.row_x_i, 0, 8, xs_.front());
+    set_lane(unit_.row_x_i, 0, 8, xs_.front());
     unit_.row_valid_i = 1;
     xs_.pop_front();
   }
@@ -339,16 +339,16 @@ class Driver {
     const auto [row, beat] = in_beats_.front();
     in_beats_.pop_front();
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      set_field(unit_.state_codes_i, lane, 16, row->codes[beat * kLanes + lane]);
+      set_lane(unit_.state_codes_i, lane, 16, row->codes[beat * kLanes + lane]);
     }
-    set_field(unit_.state_exponent_i, 0, 8, beat == 0 ? row->exponent : random_.number(8));
+    set_lane(unit_.state_exponent_i, 0, 8, beat == 0 ? row->exponent : random_.number(8));
     unit_.state_valid_i = 1;
   }
 
   std::vector<std::int64_t> state_codes() const {
     std::vector<std::int64_t> codes(kLanes);
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      codes[lane] = get_field(unit_.state_codes_o, lane, 16);
+      codes[lane] = get_lane(unit_.state_codes_o, lane, 16);
     }
     return codes;
   }

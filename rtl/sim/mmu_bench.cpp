@@ -1,0 +1,461 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "Vmmu_six_rows.h"
+#include "Vmmu_tiny.h"
+#include "Vmmu_tiny_lut.h"
+#include "Vmmu_tiny_primitive.h"
+#include "Vmmu_vck190.h"
+#include "Vmmu_vck190_lut.h"
+#include "Vmmu_vck190_primitive.h"
+#include "Vmmu_wide.h"
+#include "Vmmu_wide_lut.h"
+#include "Vmmu_wide_primitive.h"
+#include "accel/numerics/matrix_unit.h"
+#include "bits.h"
+#include "ports.h"
+
+namespace lightmamba::accel {
+namespace {
+
+constexpr int kGroup = 128;
+constexpr int kMultiplierPortBits = kMultiplierBits + 1;
+constexpr std::int64_t kMostMultiplier = (1 << kMultiplierBits) - 1;
+constexpr int kPatience = 200'000;  // cycles
+
+// A module and its parameters.
+template <typename Module, int rows, int columns, int latency, int most_groups = kMostGroups>
+struct Unit {
+  using Model = Module;
+  static constexpr int kRows = rows;
+  static constexpr int kColumns = columns;
+  static constexpr int kBeats = kGroup / columns;
+  static constexpr int kLatency = latency;  // from a tile's last beat to its sums
+  static constexpr int kGroups = most_groups;
+};
+
+struct Stalls {
+  int input;  // percent of the cycles
+  int output;
+};
+
+struct Product {
+  WeightMatrix weights;
+  QuantizedVector x;
+  bool reuses_vector = false;  // of the product before
+
+  std::int64_t tiles(int rows) const { return weights.rows / rows; }
+};
+
+enum class Values { kRandom, kMost, kLeast };
+
+int random_code(RandomNumbers& random, Values values) {
+  if (values == Values::kRandom) return static_cast<int>(random.number(kCodeBits));
+  return -(1 << (kCodeBits - 1));
+}
+
+std::int64_t random_multiplier(RandomNumbers& random, Values values) {
+  if (values == Values::kMost) return -kMostMultiplier;
+  if (values == Values::kLeast) return kMostMultiplier;
+  return std::max(random.number(kMultiplierPortBits), -kMostMultiplier);
+}
+
+std::int64_t random_scale(RandomNumbers& random, Values values) {
+  if (values == Values::kRandom) return random.number(kScaleBits);
+  return -(1 << (kScaleBits - 1));
+}
+
+QuantizedVector random_vector(RandomNumbers& random, std::int64_t columns, Values values) {
+  QuantizedVector x;
+  for (std::int64_t i = 0; i < columns; ++i) {
+    x.codes.push_back(static_cast<std::int8_t>(random_code(random, values)));
+  }
+  for (std::int64_t i = 0; i < columns; i += kGroup) {
+    x.multipliers.push_back(static_cast<std::int32_t>(random_multiplier(random, values)));
+  }
+  return x;
+}
+
+WeightMatrix random_matrix(RandomNumbers& random, std::int64_t rows, std::int64_t columns,
+                           Values values) {
+  WeightMatrix weights;
+  weights.rows = rows;
+  weights.columns = columns;
+  for (std::int64_t i = 0; i < rows * columns / 2; ++i) {
+    const std::uint64_t even = low_bits(random_code(random, values), kCodeBits);
+    const std::uint64_t odd = low_bits(random_code(random, values), kCodeBits);
+    weights.codes.push_back(static_cast<std::uint8_t>(odd << kCodeBits | even));
+  }
+  for (std::int64_t i = 0; i < rows * weights.groups(); ++i) {
+    weights.scales.push_back(static_cast<std::int16_t>(random_scale(random, values)));
+  }
+  return weights;
+}
+
+Product random_product(RandomNumbers& random, std::int64_t rows, std::int64_t columns,
+                       Values values = Values::kRandom) {
+  return {random_matrix(random, rows, columns, values), random_vector(random, columns, values)};
+}
+
+// The code of a column; past the last there is what a group is filled with.
+std::uint64_t weight_code(const WeightMatrix& weights, std::int64_t row, std::int64_t column,
+                          RandomNumbers& random) {
+  if (column >= weights.columns) return random.below(16);
+  const auto byte = weights.codes[static_cast<std::size_t>((row * weights.columns + column) / 2)];
+  return byte >> (column % 2 * kCodeBits) & 15U;
+}
+
+// Runs products one after another: writes vectors as soon as a bank is free, starts products as
+// soon as their vector is there, and compares all sums.
+template <typename Unit>
+class Bench {
+ public:
+  Bench(std::vector<Product> products, Stalls stalls, std::uint64_t seed)
+      : products_(std::move(products)), stalls_(stalls), random_(seed) {
+    bool bank = true;
+    for (const Product& product : products_) {
+      if (!product.reuses_vector) bank = !bank;
+      banks_.push_back(bank ? 1 : 0);
+    }
+    reset();
+  }
+
+  ~Bench() { unit_.final(); }
+
+  void reset() {
+    unit_.rst_ni = 0;
+    unit_.start_valid_i = 0;
+    unit_.w_valid_i = 0;
+    unit_.sums_ready_i = 0;
+    unit_.code_we_i = 0;
+    unit_.multiplier_we_i = 0;
+    tick();
+    tick();
+    unit_.rst_ni = 1;
+    start_is_stalled_ = false;
+    beat_is_stalled_ = false;
+    writer_ = {};
+    starter_ = 0;
+    feeder_ = {};
+    sink_ = {};
+  }
+
+  // Until all sums are there.
+  void run() {
+    const std::int64_t begin = cycles_;
+    while (sink_.product < products_.size()) {
+      ASSERT_LT(cycles_ - begin, kPatience) << "hangs";
+      cycle();
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+
+  void run_cycles(int cycles) {
+    for (int i = 0; i < cycles && sink_.product < products_.size(); ++i) {
+      cycle();
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+
+  void set_stalls(Stalls stalls) { stalls_ = stalls; }
+
+  std::int64_t beats() const { return beats_; }
+  std::int64_t beat_cycles() const { return last_beat_ - first_beat_ + 1; }
+  std::int64_t latency() const { return last_sums_ - last_beat_; }
+
+ private:
+  using Model = typename Unit::Model;
+
+  // Which beat or word comes next.
+  struct Position {
+    std::size_t product = 0;
+    std::int64_t tile = 0;
+    std::int64_t group = 0;
+    int part = 0;
+  };
+
+  void tick() {
+    unit_.clk_i = 1;
+    unit_.eval();
+    unit_.clk_i = 0;
+    unit_.eval();
+    ++cycles_;
+  }
+
+  void cycle() {
+    drive_vector();
+    drive_start();
+    drive_weights();
+    unit_.sums_ready_i = !random_.chance(stalls_.output);
+    unit_.eval();
+    const bool takes_start = unit_.start_valid_i && unit_.start_ready_o;
+    const bool takes_beat = unit_.w_valid_i && unit_.w_ready_o;
+    if (unit_.sums_valid_o) check_sums();
+    const bool takes_sums = unit_.sums_valid_o && unit_.sums_ready_i;
+    if (takes_beat) count_beat();
+    if (takes_sums) last_sums_ = cycles_;
+    tick();
+    if (takes_start) advance_start();
+    if (takes_beat) advance_weights();
+    if (takes_sums) advance_sums();
+  }
+
+  // A word of codes each cycle, the multiplier with a group's last.
+  void drive_vector() {
+    unit_.code_we_i = 0;
+    unit_.multiplier_we_i = 0;
+    Position& at = writer_;
+    while (at.product < products_.size() && products_[at.product].reuses_vector) ++at.product;
+    if (at.product == products_.size() || !bank_is_free(at.product)) return;
+    const QuantizedVector& x = products_[at.product].x;
+    unit_.vector_bank_i = banks_[at.product];
+    unit_.code_we_i = 1;
+    set_field(unit_.code_address_i, 0, 16,
+               static_cast<std::uint64_t>(at.group * Unit::kBeats + at.part));
+    for (int c = 0; c < Unit::kColumns; ++c) {
+      const auto column =
+          static_cast<std::size_t>(at.group * kGroup + at.part * Unit::kColumns + c);
+      const int code = column < x.codes.size() ? x.codes[column] : 0;
+      set_field(unit_.codes_i, kCodeBits * c, kCodeBits, low_bits(code, kCodeBits));
+    }
+    unit_.multiplier_i = static_cast<std::uint16_t>(
+        low_bits(x.multipliers[static_cast<std::size_t>(at.group)], kMultiplierPortBits));
+    unit_.multiplier_group_i = static_cast<std::uint8_t>(at.group);
+    unit_.multiplier_we_i = at.part + 1 == Unit::kBeats;
+    if (++at.part < Unit::kBeats) return;
+    at.part = 0;
+    if (++at.group < std::ssize(x.multipliers)) return;
+    at.group = 0;
+    ++at.product;
+  }
+
+  // All products that read the bank before have been started and need it no more.
+  bool bank_is_free(std::size_t product) const {
+    for (std::size_t i = starter_; i < product; ++i) {
+      if (banks_[i] == banks_[product]) return false;
+    }
+    return (unit_.bank_busy_o >> banks_[product] & 1) == 0;
+  }
+
+  bool vector_is_written(std::size_t product) const {
+    while (products_[product].reuses_vector) --product;
+    return writer_.product > product;
+  }
+
+  void drive_start() {
+    // What has been offered stays.
+    const bool stays = unit_.start_valid_i && start_is_stalled_;
+    unit_.start_valid_i = starter_ < products_.size() && vector_is_written(starter_) &&
+                          (stays || !random_.chance(stalls_.input));
+    if (!unit_.start_valid_i) {
+      // Without a meaning.
+      unit_.start_bank_i = random_.chance(50);
+      unit_.groups_i = static_cast<std::uint8_t>(random_.below(Unit::kGroups));
+      unit_.tiles_i = static_cast<std::uint16_t>(random_.below(1 << 16));
+      return;
+    }
+    start_is_stalled_ = true;
+    const Product& product = products_[starter_];
+    unit_.start_bank_i = banks_[starter_];
+    unit_.groups_i = static_cast<std::uint8_t>(product.weights.groups());
+    unit_.tiles_i = static_cast<std::uint16_t>(product.tiles(Unit::kRows));
+  }
+
+  void advance_start() {
+    ++starter_;
+    start_is_stalled_ = false;
+  }
+
+  void drive_weights() {
+    if (unit_.w_valid_i && beat_is_stalled_) return;
+    unit_.w_valid_i = feeder_.product < products_.size() && !random_.chance(stalls_.input);
+    const bool is_last = feeder_.part + 1 == Unit::kBeats;
+    for (int r = 0; r < Unit::kRows; ++r) {
+      // Without a meaning where they are not taken.
+      set_field(unit_.w_scales_i, kScaleBits * r, kScaleBits, random_.below(1 << kScaleBits));
+    }
+    if (!unit_.w_valid_i) return;
+    beat_is_stalled_ = true;
+    const WeightMatrix& weights = products_[feeder_.product].weights;
+    for (int r = 0; r < Unit::kRows; ++r) {
+      const std::int64_t row = feeder_.tile * Unit::kRows + r;
+      for (int c = 0; c < Unit::kColumns; ++c) {
+        const std::int64_t column = feeder_.group * kGroup + feeder_.part * Unit::kColumns + c;
+        set_field(unit_.w_codes_i, kCodeBits * (r * Unit::kColumns + c), kCodeBits,
+                   weight_code(weights, row, column, random_));
+      }
+      const auto scale = static_cast<std::size_t>(row * weights.groups() + feeder_.group);
+      if (is_last) {
+        set_field(unit_.w_scales_i, kScaleBits * r, kScaleBits,
+                   low_bits(weights.scales[scale], kScaleBits));
+      }
+    }
+  }
+
+  void count_beat() {
+    if (beats_++ == 0) first_beat_ = cycles_;
+    last_beat_ = cycles_;
+  }
+
+  void advance_weights() {
+    beat_is_stalled_ = false;
+    const Product& product = products_[feeder_.product];
+    if (++feeder_.part < Unit::kBeats) return;
+    feeder_.part = 0;
+    if (++feeder_.group < product.weights.groups()) return;
+    feeder_.group = 0;
+    if (++feeder_.tile < product.tiles(Unit::kRows)) return;
+    feeder_.tile = 0;
+    ++feeder_.product;
+  }
+
+  void check_sums() {
+    ASSERT_LT(sink_.product, products_.size()) << "more sums than rows";
+    const Product& product = products_[sink_.product];
+    for (int r = 0; r < Unit::kRows; ++r) {
+      const std::int64_t row = sink_.tile * Unit::kRows + r;
+      ASSERT_EQ(sign_extend(get_field(unit_.sums_o, kAccumulatorBits * r, kAccumulatorBits),
+                            kAccumulatorBits),
+                multiply_row(product.weights, row, product.x))
+          << "product " << sink_.product << ", row " << row;
+    }
+    ASSERT_EQ(unit_.last_o != 0, sink_.tile + 1 == product.tiles(Unit::kRows));
+  }
+
+  void advance_sums() {
+    if (++sink_.tile < products_[sink_.product].tiles(Unit::kRows)) return;
+    sink_.tile = 0;
+    ++sink_.product;
+  }
+
+  Model unit_;
+  std::vector<Product> products_;
+  std::vector<std::uint8_t> banks_;
+  Stalls stalls_;
+  RandomNumbers random_;
+  Position writer_, feeder_, sink_;
+  std::size_t starter_ = 0;
+  bool start_is_stalled_ = false;
+  bool beat_is_stalled_ = false;
+  std::int64_t cycles_ = 0;
+  std::int64_t beats_ = 0;
+  std::int64_t first_beat_ = 0;
+  std::int64_t last_beat_ = 0;
+  std::int64_t last_sums_ = 0;
+};
+
+template <typename Unit>
+class MmuRtl : public testing::Test {};
+
+using Units =
+    testing::Types<Unit<Vmmu_tiny, 2, 8, 20>, Unit<Vmmu_tiny_primitive, 2, 8, 20>,
+                   Unit<Vmmu_tiny_lut, 2, 8, 14>, Unit<Vmmu_vck190, 2, 32, 29>,
+                   Unit<Vmmu_vck190_primitive, 2, 32, 29>, Unit<Vmmu_vck190_lut, 2, 32, 16>,
+                   Unit<Vmmu_wide, 4, 128, 30>, Unit<Vmmu_wide_primitive, 4, 128, 30>,
+                   Unit<Vmmu_wide_lut, 2, 128, 16>, Unit<Vmmu_six_rows, 6, 32, 30, 40>>;
+TYPED_TEST_SUITE(MmuRtl, Units);
+
+// Of 1 ... 40 groups, the last of which may be shorter.
+template <typename Unit>
+std::vector<Product> random_products(int count, RandomNumbers& random) {
+  std::vector<Product> products;
+  for (int i = 0; i < count; ++i) {
+    const auto groups = static_cast<std::int64_t>(1 + random.below(i % 4 == 0 ? 40 : 4));
+    const auto missing = static_cast<std::int64_t>(random.chance(30) ? 2 * random.below(64) : 0);
+    const auto tiles = static_cast<std::int64_t>(1 + random.below(groups < 5 ? 12 : 3));
+    products.push_back(random_product(random, tiles * Unit::kRows, groups * kGroup - missing));
+  }
+  return products;
+}
+
+TYPED_TEST(MmuRtl, EqualsGolden) {
+  RandomNumbers random(1);
+  for (const int input : {0, 20, 70}) {
+    for (const int output : {0, 20, 70}) {
+      Bench<TypeParam> bench(random_products<TypeParam>(20, random), {input, output},
+                             random.below(1000));
+      bench.run();
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+// The largest sums that there are.
+TYPED_TEST(MmuRtl, HasRoomForExtremes) {
+  RandomNumbers random(2);
+  std::vector<Product> products;
+  for (const Values values : {Values::kMost, Values::kLeast}) {
+    products.push_back(
+        random_product(random, 2 * TypeParam::kRows, TypeParam::kGroups * kGroup, values));
+  }
+  // An odd count of code -8 gives rows of opposite signs, which share a word.
+  products.push_back(products.back());
+  std::vector<std::uint8_t>& codes = products.back().weights.codes;
+  const auto row = products.back().weights.columns / 2;
+  std::fill(codes.begin(), codes.begin() + row, std::uint8_t{0x77});
+  std::fill(codes.begin() + 3 * row, codes.begin() + 4 * row, std::uint8_t{0x77});
+  Bench<TypeParam> bench(std::move(products), {0, 0}, 1);
+  bench.run();
+}
+
+TYPED_TEST(MmuRtl, TakesABeatEachCycle) {
+  RandomNumbers random(3);
+  std::vector<Product> products;
+  for (int i = 0; i < 12; ++i) {
+    const auto groups = static_cast<std::int64_t>(1 + random.below(8));
+    const auto tiles = static_cast<std::int64_t>(8 + random.below(8));
+    products.push_back(random_product(random, tiles * TypeParam::kRows, groups * kGroup));
+  }
+  Bench<TypeParam> bench(std::move(products), {0, 0}, 1);
+  bench.run();
+  EXPECT_EQ(bench.beat_cycles(), bench.beats());
+  EXPECT_EQ(bench.latency(), TypeParam::kLatency);
+}
+
+// Products as short as can be, with a vector that is there already.
+TYPED_TEST(MmuRtl, TakesABeatEachCycleOfShortProducts) {
+  RandomNumbers random(4);
+  std::vector<Product> products;
+  for (int i = 0; i < 100; ++i) {
+    const std::int64_t tiles = i == 0 ? 40 : i % 10 == 0 ? 3 : 1;
+    products.push_back(random_product(random, tiles * TypeParam::kRows, kGroup));
+    if (i == 0) continue;
+    products.back().x = products.front().x;
+    products.back().reuses_vector = true;
+  }
+  Bench<TypeParam> bench(std::move(products), {0, 0}, 1);
+  bench.run();
+  EXPECT_EQ(bench.beat_cycles(), bench.beats());
+}
+
+// Nobody takes sums: weights are taken until there is no more room, and nothing is lost.
+TYPED_TEST(MmuRtl, StallsWhenFull) {
+  RandomNumbers random(5);
+  std::vector<Product> products;
+  products.push_back(random_product(random, 50 * TypeParam::kRows, kGroup));
+  Bench<TypeParam> bench(std::move(products), {0, 100}, 1);
+  bench.run_cycles(50 * TypeParam::kBeats + 200);
+  EXPECT_EQ(bench.beats(), 32 * TypeParam::kBeats);
+  bench.set_stalls({0, 0});
+  bench.run();
+  EXPECT_EQ(bench.beats(), 50 * TypeParam::kBeats);
+}
+
+TYPED_TEST(MmuRtl, WorksAfterReset) {
+  RandomNumbers random(6);
+  Bench<TypeParam> bench(random_products<TypeParam>(5, random), {20, 20}, 1);
+  for (const int cycles : {3, 40, 61, 100, 137, 300}) {
+    bench.run_cycles(cycles);
+    if (this->HasFatalFailure()) return;
+    bench.reset();
+  }
+  bench.run();
+}
+
+}  // namespace
+}  // namespace lightmamba::accel

@@ -1,0 +1,102 @@
+// What int4_dual_mac.sv uses of the primitive, as UG579 describes it: AD = D + A, B, product, the
+// adder of W, X, Y and Z. Inputs it has tied are not modelled.
+module DSP48E2 #(
+    parameter AMULTSEL = "A",
+    parameter BMULTSEL = "B",
+    parameter PREADDINSEL = "A",
+    parameter USE_MULT = "MULTIPLY",
+    parameter integer AREG = 1,
+    parameter integer ACASCREG = 1,
+    parameter integer BREG = 1,
+    parameter integer BCASCREG = 1,
+    parameter integer CREG = 1,
+    parameter integer DREG = 1,
+    parameter integer ADREG = 1,
+    parameter integer MREG = 1,
+    parameter integer PREG = 1,
+    parameter integer OPMODEREG = 1,
+    parameter integer INMODEREG = 1,
+    parameter integer ALUMODEREG = 1,
+    parameter integer CARRYINREG = 1,
+    parameter integer CARRYINSELREG = 1
+) (
+    input  logic        CLK,
+    // The model has only what the unit uses; all other inputs have to be tied in hardware.
+    // verilator lint_off UNUSED
+    input  logic [29:0] A,
+    input  logic [17:0] B,
+    input  logic [47:0] C,
+    input  logic [26:0] D,
+    input  logic [29:0] ACIN,
+    input  logic [17:0] BCIN,
+    input  logic [47:0] PCIN,
+    input  logic        CARRYCASCIN,
+    input  logic        CARRYIN,
+    input  logic [2:0]  CARRYINSEL,
+    input  logic        MULTSIGNIN,
+    input  logic [4:0]  INMODE,
+    input  logic [3:0]  ALUMODE,
+    input  logic [8:0]  OPMODE,
+    input  logic        CEA1,
+    input  logic        CEA2,
+    input  logic        CEB1,
+    input  logic        CEB2,
+    input  logic        CEC,
+    input  logic        CED,
+    input  logic        CEAD,
+    input  logic        CEM,
+    input  logic        CEP,
+    input  logic        CECTRL,
+    input  logic        CEINMODE,
+    input  logic        CEALUMODE,
+    input  logic        CECARRYIN,
+    input  logic        RSTA,
+    input  logic        RSTB,
+    input  logic        RSTC,
+    input  logic        RSTD,
+    input  logic        RSTM,
+    input  logic        RSTP,
+    input  logic        RSTCTRL,
+    input  logic        RSTINMODE,
+    input  logic        RSTALUMODE,
+    input  logic        RSTALLCARRYIN,
+    // verilator lint_on UNUSED
+    output logic [47:0] P,
+    output logic [47:0] PCOUT
+);
+  logic signed [26:0] a_q, d_q, ad_d, ad_q;
+  logic signed [17:0] b1_q, b2_q;
+  logic signed [44:0] m_q;
+  logic [8:0] opmode_q;
+  logic [47:0] w, xy, z, p_q;
+
+  if (AMULTSEL != "AD" || BMULTSEL != "B" || PREADDINSEL != "A" || USE_MULT != "MULTIPLY" ||
+      AREG != 1 || ACASCREG != 1 || BREG != 2 || BCASCREG != 2 || CREG != 1 || DREG != 1 ||
+      ADREG != 1 || MREG != 1 || PREG != 1 || OPMODEREG != 1 || INMODEREG != 0 ||
+      ALUMODEREG != 0 || CARRYINREG != 0 || CARRYINSELREG != 0) begin : gen_check
+    $error("not modelled");
+  end
+
+  always_comb begin
+    ad_d = 27'sd0;
+    if (!INMODE[1]) ad_d = a_q;
+    if (INMODE[2]) ad_d = INMODE[3] ? d_q - ad_d : d_q + ad_d;
+    w  = opmode_q[8:7] == 2'b01 ? p_q : 48'd0;
+    z  = opmode_q[6:4] == 3'b001 ? PCIN : opmode_q[6:4] == 3'b010 ? p_q : 48'd0;
+    xy = opmode_q[3:0] == 4'b0101 ? 48'(m_q) : 48'd0;
+  end
+
+  always_ff @(posedge CLK) begin
+    if (CEA2) a_q <= A[26:0];
+    if (CED) d_q <= D;
+    if (CEAD) ad_q <= ad_d;
+    if (CEB1) b1_q <= B;
+    if (CEB2) b2_q <= b1_q;
+    if (CEM) m_q <= 45'(ad_q) * 45'(b2_q);
+    if (CECTRL) opmode_q <= OPMODE;
+    if (CEP) p_q <= w + xy + z;
+  end
+
+  assign P = p_q;
+  assign PCOUT = p_q;
+endmodule
