@@ -2,6 +2,9 @@
 // has the same constants.
 package lightmamba_pkg;
 
+  // No module uses all of them.
+  // verilator lint_off UNUSEDPARAM
+
   // Exponents of powers of two. ZERO_EXPONENT is that of what is zero.
   localparam int unsigned EXPONENT_BITS = 8;
   localparam logic signed [7:0] ZERO_EXPONENT = -8'sd128;
