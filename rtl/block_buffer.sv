@@ -12,11 +12,11 @@ module block_buffer #(
     input  logic rst_ni,
     input  logic in_valid_i,
     output logic in_ready_o,
-    input  logic signed [LANES-1:0][BITS-1:0] in_values_i,
+    input  logic [LANES*BITS-1:0] in_values_i,
     input  logic [TAG_BITS-1:0] in_tag_i,  // of the block, taken with its last beat
     output logic out_valid_o,
     input  logic out_ready_i,
-    output logic signed [LANES-1:0][BITS-1:0] out_values_o,
+    output logic [LANES*BITS-1:0] out_values_o,
     output logic [$clog2(BITS+1)-1:0] out_length_o,  // of the largest magnitude
     output logic out_is_above_o,  // its HEAD_BITS are ones and some bit below them too
     output logic [TAG_BITS-1:0] out_tag_o
@@ -55,19 +55,19 @@ module block_buffer #(
   end
 
   // The largest magnitude of a beat, which never waits: a level of the tree per cycle.
-  for (genvar level = 0; level <= LEVELS; ++level) begin : gen_level
-    logic [(LANES>>level)-1:0][BITS-1:0] largest_q;
+  for (genvar level = 0; level <= LEVELS; level++) begin : gen_level
+    logic [(LANES>>level)*BITS-1:0] largest_q;
 
-    for (genvar i = 0; i < (LANES >> level); ++i) begin : gen_node
+    for (genvar i = 0; i < (LANES >> level); i++) begin : gen_node
       if (level == 0) begin : gen_leaf
         logic signed [BITS-1:0] x;
-        assign x = in_values_i[i];
-        always_ff @(posedge clk_i) largest_q[i] <= x < 0 ? -x : x;
+        assign x = in_values_i[i*BITS+:BITS];
+        always_ff @(posedge clk_i) largest_q[i*BITS+:BITS] <= x < 0 ? -x : x;
       end else begin : gen_inner
         logic [BITS-1:0] a, b;
-        assign a = gen_level[level-1].largest_q[2*i];
-        assign b = gen_level[level-1].largest_q[2*i+1];
-        always_ff @(posedge clk_i) largest_q[i] <= a < b ? b : a;
+        assign a = gen_level[level-1].largest_q[2*i*BITS+:BITS];
+        assign b = gen_level[level-1].largest_q[(2*i+1)*BITS+:BITS];
+        always_ff @(posedge clk_i) largest_q[i*BITS+:BITS] <= a < b ? b : a;
       end
     end
   end
@@ -101,7 +101,7 @@ module block_buffer #(
   logic [LENGTH_BITS-1:0] length_1_q, length_2_q;
   logic is_zero, is_above_2_q;
 
-  assign beat_largest = gen_level[LEVELS].largest_q[0];
+  assign beat_largest = gen_level[LEVELS].largest_q;
 
   leading_zeros #(.BITS(BITS)) leading_zeros_u (
       .x_i(largest_q),

@@ -21,21 +21,15 @@ module decay_unit (
     output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_rest_mantissa_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_rest_exponent_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
+  localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
+  localparam int unsigned DT_BITS = lightmamba_pkg::DT_BITS;
+  localparam int unsigned SIGNIFICANT_BITS = lightmamba_pkg::SIGNIFICANT_BITS;
 
   localparam int unsigned A_BITS = 16;
   localparam int unsigned PRODUCT_BITS = A_BITS + SIGNIFICANT_BITS;
 
-  typedef struct packed {
-    logic signed [EXPONENT_BITS-1:0] exponent;
-    logic [SIGNIFICANT_BITS-1:0] mantissa;
-  } scaled_t;
-
-  function automatic logic is_less(input scaled_t a, input scaled_t b);  // of normalized numbers
-    if (a.mantissa == '0 || b.mantissa == '0) is_less = a.mantissa < b.mantissa;
-    else if (a.exponent != b.exponent) is_less = a.exponent < b.exponent;
-    else is_less = a.mantissa < b.mantissa;
-  endfunction
+  localparam int unsigned SCALED_BITS = EXPONENT_BITS + SIGNIFICANT_BITS;
 
   logic advance;
 
@@ -85,18 +79,34 @@ module decay_unit (
       .exponent_o(dt_exponent_8)
   );
 
-  scaled_t least, most, dt_8_q, dt_9_q, dt_10_q, dt_21;
+  logic [SCALED_BITS-1:0] least, most, dt_8_q, dt_9_q, dt_10_q, dt_21;
+  logic is_below, is_above;
 
   assign least = {least_exponent_i, least_mantissa_i};
   assign most  = {most_exponent_i, most_mantissa_i};
 
+  scaled_less is_below_u (
+      .a_i(dt_8_q),
+      .b_i(least),
+      .is_less_o(is_below)
+  );
+
+  scaled_less is_above_u (
+      .a_i(most),
+      .b_i(dt_9_q),
+      .is_less_o(is_above)
+  );
+
   always_ff @(posedge clk_i) begin
     if (advance) begin
       dt_8_q  <= {dt_exponent_8, dt_8};
-      dt_9_q  <= is_less(dt_8_q, least) ? least : dt_8_q;
-      dt_10_q <= is_less(most, dt_9_q) ? most : dt_9_q;
+      dt_9_q  <= is_below ? least : dt_8_q;
+      dt_10_q <= is_above ? most : dt_9_q;
     end
   end
+
+  logic signed [EXPONENT_BITS-1:0] dt_exponent_10;
+  assign dt_exponent_10 = dt_10_q[SIGNIFICANT_BITS+:EXPONENT_BITS];
 
   logic [A_BITS-1:0] a_10;
   logic signed [EXPONENT_BITS-1:0] a_exponent_10;
@@ -112,8 +122,8 @@ module decay_unit (
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      product_11_q  <= PRODUCT_BITS'(a_10) * PRODUCT_BITS'(dt_10_q.mantissa);
-      exponent_11_q <= 10'(a_exponent_10) + 10'(signed'(dt_10_q.exponent));
+      product_11_q  <= PRODUCT_BITS'(a_10) * PRODUCT_BITS'(dt_10_q[SIGNIFICANT_BITS-1:0]);
+      exponent_11_q <= 10'(a_exponent_10) + 10'(dt_exponent_10);
     end
   end
 
@@ -151,8 +161,8 @@ module decay_unit (
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      out_dt_mantissa_o   <= dt_21.mantissa;
-      out_dt_exponent_o   <= dt_21.exponent;
+      out_dt_mantissa_o   <= dt_21[SIGNIFICANT_BITS-1:0];
+      out_dt_exponent_o   <= dt_21[SIGNIFICANT_BITS+:EXPONENT_BITS];
       out_rest_mantissa_o <= rest_8;
       out_rest_exponent_o <= rest_8 == '0 ? ZERO_EXPONENT : rest_exponent_8;
     end

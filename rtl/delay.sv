@@ -8,9 +8,9 @@ module delay #(
     input  logic [BITS-1:0] x_i,
     output logic [BITS-1:0] y_o
 );
-  logic [CYCLES-1:0][BITS-1:0] line_q;
+  logic [CYCLES*BITS-1:0] line_q;
 
-  assign y_o = line_q[CYCLES-1];
+  assign y_o = line_q[(CYCLES-1)*BITS+:BITS];
 
   always_ff @(posedge clk_i) begin
     if (advance_i) line_q <= (CYCLES * BITS)'({line_q, x_i});

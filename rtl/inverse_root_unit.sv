@@ -11,7 +11,9 @@ module inverse_root_unit (
     output logic [lightmamba_pkg::ROOT_BITS-1:0] out_mantissa_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_exponent_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
+  localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
+  localparam int unsigned ROOT_BITS = lightmamba_pkg::ROOT_BITS;
 
   localparam int unsigned F_BITS = 24;  // sum = f 4^quarters, f in [1, 4)
   localparam int unsigned REST_BITS = F_BITS - 9;
@@ -36,7 +38,7 @@ module inverse_root_unit (
   logic [F_BITS-1:0] f_2_q;
   logic [REST_BITS-1:0] rest_4;
 
-  for (genvar i = 0; i < 32; ++i) begin : gen_pair
+  for (genvar i = 0; i < 32; i++) begin : gen_pair
     assign is_pair[i] = |in_sum_i[2*i+:2];
   end
 

@@ -9,21 +9,26 @@ module leading_zeros #(
 );
   localparam int unsigned LEAVES = 2 ** COUNT_BITS;
 
-  logic [LEAVES-1:0] any;
-  logic [LEAVES-1:0][COUNT_BITS-1:0] count;
+  for (genvar level = 0; level <= COUNT_BITS; level++) begin : gen_level
+    localparam int unsigned NODES = LEAVES >> level;
+    logic [NODES-1:0] any;
+    logic [NODES*COUNT_BITS-1:0] count;
 
-  // Nodes of a level overwrite those below them that both children have been read.
-  always_comb begin
-    any   = LEAVES'(x_i) << (LEAVES - BITS);
-    count = '0;
-    for (int level = 0; level < int'(COUNT_BITS); ++level) begin
-      for (int n = 0; n < (int'(LEAVES) >> (level + 1)); ++n) begin
-        count[n] = any[2*n+1] ? count[2*n+1] : count[2*n] | (COUNT_BITS'(1) << level);
-        any[n]   = any[2*n+1] | any[2*n];
+    if (level == 0) begin : gen_leaves
+      assign any   = LEAVES'(x_i) << (LEAVES - BITS);
+      assign count = '0;
+    end else begin : gen_nodes
+      for (genvar n = 0; n < NODES; n++) begin : gen_node
+        logic [COUNT_BITS-1:0] upper, lower;
+        assign upper = gen_level[level-1].count[(2*n+1)*COUNT_BITS+:COUNT_BITS];
+        assign lower = gen_level[level-1].count[2*n*COUNT_BITS+:COUNT_BITS];
+        assign count[n*COUNT_BITS+:COUNT_BITS] =
+            gen_level[level-1].any[2*n+1] ? upper : lower | (COUNT_BITS'(1) << (level - 1));
+        assign any[n] = |gen_level[level-1].any[2*n+:2];
       end
     end
   end
 
-  assign count_o   = count[0];
-  assign is_zero_o = ~any[0];
+  assign count_o   = gen_level[COUNT_BITS].count;
+  assign is_zero_o = ~gen_level[COUNT_BITS].any;
 endmodule

@@ -11,21 +11,23 @@ module round_block_unit #(
     input  logic rst_ni,
     input  logic in_valid_i,
     output logic in_ready_o,
-    input  logic signed [LANES-1:0][IN_BITS-1:0] in_values_i,
+    input  logic [LANES*IN_BITS-1:0] in_values_i,
     input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] in_exponent_i,  // with the last beat
     output logic out_valid_o,
     input  logic out_ready_i,
-    output logic signed [LANES-1:0][lightmamba_pkg::BLOCK_CODE_BITS-1:0] out_codes_o,
+    output logic [LANES*lightmamba_pkg::BLOCK_CODE_BITS-1:0] out_codes_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_exponent_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
+  localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
+  localparam int unsigned BLOCK_CODE_BITS = lightmamba_pkg::BLOCK_CODE_BITS;
 
   localparam int unsigned LENGTH_BITS = $clog2(IN_BITS + 1);
   localparam int unsigned HEAD_BITS = BLOCK_CODE_BITS - 1;
   localparam int unsigned WIDE_BITS = IN_BITS + HEAD_BITS;
 
   logic beat_valid, beat_ready, is_above, advance;
-  logic signed [LANES-1:0][IN_BITS-1:0] values, value_1_q;
+  logic [LANES*IN_BITS-1:0] values, value_1_q;
   logic [LENGTH_BITS-1:0] length;
   logic signed [EXPONENT_BITS-1:0] exponent;
 
@@ -77,17 +79,18 @@ module round_block_unit #(
     end
   end
 
-  for (genvar lane = 0; lane < LANES; ++lane) begin : gen_lane
+  for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     logic signed [WIDE_BITS-1:0] wide;
     logic signed [BLOCK_CODE_BITS:0] halves_2_q;  // codes in halves
 
-    assign wide = {value_1_q[lane], {HEAD_BITS{1'b0}}};
+    assign wide = {value_1_q[lane*IN_BITS+:IN_BITS], {HEAD_BITS{1'b0}}};
 
     // No code leaves its bits: the largest magnitude is at most 127 of them.
     always_ff @(posedge clk_i) begin
       if (advance) begin
         halves_2_q <= (BLOCK_CODE_BITS + 1)'(wide >>> right_1_q);
-        out_codes_o[lane] <= halves_2_q[BLOCK_CODE_BITS:1] + BLOCK_CODE_BITS'(halves_2_q[0]);
+        out_codes_o[lane*BLOCK_CODE_BITS+:BLOCK_CODE_BITS] <=
+            halves_2_q[BLOCK_CODE_BITS:1] + BLOCK_CODE_BITS'(halves_2_q[0]);
       end
     end
   end

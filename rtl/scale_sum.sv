@@ -9,15 +9,16 @@ module scale_sum #(
     input  logic rst_ni,
     input  logic in_valid_i,
     output logic in_ready_o,
-    input  logic signed [LANES-1:0][lightmamba_pkg::ACCUMULATOR_BITS-1:0] in_sums_i,
+    input  logic [LANES*lightmamba_pkg::ACCUMULATOR_BITS-1:0] in_sums_i,
     input  logic [lightmamba_pkg::ROOT_BITS-1:0] in_mantissa_i,  // of the inverse root
     input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] in_exponent_i,  // of sum and root
     input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] in_fraction_bits_i,
     output logic out_valid_o,
     input  logic out_ready_i,
-    output logic signed [LANES-1:0][OUT_BITS-1:0] out_values_o
+    output logic [LANES*OUT_BITS-1:0] out_values_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned ACCUMULATOR_BITS = lightmamba_pkg::ACCUMULATOR_BITS;
+  localparam int unsigned ROOT_BITS = lightmamba_pkg::ROOT_BITS;
 
   logic advance;
   logic signed [9:0] left_2;
@@ -40,14 +41,14 @@ module scale_sum #(
       .y_o({left_2, mantissa_2})
   );
 
-  for (genvar lane = 0; lane < LANES; ++lane) begin : gen_lane
+  for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     scale_sum_lane #(.OUT_BITS(OUT_BITS)) scale_sum_lane_u (
         .clk_i,
         .advance_i(advance),
-        .sum_i(in_sums_i[lane]),
+        .sum_i(in_sums_i[lane*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
         .left_2_i(left_2),
         .mantissa_2_i(mantissa_2),
-        .value_o(out_values_o[lane])
+        .value_o(out_values_o[lane*OUT_BITS+:OUT_BITS])
     );
   end
 endmodule

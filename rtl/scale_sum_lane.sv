@@ -9,7 +9,9 @@ module scale_sum_lane #(
     input  logic [lightmamba_pkg::ROOT_BITS-1:0] mantissa_2_i,
     output logic signed [OUT_BITS-1:0] value_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned ACCUMULATOR_BITS = lightmamba_pkg::ACCUMULATOR_BITS;
+  localparam int unsigned KEPT_BITS = lightmamba_pkg::KEPT_BITS;
+  localparam int unsigned ROOT_BITS = lightmamba_pkg::ROOT_BITS;
 
   localparam int unsigned PRODUCT_BITS = KEPT_BITS + ROOT_BITS;
   localparam int unsigned COUNT_BITS = $clog2(ACCUMULATOR_BITS);

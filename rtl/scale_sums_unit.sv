@@ -9,16 +9,19 @@ module scale_sums_unit #(
     input  logic rst_ni,
     input  logic in_valid_i,
     output logic in_ready_o,
-    input  logic signed [LANES-1:0][lightmamba_pkg::ACCUMULATOR_BITS-1:0] in_sums_i,
+    input  logic [LANES*lightmamba_pkg::ACCUMULATOR_BITS-1:0] in_sums_i,
     // With the last beat of a block: the inverse root's mantissa, and the exponent of sum and root.
     input  logic [lightmamba_pkg::ROOT_BITS-1:0] in_mantissa_i,
     input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] in_exponent_i,
     output logic out_valid_o,
     input  logic out_ready_i,
-    output logic signed [LANES-1:0][lightmamba_pkg::BLOCK_CODE_BITS-1:0] out_codes_o,
+    output logic [LANES*lightmamba_pkg::BLOCK_CODE_BITS-1:0] out_codes_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_exponent_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
+  localparam int unsigned ACCUMULATOR_BITS = lightmamba_pkg::ACCUMULATOR_BITS;
+  localparam int unsigned KEPT_BITS = lightmamba_pkg::KEPT_BITS;
+  localparam int unsigned ROOT_BITS = lightmamba_pkg::ROOT_BITS;
 
   localparam int unsigned PRODUCT_BITS = KEPT_BITS + ROOT_BITS;
   localparam int unsigned TAG_BITS = ROOT_BITS + EXPONENT_BITS;
@@ -26,7 +29,7 @@ module scale_sums_unit #(
   localparam logic [LENGTH_BITS-1:0] KEPT_LENGTH = LENGTH_BITS'(KEPT_BITS - 1);
 
   logic beat_valid, beat_ready, unused_is_above, advance, product_valid, product_ready;
-  logic signed [LANES-1:0][ACCUMULATOR_BITS-1:0] sums, sum_1_q;
+  logic [LANES*ACCUMULATOR_BITS-1:0] sums, sum_1_q;
   logic [LENGTH_BITS-1:0] length;
   logic [ROOT_BITS-1:0] mantissa, mantissa_1_q;
   logic signed [EXPONENT_BITS-1:0] exponent, exponent_1_q, exponent_4;
@@ -73,16 +76,16 @@ module scale_sums_unit #(
     end
   end
 
-  logic signed [LANES-1:0][PRODUCT_BITS-1:0] products;
+  logic [LANES*PRODUCT_BITS-1:0] products;
 
-  for (genvar lane = 0; lane < LANES; ++lane) begin : gen_lane
+  for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     scaled_product scaled_product_u (
         .clk_i,
         .advance_i(advance),
-        .sum_i(sum_1_q[lane]),
+        .sum_i(sum_1_q[lane*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
         .right_i(right_1_q),
         .mantissa_i(mantissa_1_q),
-        .product_o(products[lane])
+        .product_o(products[lane*PRODUCT_BITS+:PRODUCT_BITS])
     );
   end
 

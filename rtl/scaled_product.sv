@@ -9,7 +9,9 @@ module scaled_product (
     input  logic [lightmamba_pkg::ROOT_BITS-1:0] mantissa_i,
     output logic signed [lightmamba_pkg::KEPT_BITS+lightmamba_pkg::ROOT_BITS-1:0] product_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned ACCUMULATOR_BITS = lightmamba_pkg::ACCUMULATOR_BITS;
+  localparam int unsigned KEPT_BITS = lightmamba_pkg::KEPT_BITS;
+  localparam int unsigned ROOT_BITS = lightmamba_pkg::ROOT_BITS;
 
   localparam int unsigned PRODUCT_BITS = KEPT_BITS + ROOT_BITS;
   localparam logic signed [KEPT_BITS-1:0] MOST = {1'b0, {(KEPT_BITS - 1) {1'b1}}};

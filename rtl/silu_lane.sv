@@ -8,7 +8,8 @@ module silu_lane (
     input  logic [9:0] rise_i,
     output logic signed [lightmamba_pkg::ACTIVATION_BITS-1:0] y_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned FRACTION_BITS = lightmamba_pkg::FRACTION_BITS;
+  localparam int unsigned ACTIVATION_BITS = lightmamba_pkg::ACTIVATION_BITS;
 
   localparam int unsigned REST_BITS = FRACTION_BITS - 5;
   localparam int unsigned RISE_BITS = 10;

@@ -7,7 +7,8 @@ module softplus (
     output logic [15:0] mantissa_o,
     output logic signed [9:0] exponent_o
 );
-  import lightmamba_pkg::*;
+  localparam int unsigned DT_FRACTION_BITS = lightmamba_pkg::DT_FRACTION_BITS;
+  localparam int unsigned DT_BITS = lightmamba_pkg::DT_BITS;
 
   localparam int unsigned REST_BITS = DT_FRACTION_BITS - 5;  // 32 entries in 1
   localparam int unsigned INDEX_BITS = 10;

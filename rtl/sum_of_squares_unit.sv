@@ -12,7 +12,7 @@ module sum_of_squares_unit #(
     input  logic in_valid_i,
     output logic in_ready_o,
     input  logic in_last_i,  // of the vector
-    input  logic signed [LANES-1:0][IN_BITS-1:0] in_values_i,
+    input  logic [LANES*IN_BITS-1:0] in_values_i,
     output logic out_valid_o,
     input  logic out_ready_i,
     output logic [63:0] out_sum_o
@@ -42,42 +42,42 @@ module sum_of_squares_unit #(
       .y_o(total_last)
   );
 
-  logic [LANES-1:0][PRODUCT_BITS-1:0] product_q;
-  logic [LANES-1:0][SQUARE_BITS-1:0] square_q;
-  logic [4*GROUPS-1:0][SQUARE_BITS-1:0] squares;
-  logic [GROUPS-1:0][GROUP_BITS-1:0] group_q;
-  logic [3:0][GROUP_BITS-1:0] groups;
+  logic [LANES*PRODUCT_BITS-1:0] product_q;
+  logic [LANES*SQUARE_BITS-1:0] square_q;
+  logic [4*GROUPS*SQUARE_BITS-1:0] squares;
+  logic [GROUPS*GROUP_BITS-1:0] group_q;
+  logic [4*GROUP_BITS-1:0] groups;
   logic [TOTAL_BITS-1:0] total_q;
 
   // With zeros for what there is not.
   assign squares = (4 * GROUPS * SQUARE_BITS)'(square_q);
   assign groups  = (4 * GROUP_BITS)'(group_q);
 
-  for (genvar lane = 0; lane < LANES; ++lane) begin : gen_square
+  for (genvar lane = 0; lane < LANES; lane++) begin : gen_square
     logic signed [IN_BITS-1:0] x;
-    assign x = in_values_i[lane];
+    assign x = in_values_i[lane*IN_BITS+:IN_BITS];
     always_ff @(posedge clk_i) begin
       if (advance) begin
-        product_q[lane] <= PRODUCT_BITS'(x) * PRODUCT_BITS'(x);
-        square_q[lane]  <= SQUARE_BITS'(product_q[lane] >> RIGHT);
+        product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] <= PRODUCT_BITS'(x) * PRODUCT_BITS'(x);
+        square_q[lane*SQUARE_BITS+:SQUARE_BITS]  <= SQUARE_BITS'(product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] >> RIGHT);
       end
     end
   end
 
-  for (genvar group = 0; group < GROUPS; ++group) begin : gen_group
+  for (genvar group = 0; group < GROUPS; group++) begin : gen_group
     always_ff @(posedge clk_i) begin
       if (advance) begin
-        group_q[group] <=
-            (GROUP_BITS'(squares[4*group]) + GROUP_BITS'(squares[4*group+1])) +
-            (GROUP_BITS'(squares[4*group+2]) + GROUP_BITS'(squares[4*group+3]));
+        group_q[group*GROUP_BITS+:GROUP_BITS] <=
+            (GROUP_BITS'(squares[4*group*SQUARE_BITS+:SQUARE_BITS]) + GROUP_BITS'(squares[(4*group+1)*SQUARE_BITS+:SQUARE_BITS])) +
+            (GROUP_BITS'(squares[(4*group+2)*SQUARE_BITS+:SQUARE_BITS]) + GROUP_BITS'(squares[(4*group+3)*SQUARE_BITS+:SQUARE_BITS]));
       end
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      total_q <= (TOTAL_BITS'(groups[0]) + TOTAL_BITS'(groups[1])) +
-                 (TOTAL_BITS'(groups[2]) + TOTAL_BITS'(groups[3]));
+      total_q <= (TOTAL_BITS'(groups[0*GROUP_BITS+:GROUP_BITS]) + TOTAL_BITS'(groups[1*GROUP_BITS+:GROUP_BITS])) +
+                 (TOTAL_BITS'(groups[2*GROUP_BITS+:GROUP_BITS]) + TOTAL_BITS'(groups[3*GROUP_BITS+:GROUP_BITS]));
     end
   end
 
