@@ -96,13 +96,14 @@ module conv_unit #(
     logic signed [SUM_BITS-1:0] older_q, newer_q, total_q;
     logic is_inside;
 
-    shift_delay #(
-        .WIDTH (VALUE_BITS),
+    delay #(
+        .BITS(VALUE_BITS),
         .CYCLES(BIAS_STAGES)
     ) i_bias (
         .clk_i,
-        .data_i(biases_q[lane*VALUE_BITS+:VALUE_BITS]),
-        .data_o(bias)
+        .advance_i(1'b1),
+        .x_i(biases_q[lane*VALUE_BITS+:VALUE_BITS]),
+        .y_o(bias)
     );
 
     assign is_inside = &total_q[SUM_BITS-1:VALUE_BITS-1] | ~(|total_q[SUM_BITS-1:VALUE_BITS-1]);

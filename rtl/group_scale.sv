@@ -70,8 +70,9 @@ module group_scale #(
 
   reciprocal_rom reciprocals (
       .clk_i,
-      .index_i     (mantissa6_q[9:0]),
-      .reciprocal_o(reciprocal8)
+      .advance_i(1'b1),
+      .index_i  (mantissa6_q[9:0]),
+      .entry_o  (reciprocal8)
   );
   assign magnitude8 = mantissa8_q[10] ? signed'({1'b0, reciprocal8}) : 18'sd0;
 

@@ -226,22 +226,24 @@ module mmu #(
     assign slot_scales[i*SCALE_BITS+:SCALE_BITS] = scales_q[i*SHARE*SCALE_BITS+:SCALE_BITS];
   end
 
-  delay_line #(
+  delay #(
       .BITS(MULTIPLIER_BITS),
       .CYCLES(DOT_LATENCY - 1)
   ) multiplier_line (
       .clk_i,
-      .data_i(multiplier_q),
-      .data_o(slot_multiplier)
+      .advance_i(1'b1),
+      .x_i(multiplier_q),
+      .y_o(slot_multiplier)
   );
 
-  delay_line #(
+  delay #(
       .BITS(SCALERS * SCALE_BITS),
       .CYCLES(DOT_LATENCY - 1 + SCALE_STAGES)
   ) scale_line (
       .clk_i,
-      .data_i(slot_scales),
-      .data_o(scales)
+      .advance_i(1'b1),
+      .x_i(slot_scales),
+      .y_o(scales)
   );
 
   // At the accumulators.
@@ -249,13 +251,14 @@ module mmu #(
   logic [SUM_CYCLES-1:0] adds_q;
   logic adds, first_group, ends_tile, last_tile, push_q, last_q;
 
-  delay_line #(
+  delay #(
       .BITS(3),
       .CYCLES(SUM_CYCLES)
   ) place_line (
       .clk_i,
-      .data_i({first_group_q, last_group_q && slots_q == SHARE'(1), last_tile_q}),
-      .data_o({first_group, ends_tile, last_tile})
+      .advance_i(1'b1),
+      .x_i({first_group_q, last_group_q && slots_q == SHARE'(1), last_tile_q}),
+      .y_o({first_group, ends_tile, last_tile})
   );
 
   assign adds = adds_q[SUM_CYCLES-1];
@@ -278,13 +281,14 @@ module mmu #(
 
   assign slot_dots = (SLOTS * DOT_BITS)'(dots);
 
-  delay_line #(
+  delay #(
       .BITS(1),
       .CYCLES(DOT_LATENCY)
   ) load_line (
       .clk_i,
-      .data_i(takes_group),
-      .data_o(loads)
+      .advance_i(1'b1),
+      .x_i(takes_group),
+      .y_o(loads)
   );
 
   for (genvar i = 0; i < SCALERS; i++) begin : gen_scaler

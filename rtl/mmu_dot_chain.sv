@@ -23,13 +23,14 @@ module mmu_dot_chain #(
 
   for (genvar c = 0; c < CHAIN; c++) begin : gen_column
     logic [7:0] weights;
-    delay_line #(
+    delay #(
         .BITS(8),
         .CYCLES(c)
     ) skew (
         .clk_i,
-        .data_i({high_i[4*c+:4], low_i[4*c+:4]}),
-        .data_o(weights)
+        .advance_i(1'b1),
+        .x_i({high_i[4*c+:4], low_i[4*c+:4]}),
+        .y_o(weights)
     );
     int4_dual_mac #(
         .CASCADED(c != 0),

@@ -31,32 +31,35 @@ module mmu_dots_dsp #(
   logic accumulate, enable;
 
   for (genvar c = 0; c < COLUMNS; c++) begin : gen_skew
-    delay_line #(
+    delay #(
         .BITS(4),
         .CYCLES(c % LENGTH)
     ) skew (
         .clk_i,
-        .data_i(x_i[4*c+:4]),
-        .data_o(x[4*c+:4])
+        .advance_i(1'b1),
+        .x_i(x_i[4*c+:4]),
+        .y_o(x[4*c+:4])
     );
   end
 
-  delay_line #(
+  delay #(
       .BITS(1),
       .CYCLES(LENGTH + 1)
   ) accumulate_line (
       .clk_i,
-      .data_i(!first_i),
-      .data_o(accumulate)
+      .advance_i(1'b1),
+      .x_i(!first_i),
+      .y_o(accumulate)
   );
 
-  delay_line #(
+  delay #(
       .BITS(1),
       .CYCLES(LENGTH + 2)
   ) enable_line (
       .clk_i,
-      .data_i(valid_i),
-      .data_o(enable)
+      .advance_i(1'b1),
+      .x_i(valid_i),
+      .y_o(enable)
   );
 
   for (genvar p = 0; p < ROWS / 2; p++) begin : gen_pair

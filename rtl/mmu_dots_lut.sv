@@ -20,13 +20,14 @@ module mmu_dots_lut #(
 
   logic first, valid;
 
-  delay_line #(
+  delay #(
       .BITS(2),
       .CYCLES(1 + $clog2(COLUMNS))
   ) control_line (
       .clk_i,
-      .data_i({first_i, valid_i}),
-      .data_o({first, valid})
+      .advance_i(1'b1),
+      .x_i({first_i, valid_i}),
+      .y_o({first, valid})
   );
 
   for (genvar r = 0; r < ROWS; r++) begin : gen_row

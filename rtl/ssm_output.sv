@@ -51,13 +51,14 @@ module ssm_output #(
       .sum_o(beat_sum)
   );
 
-  shift_delay #(
-      .WIDTH (1),
+  delay #(
+      .BITS(1),
       .CYCLES(TREE_STAGES)
   ) i_first_of_block (
       .clk_i,
-      .data_i(first_of_block_i),
-      .data_o(first_of_block)
+      .advance_i(1'b1),
+      .x_i(first_of_block_i),
+      .y_o(first_of_block)
   );
 
   logic [VALUE_STAGES-1:0] valid_q;
@@ -78,22 +79,24 @@ module ssm_output #(
   logic signed [9:0] direct_right;
   logic signed [VALUE_BITS-1:0] block_value, direct_value;
 
-  shift_delay #(
-      .WIDTH (11),
+  delay #(
+      .BITS(11),
       .CYCLES(RIGHT_EARLY + BLOCK_STAGES)
   ) i_right (
       .clk_i,
-      .data_i(right_i),
-      .data_o(right)
+      .advance_i(1'b1),
+      .x_i(right_i),
+      .y_o(right)
   );
 
-  shift_delay #(
-      .WIDTH (24 + 10),
+  delay #(
+      .BITS(24 + 10),
       .CYCLES(DIRECT_EARLY + BLOCK_STAGES)
   ) i_direct (
       .clk_i,
-      .data_i({direct_i, direct_right_i}),
-      .data_o({direct, direct_right})
+      .advance_i(1'b1),
+      .x_i({direct_i, direct_right_i}),
+      .y_o({direct, direct_right})
   );
 
   rescale_pipeline #(
@@ -129,13 +132,14 @@ module ssm_output #(
   assign is_of_first_block_d = first_i | (is_of_first_block_q & ~first_of_block_i);
   always_ff @(posedge clk_i) if (valid_i) is_of_first_block_q <= is_of_first_block_d;
 
-  shift_delay #(
-      .WIDTH (3),
+  delay #(
+      .BITS(3),
       .CYCLES(VALUE_STAGES)
   ) i_value_tags (
       .clk_i,
-      .data_i({is_of_first_block_d, last_i, last_of_block_i}),
-      .data_o(value_tags)
+      .advance_i(1'b1),
+      .x_i({is_of_first_block_d, last_i, last_of_block_i}),
+      .y_o(value_tags)
   );
 
   assign {is_of_first_block, last, last_of_block} = value_tags;

@@ -255,40 +255,44 @@ module ssm_unit #(
       .added_right_o(added_right)
   );
 
-  shift_delay #(
-      .WIDTH (16),
+  delay #(
+      .BITS(16),
       .CYCLES(OPERANDS - 1)
   ) i_u (
       .clk_i,
-      .data_i(u),
-      .data_o(u_operand)
+      .advance_i(1'b1),
+      .x_i(u),
+      .y_o(u_operand)
   );
 
-  shift_delay #(
-      .WIDTH (8),
+  delay #(
+      .BITS(8),
       .CYCLES(OPERANDS)
   ) i_rest (
       .clk_i,
-      .data_i(row_rest_mantissa_q),
-      .data_o(rest_operand)
+      .advance_i(1'b1),
+      .x_i(row_rest_mantissa_q),
+      .y_o(rest_operand)
   );
 
-  shift_delay #(
-      .WIDTH (8),
+  delay #(
+      .BITS(8),
       .CYCLES(SIZED - 3)
   ) i_exponent (
       .clk_i,
-      .data_i(exponent),
-      .data_o(sized_exponent)
+      .advance_i(1'b1),
+      .x_i(exponent),
+      .y_o(sized_exponent)
   );
 
-  shift_delay #(
-      .WIDTH (16),
+  delay #(
+      .BITS(16),
       .CYCLES(SIZED)
   ) i_threshold (
       .clk_i,
-      .data_i(row_threshold_q),
-      .data_o(sized_threshold)
+      .advance_i(1'b1),
+      .x_i(row_threshold_q),
+      .y_o(sized_threshold)
   );
 
   // The elements and their operands.
@@ -299,31 +303,34 @@ module ssm_unit #(
   logic [LANES*29-1:0] sizes;
   logic [LANES*33-1:0] products;
 
-  shift_delay #(
-      .WIDTH (LANES * 16),
+  delay #(
+      .BITS(LANES * 16),
       .CYCLES(OPERANDS)
   ) i_codes (
       .clk_i,
-      .data_i(beat_codes_q),
-      .data_o(code_operands)
+      .advance_i(1'b1),
+      .x_i(beat_codes_q),
+      .y_o(code_operands)
   );
 
-  shift_delay #(
-      .WIDTH (1 + BEAT_BITS),
+  delay #(
+      .BITS(1 + BEAT_BITS),
       .CYCLES(OPERANDS - 1)
   ) i_b_place (
       .clk_i,
-      .data_i({beat_bank_q, beat_index_q}),
-      .data_o(b_place)
+      .advance_i(1'b1),
+      .x_i({beat_bank_q, beat_index_q}),
+      .y_o(b_place)
   );
 
-  shift_delay #(
-      .WIDTH (1 + BEAT_BITS),
+  delay #(
+      .BITS(1 + BEAT_BITS),
       .CYCLES(STEPPED - OPERANDS + 1)
   ) i_c_place (
       .clk_i,
-      .data_i(b_place),
-      .data_o(c_place)
+      .advance_i(1'b1),
+      .x_i(b_place),
+      .y_o(c_place)
   );
 
   always_ff @(posedge clk_i) begin
@@ -352,27 +359,29 @@ module ssm_unit #(
   logic is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last;
   logic [3:0] multiplied_tags;
 
-  shift_delay #(
-      .WIDTH (4),
+  delay #(
+      .BITS(4),
       .CYCLES(SIZED)
   ) i_sized_tags (
       .clk_i,
-      .data_i({
+      .advance_i(1'b1),
+      .x_i({
         beat_first_q,
         beat_last_q,
         beat_index_q % BEAT_BITS'(BLOCK_BEATS) == 0,
         beat_index_q % BEAT_BITS'(BLOCK_BEATS) == BEAT_BITS'(BLOCK_BEATS - 1)
       }),
-      .data_o({is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last})
+      .y_o({is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last})
   );
 
-  shift_delay #(
-      .WIDTH (4),
+  delay #(
+      .BITS(4),
       .CYCLES(MULTIPLIED - SIZED)
   ) i_multiplied_tags (
       .clk_i,
-      .data_i({is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last}),
-      .data_o(multiplied_tags)
+      .advance_i(1'b1),
+      .x_i({is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last}),
+      .y_o(multiplied_tags)
   );
 
   ssm_rounder #(

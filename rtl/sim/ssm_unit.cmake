@@ -1,9 +1,9 @@
 rtl_module(ssm_unit_2 TOP ssm_unit PARAMETERS LANES=2
-           SOURCES shift_delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
+           SOURCES delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
                    ssm_output.sv ssm_rounder.sv ssm_unit.sv)
 rtl_module(ssm_unit_4 TOP ssm_unit PARAMETERS LANES=4
-           SOURCES shift_delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
+           SOURCES delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
                    ssm_output.sv ssm_rounder.sv ssm_unit.sv)
 rtl_module(ssm_unit_64 TOP ssm_unit PARAMETERS LANES=64
-           SOURCES shift_delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
+           SOURCES delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
                    ssm_output.sv ssm_rounder.sv ssm_unit.sv)

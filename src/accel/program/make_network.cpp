@@ -91,7 +91,7 @@ int to_clip(float clip) {
 }
 
 Scaled to_dt_limit(float limit) {
-  if (!std::isfinite(limit)) return {(1 << kSignificantBits) - 1, -kZeroExponent};
+  if (!std::isfinite(limit)) return {(1 << kSignificantBits) - 1, -kZeroExponent - 1};
   return to_scaled(static_cast<double>(limit), kSignificantBits);
 }
 

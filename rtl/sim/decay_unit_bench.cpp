@@ -1,0 +1,110 @@
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <vector>
+
+#include "Vdecay_unit.h"
+#include "accel/numerics/fixed_point.h"
+#include "accel/numerics/ssm_unit.h"
+#include "bits.h"
+#include "stream.h"
+
+namespace lightmamba::accel {
+namespace {
+
+constexpr std::size_t kLatency = 22;
+constexpr DtLimits kNoLimits = {{0, kZeroExponent}, {255, 127}};
+
+struct Head {
+  std::int64_t raw, bias;
+  Scaled A;
+};
+
+void set_limits(Vdecay_unit& unit, const DtLimits& limits) {
+  unit.least_mantissa_i = static_cast<std::uint8_t>(limits.least.mantissa);
+  unit.least_exponent_i = static_cast<std::uint8_t>(low_bits(limits.least.exponent, 8));
+  unit.most_mantissa_i = static_cast<std::uint8_t>(limits.most.mantissa);
+  unit.most_exponent_i = static_cast<std::uint8_t>(low_bits(limits.most.exponent, 8));
+}
+
+Scaled scaled(std::uint8_t mantissa, std::uint8_t exponent) {
+  return {mantissa, static_cast<int>(sign_extend(exponent, 8))};
+}
+
+Work decay_work(Vdecay_unit& unit, const DtLimits& limits, const std::vector<Head>& heads) {
+  return {.beats_in = heads.size(),
+          .beats_out = heads.size(),
+          .send =
+              [&](std::size_t i) {
+                unit.in_raw_i = static_cast<std::uint32_t>(low_bits(heads[i].raw, kDtBits));
+                unit.in_bias_i = static_cast<std::uint32_t>(low_bits(heads[i].bias, kDtBits));
+                unit.in_a_mantissa_i = static_cast<std::uint16_t>(heads[i].A.mantissa);
+                unit.in_a_exponent_i = static_cast<std::uint8_t>(low_bits(heads[i].A.exponent, 8));
+              },
+          .check =
+              [&](std::size_t i) {
+                const Head& head = heads[i];
+                const Decay golden = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
+                ASSERT_EQ(scaled(unit.out_dt_mantissa_o, unit.out_dt_exponent_o), golden.dt)
+                    << head.raw << " + " << head.bias;
+                ASSERT_EQ(scaled(unit.out_rest_mantissa_o, unit.out_rest_exponent_o), golden.rest)
+                    << head.raw << " + " << head.bias << ", A " << head.A.mantissa << " 2^"
+                    << head.A.exponent;
+              }};
+}
+
+// From 2^-20 to 2^12, and rarely 0.
+Scaled random_A(RandomNumbers& random) {
+  if (random.below(100) == 0) return {0, kZeroExponent};
+  return {static_cast<std::int64_t>(0x8000 | random.below(0x8000)),
+          static_cast<int>(random.below(32)) - 35};
+}
+
+std::vector<Head> random_heads(std::size_t count, RandomNumbers& random) {
+  std::vector<Head> heads(count);
+  for (Head& head : heads) {
+    head = {random.number(kDtBits), random.number(kDtBits), random_A(random)};
+  }
+  return heads;
+}
+
+TEST(DecayRtl, EqualsGoldenWithStalls) {
+  Vdecay_unit unit;
+  RandomNumbers random(4);
+  const std::vector<Head> heads = random_heads(5000, random);
+  set_limits(unit, kNoLimits);
+  exercise(unit, decay_work(unit, kNoLimits, heads), kLatency);
+}
+
+TEST(DecayRtl, KeepsLimits) {
+  Vdecay_unit unit;
+  RandomNumbers random(5);
+  for (const DtLimits& limits : {DtLimits{{131, -17}, {205, -11}},
+                                 {{131, -17}, {131, -17}},
+                                 {{128, -10}, {128, -7}},
+                                 {{0, kZeroExponent}, {0, kZeroExponent}},
+                                 {{255, -9}, {200, -12}},
+                                 {{255, 20}, {255, 127}}}) {
+    const std::vector<Head> heads = random_heads(5000, random);
+    set_limits(unit, limits);
+    reset(unit);
+    run_stream(unit, decay_work(unit, limits, heads), {20, 20}, random);
+  }
+}
+
+TEST(DecayRtl, EqualsGoldenForAllRawValues) {
+  Vdecay_unit unit;
+  RandomNumbers random(6);
+  set_limits(unit, kNoLimits);
+  reset(unit);
+  constexpr std::int64_t kEnd = std::int64_t{1} << (kDtBits - 1);
+  for (const std::int64_t bias : {std::int64_t{0}, std::int64_t{-28311}, kEnd - 1, -kEnd}) {
+    std::vector<Head> heads;
+    for (std::int64_t raw = -kEnd; raw < kEnd; ++raw)
+      heads.push_back({raw, bias, random_A(random)});
+    EXPECT_EQ(run_stream(unit, decay_work(unit, kNoLimits, heads), {0, 0}, random),
+              heads.size() + kLatency);
+  }
+}
+
+}  // namespace
+}  // namespace lightmamba::accel
