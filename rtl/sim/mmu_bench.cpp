@@ -216,7 +216,7 @@ class Bench {
     unit_.vector_bank_i = banks_[at.product];
     unit_.code_we_i = 1;
     set_field(unit_.code_address_i, 0, 16,
-               static_cast<std::uint64_t>(at.group * Unit::kBeats + at.part));
+              static_cast<std::uint64_t>(at.group * Unit::kBeats + at.part));
     for (int c = 0; c < Unit::kColumns; ++c) {
       const auto column =
           static_cast<std::size_t>(at.group * kGroup + at.part * Unit::kColumns + c);
@@ -287,12 +287,12 @@ class Bench {
       for (int c = 0; c < Unit::kColumns; ++c) {
         const std::int64_t column = feeder_.group * kGroup + feeder_.part * Unit::kColumns + c;
         set_field(unit_.w_codes_i, kCodeBits * (r * Unit::kColumns + c), kCodeBits,
-                   weight_code(weights, row, column, random_));
+                  weight_code(weights, row, column, random_));
       }
       const auto scale = static_cast<std::size_t>(row * weights.groups() + feeder_.group);
       if (is_last) {
         set_field(unit_.w_scales_i, kScaleBits * r, kScaleBits,
-                   low_bits(weights.scales[scale], kScaleBits));
+                  low_bits(weights.scales[scale], kScaleBits));
       }
     }
   }

@@ -359,7 +359,9 @@ class Driver {
       ASSERT_NE(unit_.state_valid_o, 0);
       ASSERT_EQ(state_codes(), held_codes_);
     }
-    if (held_y_) ASSERT_NE(unit_.y_valid_o, 0);
+    if (held_y_) {
+      ASSERT_NE(unit_.y_valid_o, 0);
+    }
     held_state_ = unit_.state_valid_o != 0 && unit_.state_ready_i == 0;
     held_y_ = unit_.y_valid_o != 0 && unit_.y_ready_i == 0;
     if (held_state_) held_codes_ = state_codes();

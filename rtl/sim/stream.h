@@ -55,7 +55,9 @@ std::size_t run_stream(Unit& unit, const Work& work, Stalls stalls, RandomNumber
     unit.out_ready_i = !random.chance(stalls.out);
     unit.eval();
     if (unit.out_valid_o) work.check(out);
-    if (has_waited) EXPECT_TRUE(unit.out_valid_o) << "valid fell before ready, beat " << out;
+    if (has_waited) {
+      EXPECT_TRUE(unit.out_valid_o) << "valid fell before ready, beat " << out;
+    }
     has_waited = unit.out_valid_o && !unit.out_ready_i;
     if (is_offered && unit.in_ready_o) {
       ++in;
