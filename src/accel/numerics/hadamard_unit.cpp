@@ -22,7 +22,7 @@ void hadamard_transform(std::span<const std::int8_t> matrix, std::int64_t m, std
   std::vector<std::int64_t> mixed(x.size());
   for (std::int64_t to = 0; to < m; ++to) {
     for (std::int64_t from = 0; from < m; ++from) {
-      const std::int64_t sign = matrix[static_cast<std::size_t>(to * m + from)];
+      const std::int64_t sign = matrix[static_cast<std::size_t>(to * m + from)] < 0 ? -1 : 1;
       for (std::int64_t i = 0; i < n; ++i) {
         mixed[static_cast<std::size_t>(to * n + i)] +=
             sign * x[static_cast<std::size_t>(from * n + i)];

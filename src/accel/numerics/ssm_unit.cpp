@@ -14,8 +14,7 @@ constexpr int kCodeBits = 8;      // of x, B and C
 constexpr int kDecayedBits = 15;  // of |h| as codes
 constexpr int kTermBits = 28;     // of the larger term of h
 constexpr int kShortRight = 5;    // from kStepBits to what C multiplies
-constexpr int kShortBits = 27;
-constexpr int kSumBits = 40;  // of y, summed in fixed point
+constexpr int kSumBits = 40;      // of y, summed in fixed point
 
 bool is_less(const Scaled& a, const Scaled& b) {  // of normalized numbers
   if (a.mantissa == 0 || b.mantissa == 0) return a.mantissa < b.mantissa;
