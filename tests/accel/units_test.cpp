@@ -233,7 +233,7 @@ TEST(SsmUnit, KeepsSlowStatesOverLongSequences) {
                             .C = {C, C_exponents},
                             .D = 20000,
                             .D_exponent = -15,
-                            .x = x,
+                            .x = static_cast<std::int8_t>(x),
                             .x_exponent = -5};
       const std::int64_t y = step_channel(in, 16, static_cast<std::uint32_t>(token * 49471),
                                           {channel.codes, channel.exponent});

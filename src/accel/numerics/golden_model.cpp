@@ -173,7 +173,7 @@ class Pass {
       for (std::int64_t p = 0; p < c_.headdim; ++p) {
         const std::int64_t channel = head * c_.headdim + p;
         const std::int64_t row = index * c_.d_inner + channel;
-        in.x = static_cast<std::int64_t>(conv_codes_[at(channel)]);
+        in.x = conv_codes_[at(channel)];
         y[at(p)] = step_channel(
             in, net_.state_bits, first + static_cast<std::uint32_t>(channel * c_.d_state) * 37345,
             {part(state_.ssm_codes, row * c_.d_state, c_.d_state), state_.ssm_exponents[at(row)]});

@@ -55,7 +55,7 @@ struct HeadInput {
   Blocks B, C;
   std::int64_t D;
   int D_exponent;
-  std::int64_t x;  // code
+  std::int8_t x;  // code
   int x_exponent;
 };
 
