@@ -1,9 +1,5 @@
-rtl_module(ssm_unit_2 TOP ssm_unit PARAMETERS LANES=2
-           SOURCES delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
-                   ssm_output.sv ssm_rounder.sv ssm_unit.sv)
-rtl_module(ssm_unit_4 TOP ssm_unit PARAMETERS LANES=4
-           SOURCES delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
-                   ssm_output.sv ssm_rounder.sv ssm_unit.sv)
-rtl_module(ssm_unit_64 TOP ssm_unit PARAMETERS LANES=64
-           SOURCES delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
-                   ssm_output.sv ssm_rounder.sv ssm_unit.sv)
+set(ssm_unit_sources delay.sv credit_fifo.sv rescale_pipeline.sv lane_sum.sv ssm_row.sv ssm_lane.sv
+    ssm_output.sv ssm_rounder.sv ssm_unit.sv)
+rtl_module(ssm_unit_2 TOP ssm_unit PARAMETERS LANES=2 SOURCES ${ssm_unit_sources})
+rtl_module(ssm_unit_4 TOP ssm_unit PARAMETERS LANES=4 SOURCES ${ssm_unit_sources})
+rtl_module(ssm_unit_64 TOP ssm_unit PARAMETERS LANES=64 SOURCES ${ssm_unit_sources})

@@ -175,7 +175,8 @@ class Pass {
         const std::int64_t row = index * c_.d_inner + channel;
         in.x = conv_codes_[at(channel)];
         y[at(p)] = step_channel(
-            in, net_.state_bits, first + static_cast<std::uint32_t>(channel * c_.d_state) * 37345,
+            in, net_.state_bits,
+            first + static_cast<std::uint32_t>(channel * c_.d_state) * kThresholdStep,
             {part(state_.ssm_codes, row * c_.d_state, c_.d_state), state_.ssm_exponents[at(row)]});
       }
       gate(head, y);

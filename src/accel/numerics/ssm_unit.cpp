@@ -8,7 +8,6 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr std::uint32_t kIndexStep = 37345;
 constexpr int kThresholdBits = 16;
 constexpr int kCodeBits = 8;      // of x, B and C
 constexpr int kDecayedBits = 15;  // of |h| as codes
@@ -42,7 +41,7 @@ void round_state(const std::int32_t* h, int right, std::uint32_t threshold,
   const int down = std::max(kThresholdBits - right, 0);
   for (std::size_t n = 0; n < codes.size(); ++n) {
     const std::uint32_t own =
-        (threshold + static_cast<std::uint32_t>(n) * kIndexStep) & ((1U << kThresholdBits) - 1);
+        (threshold + static_cast<std::uint32_t>(n) * kThresholdStep) & ((1U << kThresholdBits) - 1);
     codes[n] =
         static_cast<std::int16_t>((h[n] + static_cast<std::int32_t>(own << up >> down)) >> right);
   }

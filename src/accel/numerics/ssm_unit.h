@@ -10,6 +10,9 @@
 
 namespace lightmamba::accel {
 
+// From the threshold of one code of a layer's state to the next (quant/state_format.h).
+inline constexpr std::uint32_t kThresholdStep = 37345;
+
 inline constexpr int kSignificantBits = 8;         // of dt and 1 - a
 inline constexpr int kStepBits = 32;               // of h before it is rounded
 inline constexpr std::int64_t kMostStates = 1024;  // d_state
@@ -61,7 +64,8 @@ struct HeadInput {
 
 // One token of one channel. The state gets codes of `state_bits` with the smallest power-of-two
 // scale that holds them, rounded up where fraction and threshold reach 1; the threshold of code n
-// is (threshold + 37345 n) mod 2^16 / 2^16 (quant/state_format.h). Returns y in fixed point.
+// is (threshold + kThresholdStep n) mod 2^16 / 2^16 (quant/state_format.h). Returns y in fixed
+// point.
 std::int64_t step_channel(const HeadInput& input, int state_bits, std::uint32_t threshold,
                           const StateRow& state);
 
