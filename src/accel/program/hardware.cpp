@@ -80,17 +80,26 @@ std::optional<std::string> does_not_fit(const Mamba2Config& c) {
   return {};
 }
 
-std::optional<std::string> does_not_fit(const Network& network) {
-  if (const auto reason = does_not_fit(network.config)) return reason;
-  for (const auto& reason : {is_not("the group", network.group, kGroup),
-                             is_not("the state's number of bits", network.state_bits, 16),
-                             is_beyond("m of the rotation", network.hadamard_m, kMostHadamardM, 1),
-                             is_beyond("n of the rotation", network.hadamard_n, kMostHadamardN, 1),
-                             is_not("m n of the rotation", network.hadamard_m * network.hadamard_n,
-                                    network.config.d_inner)}) {
+std::optional<std::string> does_not_fit(const Mamba2Config& c, std::int64_t hadamard_m,
+                                        std::int64_t hadamard_n) {
+  if (const auto reason = does_not_fit(c)) return reason;
+  for (const auto& reason : {is_beyond("m of the rotation", hadamard_m, kMostHadamardM, 1),
+                             is_beyond("n of the rotation", hadamard_n, kMostHadamardN, 1),
+                             is_not("m n of the rotation", hadamard_m * hadamard_n, c.d_inner)}) {
     if (reason) return reason;
   }
+  if ((hadamard_n & (hadamard_n - 1)) != 0) {
+    return fmt::format("n of the rotation is {}, no power of two", hadamard_n);
+  }
   return {};
+}
+
+std::optional<std::string> does_not_fit(const Network& network) {
+  for (const auto& reason : {is_not("the group", network.group, kGroup),
+                             is_not("the state's number of bits", network.state_bits, 16)}) {
+    if (reason) return reason;
+  }
+  return does_not_fit(network.config, network.hadamard_m, network.hadamard_n);
 }
 
 }  // namespace lightmamba::accel

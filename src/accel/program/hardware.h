@@ -46,6 +46,8 @@ const Hardware& hardware_preset(std::string_view name);
 
 // Why no core can run a model, or none.
 std::optional<std::string> does_not_fit(const Mamba2Config& config);
+std::optional<std::string> does_not_fit(const Mamba2Config& config, std::int64_t hadamard_m,
+                                        std::int64_t hadamard_n);
 std::optional<std::string> does_not_fit(const Network& network);
 
 }  // namespace lightmamba::accel

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "accel/numerics/fixed_point.h"
 #include "accel/numerics/golden_model.h"
 #include "base/fail.h"
 #include "base/large_buffer.h"
@@ -139,9 +140,8 @@ class ParameterPacker {
     put(48, field<std::uint16_t>("nheads", c.nheads));
     put(64, field<std::uint16_t>("d_model", c.d_model));
     put(80, field<std::uint16_t>("m", net_.hadamard_m));
-    put(96,
-        static_cast<std::uint8_t>(std::countr_zero(static_cast<std::uint64_t>(net_.hadamard_n))));
-    put(104, static_cast<std::uint8_t>(order_ == RowOrder::hardware ? 0 : 1));
+    put(96, static_cast<std::uint8_t>(bit_length(net_.hadamard_n) - 1));
+    put(104, static_cast<std::uint8_t>(row_order_code(order_)));
     next();
     put(0, field<std::uint32_t>("vocab_size", c.vocab_size));
     put(32, field<std::uint32_t>("the number of words of a weight channel", layout_.weight_words));

@@ -20,6 +20,8 @@ RowOrder parse_row_order(std::string_view name) {
   fail("there is no order '{}', only hardware, checkpoint", name);
 }
 
+int row_order_code(RowOrder order) { return order == RowOrder::hardware ? 0 : 1; }
+
 std::vector<std::int64_t> in_proj_rows(const Mamba2Config& c, const Hardware& hardware,
                                        RowOrder order) {
   std::vector<std::int64_t> rows;

@@ -13,6 +13,7 @@ namespace lightmamba::accel {
 enum class RowOrder : std::uint8_t { hardware, checkpoint };
 std::string_view row_order_name(RowOrder order);
 RowOrder parse_row_order(std::string_view name);  // throws Error listing the names
+int row_order_code(RowOrder order);               // in the parameters
 
 inline constexpr std::int64_t kRegionAlignment = 4096;
 inline constexpr std::int64_t kAtomBytes = 16;
