@@ -13,7 +13,8 @@
 
 namespace lightmamba::accel {
 
-// In cycles, of one token (docs/program.md). All 0 where there is no clock.
+// In cycles, of one token (docs/program.md). 0 where there is no clock, as Traffic without a
+// memory.
 struct Counters {
   std::int64_t cycles = 0;
   std::int64_t mmu_busy = 0;
@@ -44,6 +45,18 @@ inline constexpr std::array<CounterName, 8> kCounters = {{
     {"ssm_waits_for_input", &Counters::ssm_waits_for_input},
 }};
 
+// Bytes between the core and its memory, read and written, by port.
+struct Traffic {
+  std::int64_t weights = 0;
+  std::int64_t ssm_state = 0;
+  std::int64_t parameters = 0;  // and the row of the embedding
+  std::int64_t conv_state = 0;  // and the logits
+
+  Traffic& operator+=(const Traffic& other);
+  std::int64_t total() const { return weights + ssm_state + parameters + conv_state; }
+  bool operator==(const Traffic&) const = default;
+};
+
 // The token of the largest logit, of equal ones the first.
 struct Best {
   TokenId token;
@@ -58,6 +71,7 @@ struct Step {
   std::optional<Best> best;
   std::vector<std::int32_t> logits;  // [vocab_size], kLogitFractionBits, or empty
   Counters counters;
+  Traffic traffic;
 };
 
 class Accelerator {

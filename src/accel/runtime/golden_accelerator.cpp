@@ -45,6 +45,14 @@ Counters& Counters::operator+=(const Counters& other) {
   return *this;
 }
 
+Traffic& Traffic::operator+=(const Traffic& other) {
+  weights += other.weights;
+  ssm_state += other.ssm_state;
+  parameters += other.parameters;
+  conv_state += other.conv_state;
+  return *this;
+}
+
 std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const Network> network) {
   return std::make_unique<GoldenAccelerator>(std::move(network));
 }

@@ -1,5 +1,5 @@
-// The core in simulation, clock cycle by clock cycle. Defined in rtl/sim/rtlsim.cpp, which is part of
-// builds with LIGHTMAMBA_RTL.
+// The core in simulation, clock cycle by clock cycle. Defined in rtl/sim/rtlsim.cpp, which is part
+// of builds with LIGHTMAMBA_RTL.
 #pragma once
 
 #include <cstdint>
