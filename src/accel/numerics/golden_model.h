@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "accel/numerics/network.h"
+#include "accel/numerics/trace.h"
 
 namespace lightmamba::accel {
 
@@ -32,8 +33,8 @@ inline constexpr int kLogitBits = 32;
 inline constexpr int kLogitFractionBits = 16;
 
 // One token. `logits` is [vocab_size], fixed point with kLogitFractionBits, or empty where none are
-// wanted.
+// wanted. `trace` sees what each unit gives.
 void golden_decode(const Network& network, GoldenState& state, TokenId token,
-                   std::span<std::int32_t> logits);
+                   std::span<std::int32_t> logits, const Trace& trace = {});
 
 }  // namespace lightmamba::accel
