@@ -1,0 +1,14 @@
+#include "cli/accel.h"
+
+#include "cli/commands.h"
+
+namespace lightmamba::cli {
+
+void add_accel(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("accel", "The accelerator: its memory images");
+  command->require_subcommand(1);
+  add_accel_pack(*command);
+  add_accel_inspect(*command);
+}
+
+}  // namespace lightmamba::cli
