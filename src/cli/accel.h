@@ -7,5 +7,8 @@ namespace lightmamba::cli {
 
 void add_accel_pack(CLI::App& accel);
 void add_accel_inspect(CLI::App& accel);
+void add_accel_run(CLI::App& accel);
+void add_accel_verify(CLI::App& accel);
+void add_accel_report(CLI::App& accel);
 
 }  // namespace lightmamba::cli
