@@ -1,4 +1,4 @@
-// v = y silu(z) of a head's channels, y and z as codes of blocks. A channel per cycle, 19 cycles of
+// v = y silu(z) of a head's channels, y and z as codes of blocks. A channel per cycle, 20 cycles of
 // latency. As gate() of src/accel/numerics/gate_unit.h.
 module gate_unit (
     input  logic       clk_i,
