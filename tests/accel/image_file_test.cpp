@@ -25,7 +25,7 @@ Image image(const char* preset = "tiny", RowOrder order = RowOrder::hardware) {
 std::string file_of(const Image& image, const std::string& tokenizer = "{}") {
   const test::TemporaryFolder folder;
   const std::int64_t bytes = write_image_file(folder / "image", image, tokenizer);
-  const std::string file = test::read_file(folder / "image");
+  std::string file = test::read_file(folder / "image");
   EXPECT_EQ(bytes, std::ssize(file));
   return file;
 }

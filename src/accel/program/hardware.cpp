@@ -82,7 +82,7 @@ std::optional<std::string> does_not_fit(const Mamba2Config& c) {
 
 std::optional<std::string> does_not_fit(const Mamba2Config& c, std::int64_t hadamard_m,
                                         std::int64_t hadamard_n) {
-  if (const auto reason = does_not_fit(c)) return reason;
+  if (auto reason = does_not_fit(c)) return reason;
   for (const auto& reason : {is_beyond("m of the rotation", hadamard_m, kMostHadamardM, 1),
                              is_beyond("n of the rotation", hadamard_n, kMostHadamardN, 1),
                              is_not("m n of the rotation", hadamard_m * hadamard_n, c.d_inner)}) {
