@@ -1,5 +1,6 @@
 // Cuts ranges of memory into AXI bursts of at most BURST words. Bursts end at multiples of BURST
-// words, so that none crosses 4 KiB. A burst per cycle, ranges one after another without idle cycles.
+// words, so that none crosses 4 KiB. A burst per cycle, ranges one after another without idle
+// cycles.
 module axi_bursts #(
     parameter int unsigned DATA_BITS = 64,  // a power of two
     parameter int unsigned BURST = 64       // words; a power of two, 2 to 256, 4096 bytes at most

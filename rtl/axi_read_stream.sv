@@ -1,9 +1,10 @@
 // Reads ranges of memory in bursts and gives their words as a stream. A burst is asked for when the
-// FIFO has room for BURST words more, so that data never wait on the bus; with a memory that
-// answers within DEPTH - BURST cycles there is a word in every cycle, from one range to the next too.
+// FIFO has room for BURST words more, so that data never wait on the bus. With a memory that
+// answers within DEPTH - BURST - 8 cycles there is a word in every cycle, from one range to the
+// next too.
 module axi_read_stream #(
     parameter int unsigned DATA_BITS = 64,  // a power of two, 32 to 1024
-    parameter int unsigned DEPTH = 512,     // of the FIFO, in words; a power of two, at least 2 BURST
+    parameter int unsigned DEPTH = 512,     // words of the FIFO; a power of two, at least 2 BURST
     // Words; a power of two, 2 to 256, 4096 bytes at most.
     parameter int unsigned BURST = DATA_BITS <= 128 ? 256 : 32768 / DATA_BITS,
     parameter RAM_STYLE = "auto"            // of the FIFO

@@ -1,8 +1,8 @@
-// Writes a stream to ranges of memory in bursts. Words may come before their range; the address of a
-// burst is sent when all of its words are here, so that a slow source never holds a shared bus.
+// Writes a stream to ranges of memory in bursts. Words may come before their range; the address of
+// a burst is sent when all of its words are here, so that a slow source never holds a shared bus.
 module axi_write_stream #(
     parameter int unsigned DATA_BITS = 64,  // a power of two, 32 to 1024
-    parameter int unsigned DEPTH = 512,     // of the FIFO, in words; a power of two, at least 2 BURST
+    parameter int unsigned DEPTH = 512,     // words of the FIFO; a power of two, at least 2 BURST
     // Words; a power of two, 2 to 256, 4096 bytes at most.
     parameter int unsigned BURST = DATA_BITS <= 128 ? 256 : 32768 / DATA_BITS,
     parameter RAM_STYLE = "auto"            // of the FIFO

@@ -1,5 +1,5 @@
-// The registers of docs/program.md behind AXI4-Lite, with ap_ctrl_hs as Vitis kernels have it. A read
-// takes 2 cycles. Strobes count; what has no register reads as 0, and a write there does nothing.
+// The registers of docs/program.md behind AXI4-Lite, with ap_ctrl_hs as Vitis kernels have it. A
+// read takes 2 cycles. What has no register reads as 0, and a write there does nothing.
 module control_registers #(
     parameter int unsigned WEIGHT_CHANNELS = 1,  // up to 16
     parameter int unsigned STATE_CHANNELS = 1    // up to 2
@@ -69,7 +69,10 @@ module control_registers #(
   assign s_w_ready_o    = !w_valid_q;
   assign s_b_response_o = 2'b00;
   assign writes         = aw_valid_q && w_valid_q && !s_b_valid_o;
-  assign w_mask         = {{8{w_strobe_q[3]}}, {8{w_strobe_q[2]}}, {8{w_strobe_q[1]}}, {8{w_strobe_q[0]}}};
+
+  for (genvar i = 0; i < 4; i++) begin : gen_mask
+    assign w_mask[8*i+:8] = {8{w_strobe_q[i]}};
+  end
 
   always_ff @(posedge clk_i) begin
     if (s_aw_ready_o) aw_address_q <= {s_aw_address_i[11:2], 2'b00};
@@ -172,7 +175,9 @@ module control_registers #(
       logic [31:0] half_q;
       always_ff @(posedge clk_i) begin
         if (!rst_ni) half_q <= '0;
-        else if (writes && aw_address_q == OFFSET) half_q <= (half_q & ~w_mask) | (w_data_q & w_mask);
+        else if (writes && aw_address_q == OFFSET) begin
+          half_q <= (half_q & ~w_mask) | (w_data_q & w_mask);
+        end
       end
       assign halves[32*i+:32] = half_q;
     end else begin : gen_none
