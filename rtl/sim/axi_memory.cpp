@@ -353,8 +353,9 @@ void AxiMemory::check_order(const Writer& writer, const Burst& burst) {
   }
 }
 
-// Whether a burst has bytes of another's beats from `from` on.
+// Whether a burst has bytes of another's beats from `from` on. What is refused has none.
 bool AxiMemory::overlap(const Burst& a, int a_width, const Burst& b, int from, int b_width) {
+  if (a.source == nullptr || b.source == nullptr) return false;
   const std::uint64_t a_end = a.address + unsigned_of(a.beats * a_width);
   const std::uint64_t b_end = b.address + unsigned_of(b.beats * b_width);
   return a.address < b_end && b.address + unsigned_of(from * b_width) < a_end;

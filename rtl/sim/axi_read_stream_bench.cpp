@@ -34,6 +34,7 @@ class AxiReadStreamRtl : public testing::Test {
     AxiMemoryOptions memory;
     int start_stalls = 0;
     int sink_stalls = 0;
+    bool is_ready_late = false;          // not before a word is valid
     std::size_t readable = kImageBytes;  // bytes of the image that there are
     std::size_t words() const {
       std::size_t words = 0;
@@ -81,7 +82,7 @@ class AxiReadStreamRtl : public testing::Test {
         unit_.start_address_i = work.ranges[starts.beat()].address();
         unit_.start_words_i = static_cast<std::uint32_t>(work.ranges[starts.beat()].words);
       }
-      unit_.ready_i = !random_.chance(work.sink_stalls);
+      unit_.ready_i = (!work.is_ready_late || was_waiting) && !random_.chance(work.sink_stalls);
       drive(port, unit_);
       settle(unit_);
       sample(unit_, port);
@@ -158,6 +159,13 @@ TYPED_TEST(AxiReadStreamRtl, ReadsAnyRange) {
       }
     }
   }
+}
+
+TYPED_TEST(AxiReadStreamRtl, WaitsForNoReady) {
+  typename TestFixture::Work work;
+  work.ranges = this->random_ranges(10, 3 * TypeParam::kBurst);
+  work.is_ready_late = true;
+  this->check(work);
 }
 
 TYPED_TEST(AxiReadStreamRtl, EndsWhereARangeEnds) {

@@ -25,6 +25,7 @@
 #include "VLightmamba_u280___024root.h"
 #endif
 #include "accel/numerics/golden_model.h"
+#include "accel/numerics/residual_unit.h"
 #include "accel/program/image_state.h"
 #include "axi_memory.h"
 #include "base/fail.h"

@@ -6,18 +6,17 @@
 #include "accel/numerics/block8.h"
 #include "accel/numerics/conv_unit.h"
 #include "accel/numerics/fixed_point.h"
+#include "accel/numerics/gain_unit.h"
+#include "accel/numerics/gate_unit.h"
 #include "accel/numerics/hadamard_unit.h"
 #include "accel/numerics/norm_unit.h"
+#include "accel/numerics/residual_unit.h"
 #include "base/threads.h"
 
 namespace lightmamba::accel {
 namespace {
 
 constexpr int kAccumulatorKept = 24;  // bits of a sum that an inverse root multiplies, and a sign
-// v = y silu(z) before the gated norm, and times its gain.
-constexpr int kGatedBits = 32;
-constexpr int kGainedBits = 26;
-constexpr int kGainRight = 19;
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
@@ -47,7 +46,7 @@ class Pass {
         trace_(trace),
         residual_(at(c_.d_model)) {}
 
-  void embed(TokenId token) {
+  void take_embedding(TokenId token) {
     const WeightMatrix& e = net_.embedding;
     const std::uint8_t* codes = e.codes.data() + token * (e.columns / 2);
     const std::int16_t* scales = e.scales.data() + token * e.groups();
@@ -55,8 +54,7 @@ class Pass {
       const int shift = i % 2 == 0 ? 4 : 0;
       const std::int64_t code =
           static_cast<std::int8_t>(static_cast<std::uint8_t>(codes[i / 2] << shift)) >> 4;
-      residual_[at(i)] =
-          rescale(code * scales[i / e.group], net_.residual_exponent - e.exponent, kResidualBits);
+      residual_[at(i)] = embed(code, scales[i / e.group], net_.residual_exponent - e.exponent);
     }
     if (trace_) trace_(TraceUnit::residual, -1, residual_);
   }
@@ -191,20 +189,17 @@ class Pass {
             first + static_cast<std::uint32_t>(channel * c_.d_state) * kThresholdStep,
             {part(state_.ssm_codes, row * c_.d_state, c_.d_state), state_.ssm_exponents[at(row)]});
       }
-      gate(head, y);
+      gate_head(head, y);
     });
   }
 
   // v = y silu(z), with y in 8 bits first.
-  void gate(std::int64_t head, std::span<const std::int64_t> y) {
+  void gate_head(std::int64_t head, std::span<const std::int64_t> y) {
     std::vector<std::int8_t> codes(y.size());
     const int y_exponent = round_block(y, -kFractionBits, codes);
     for (std::size_t p = 0; p < y.size(); ++p) {
       const std::size_t channel = at(head * c_.headdim) + p;
-      const std::int64_t z =
-          rescale(z_codes_[channel], -(z_exponents_[at(head)] + kFractionBits), kActivationBits);
-      gated_[channel] = rescale(codes[p] * silu(z),
-                                -(y_exponent - kFractionBits + kGatedFractionBits), kGatedBits);
+      gated_[channel] = gate(codes[p], y_exponent, z_codes_[channel], z_exponents_[at(head)]);
     }
   }
 
@@ -236,7 +231,7 @@ class Pass {
   void project_out(const NetworkLayer& layer, std::int64_t index) {
     const std::uint64_t sum = sum_of_squares(gated_, kSquareRight) + net_.gated_epsilon;
     for (std::int64_t i = 0; i < c_.d_inner; ++i) {
-      gated_[at(i)] = rescale(gated_[at(i)] * layer.gains[at(i)], kGainRight, kGainedBits);
+      gated_[at(i)] = times_gain(gated_[at(i)], layer.gains[at(i)]);
     }
     hadamard_transform(net_.hadamard_matrix, net_.hadamard_m, net_.hadamard_n, gated_);
     if (trace_) trace_(TraceUnit::rotated, index, gated_);
@@ -250,9 +245,8 @@ class Pass {
     exponent_ = layer.out_proj.exponent + input_.exponent + root_.exponent - kSquareRight / 2;
     for (std::size_t i = 0; i < residual_.size(); ++i) {
       const Scaled value = scaled_sum(sums_[i], kept_right(sums_[i]), exponent_, root_);
-      residual_[i] =
-          saturate(residual_[i] + to_fixed_point(value, -net_.residual_exponent, kResidualBits),
-                   kResidualBits);
+      residual_[i] = add_to_residual(residual_[i],
+                                     to_fixed_point(value, -net_.residual_exponent, kResidualBits));
     }
   }
 
@@ -288,7 +282,7 @@ GoldenState::GoldenState(const Mamba2Config& c)
 void golden_decode(const Network& network, GoldenState& state, TokenId token,
                    std::span<std::int32_t> logits, const Trace& trace) {
   Pass pass(network, state, trace);
-  pass.embed(token);
+  pass.take_embedding(token);
   for (std::int64_t layer = 0; layer < network.config.n_layer; ++layer) pass.run_layer(layer);
   ++state.position;
   if (!logits.empty()) pass.logits(logits);

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "accel/numerics/gate_unit.h"
 #include "accel/numerics/network.h"
 #include "accel/numerics/trace.h"
 
@@ -25,7 +26,6 @@ struct GoldenState {
 };
 
 // Fraction bits of the sums of squares of the gated norm.
-inline constexpr int kGatedFractionBits = 18;
 inline constexpr int kSquareRight = 12;  // of each square, before they are summed
 inline constexpr int kGatedSquareFractionBits = 2 * kGatedFractionBits - kSquareRight;
 
