@@ -1044,7 +1044,7 @@ module core #(
   assign counts[0]  = is_running;
   assign counts[1]  = w_takes;
   assign counts[2]  = w_ready && !w_valid;
-  assign counts[3]  = bank_busy == '0;
+  assign counts[3]  = bank_busy == '0 && !w_ready;
   assign counts[4]  = bank_busy != '0 && !w_ready;
   assign counts[5]  = ssm_state_valid && ssm_state_ready;
   assign counts[6]  = ssm_state_ready && !ssm_state_valid;

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <exception>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -445,9 +446,11 @@ class Rtlsim final : public Accelerator {
   void check_errors() {
     const std::uint32_t errors = read(kErrors);
     if (errors == 0) return;
-    fail("the core reports{}{}{}", (errors & 1) != 0 ? " no image," : "",
-         (errors & 2) != 0 ? " a model beyond its size," : "",
-         (errors & 4) != 0 ? " a bus error," : "");
+    std::vector<std::string_view> names;
+    if ((errors & 1) != 0) names.emplace_back("no image at the address of the parameters");
+    if ((errors & 2) != 0) names.emplace_back("a model beyond its size");
+    if ((errors & 4) != 0) names.emplace_back("an error of the bus");
+    fail("the core reports {}", fmt::join(names, ", "));
   }
 
   std::uint64_t read_64(std::uint32_t offset) {

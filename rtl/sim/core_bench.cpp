@@ -1,0 +1,170 @@
+// The whole core against the golden model, unit by unit and over tokens.
+#include <cstring>
+#include <functional>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <vector>
+
+#include "accel/program/image.h"
+#include "accel/runtime/compare.h"
+#include "accel/runtime/rtlsim.h"
+#include "support/errors.h"
+#include "support/random_network.h"
+
+namespace lightmamba::accel {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Core {
+  explicit Core(const test::RandomNetworkOptions& shape = {}, RowOrder order = RowOrder::hardware)
+      : network(std::make_shared<const Network>(test::random_network(shape))),
+        image(make_image(*network, hardware_preset("tiny"), order)),
+        golden(make_golden_accelerator(network)) {}
+
+  Comparison compare_with(const RtlsimOptions& options, std::int64_t tokens) const {
+    const auto simulation = make_rtlsim(image, options);
+    std::vector<TokenId> prompt;
+    for (const std::int64_t id : {7, 36, 0}) {
+      prompt.push_back(static_cast<TokenId>(id % network->config.vocab_size));
+    }
+    return compare(*golden, *simulation, prompt, tokens);
+  }
+
+  std::shared_ptr<const Network> network;
+  Image image;
+  std::unique_ptr<Accelerator> golden;
+};
+
+void expect_equal(const Comparison& result, std::int64_t tokens) {
+  EXPECT_EQ(result.error, "");
+  EXPECT_FALSE(result.difference) << result.difference->text();
+  EXPECT_EQ(result.tokens, tokens);
+}
+
+// A copy of a region in which something may be changed.
+Region changed(const Region& region, const std::function<void(std::span<std::byte>)>& change) {
+  auto bytes = std::make_shared<std::vector<std::byte>>(region.bytes.begin(), region.bytes.end());
+  change(*bytes);
+  return {*bytes, bytes};
+}
+
+TEST(CoreRtl, EqualsGoldenInEachUnit) {
+  expect_equal(Core().compare_with({}, 4), 6);
+  expect_equal(Core({.n_layer = 1, .d_model = 256, .nheads = 2, .vocab_size = 129, .seed = 2})
+                   .compare_with({}, 2),
+               4);
+  expect_equal(Core({.n_layer = 3, .d_model = 128, .nheads = 10, .vocab_size = 2, .seed = 3})
+                   .compare_with({}, 0),
+               3);
+}
+
+TEST(CoreRtl, EqualsGoldenInTheCheckpointsOrder) {
+  expect_equal(Core({.seed = 4}, RowOrder::checkpoint).compare_with({}, 3), 5);
+}
+
+TEST(CoreRtl, EqualsGoldenWithASlowMemory) {
+  const Core core({.seed = 5});
+  for (const int stalls : {20, 70}) {
+    for (const int latency : {1, 200}) {
+      expect_equal(core.compare_with({.latency = latency, .stall_percent = stalls}, 1), 3);
+    }
+  }
+  expect_equal(core.compare_with({.bytes_per_cycle = 3, .latency = 500}, 1), 3);
+}
+
+TEST(CoreRtl, AnswersWhatIsWantedAndStartsAnew) {
+  const Core core({.seed = 6});
+  const auto simulation = make_rtlsim(core.image, {});
+  for (int sequence = 0; sequence < 2; ++sequence) {
+    core.golden->reset();
+    simulation->reset();
+    for (const Wants wants :
+         {Wants::nothing, Wants::best, Wants::nothing, Wants::logits, Wants::best}) {
+      const Step expected = core.golden->step(3, wants);
+      const Step actual = simulation->step(3, wants);
+      EXPECT_EQ(actual.best, expected.best);
+      EXPECT_EQ(actual.logits, expected.logits);
+    }
+  }
+}
+
+TEST(CoreRtl, MovesWhatTheImageHolds) {
+  const Core core({.seed = 7});
+  const ImageLayout layout = core.image.layout();
+  const auto simulation = make_rtlsim(core.image, {});
+  const std::int64_t word = core.image.hardware.weight_word_bytes();
+  const std::int64_t parameters = layout.parameter_bytes + layout.embedding_row_atoms * kAtomBytes;
+  Traffic expected = {.weights = layout.weight_words_without_head * word,
+                      .ssm_state = 2 * layout.ssm_state_bytes,
+                      .parameters = parameters,
+                      .conv_state = 2 * layout.conv_state_bytes};
+  EXPECT_EQ(simulation->step(1, Wants::nothing).traffic, expected);
+  expected.weights = layout.weight_words * word;
+  EXPECT_EQ(simulation->step(1, Wants::best).traffic, expected);
+  expected.conv_state += layout.logit_bytes;
+  EXPECT_EQ(simulation->step(1, Wants::logits).traffic, expected);
+}
+
+TEST(CoreRtl, CountsEachCycleOnce) {
+  const Core core({.seed = 8});
+  const Counters c = make_rtlsim(core.image, {})->step(1, Wants::best).counters;
+  EXPECT_GT(c.mmu_busy, 0);
+  EXPECT_EQ(c.mmu_busy + c.mmu_waits_for_weights + c.mmu_has_no_product + c.mmu_waits_for_output,
+            c.cycles);
+  EXPECT_LE(c.ssm_busy + c.ssm_waits_for_state + c.ssm_waits_for_input, c.cycles);
+  // A beat for each word of weights, and one of the state for each LANES of its numbers.
+  const ImageLayout layout = core.image.layout();
+  EXPECT_EQ(c.mmu_busy, layout.groups * core.image.hardware.words_of_group());
+  const Mamba2Config& config = core.network->config;
+  EXPECT_EQ(c.ssm_busy,
+            config.n_layer * config.d_inner * config.d_state / core.image.hardware.ssm_lanes);
+}
+
+TEST(CoreRtl, ComparisonFindsAWeightThatDiffers) {
+  Core core({.seed = 9});
+  core.image.weights[0] = changed(core.image.weights[0], [](std::span<std::byte> bytes) {
+    bytes[bytes.size() / 2] ^= std::byte{0x11};
+  });
+  const Comparison result = core.compare_with({}, 2);
+  EXPECT_EQ(result.error, "");
+  EXPECT_TRUE(result.difference);
+}
+
+TEST(CoreRtl, ReportsThatThereIsNoImage) {
+  Core core({.seed = 10});
+  core.image.parameters =
+      changed(core.image.parameters, [](std::span<std::byte> bytes) { bytes[0] = std::byte{0}; });
+  const auto simulation = make_rtlsim(core.image, {.most_idle_cycles = 5000});
+  EXPECT_THAT(test::error_of([&] { simulation->step(1, Wants::best); }),
+              HasSubstr("the core reports no image"));
+}
+
+// More words of weights than there are: what the core reads beyond its memory is an error.
+TEST(CoreRtl, ReportsAnErrorOfTheBus) {
+  Core core({.seed = 11});
+  core.image.parameters = changed(core.image.parameters, [](std::span<std::byte> bytes) {
+    bytes[16 + 6] = std::byte{1};  // 2^16 words more
+  });
+  const auto simulation = make_rtlsim(core.image, {.most_idle_cycles = 5000});
+  EXPECT_THAT(test::error_of([&] { simulation->step(1, Wants::best); }),
+              HasSubstr("AXI, in cycle "));
+}
+
+TEST(CoreRtl, SaysWhereItIsStuck) {
+  Core core({.seed = 12});
+  core.image.parameters = changed(core.image.parameters, [&](std::span<std::byte> bytes) {
+    std::uint32_t words = 0;  // too few of a weight channel
+    std::memcpy(&words, bytes.data() + 16 + 4, sizeof words);
+    words -= 10;
+    std::memcpy(bytes.data() + 16 + 4, &words, sizeof words);
+  });
+  const auto simulation = make_rtlsim(core.image, {.most_idle_cycles = 5000});
+  const std::string error = test::error_of([&] { simulation->step(1, Wants::best); });
+  EXPECT_THAT(error, HasSubstr("no word has moved for 5000 cycles"));
+  EXPECT_THAT(error, HasSubstr("; weights: "));
+}
+
+}  // namespace
+}  // namespace lightmamba::accel
