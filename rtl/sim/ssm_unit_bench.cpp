@@ -456,7 +456,7 @@ using Units = testing::Types<Parameters<Vssm_unit_2, 2>, Parameters<Vssm_unit_4,
                              Parameters<Vssm_unit_64, 64>
 #ifdef LIGHTMAMBA_NETLISTS
                              ,
-                             Parameters<Vssm_unit_netlist, 2, 3>
+                             Parameters<Vssm_unit_netlist, 2, 8>
 #endif
                              >;
 TYPED_TEST_SUITE(SsmUnitRtl, Units);

@@ -1,4 +1,4 @@
-// Look-up tables as one shift each: what Verilator makes of Yosys's models takes minutes to compile.
+// Look-up tables as one shift each: of the models of Yosys Verilator makes nearly twice the code.
 module LUT1 #(
     parameter logic [1:0] INIT = '0
 ) (
