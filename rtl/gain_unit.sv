@@ -1,6 +1,6 @@
 // v of the gated norm times the gain of its channel, as the Hadamard transform takes it; eight gains
-// come in an atom. A channel per cycle, 3 cycles of latency. As in Pass::project_out() of
-// src/accel/numerics/golden_model.cpp.
+// come in an atom. A channel per cycle, 3 cycles of latency. As times_gain() of
+// src/accel/numerics/gain_unit.h.
 module gain_unit (
     input  logic         clk_i,
     input  logic         rst_ni,

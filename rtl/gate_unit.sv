@@ -1,5 +1,5 @@
-// v = y silu(z) of a head's channels, y and z as codes of blocks. A channel per cycle, 19 cycles of
-// latency. As Pass::gate() of src/accel/numerics/golden_model.cpp.
+// v = y silu(z) of a head's channels, y and z as codes of blocks. A channel per cycle, 20 cycles of
+// latency. As gate() of src/accel/numerics/gate_unit.h.
 module gate_unit (
     input  logic       clk_i,
     input  logic       rst_ni,

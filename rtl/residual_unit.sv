@@ -1,5 +1,6 @@
 // The residual: set from the embedding, then added to by each layer's out_proj. What is new goes on
 // at once, to the norm and the quantizer of the next layer. A value per cycle, 3 cycles of latency.
+// As add_to_residual() of src/accel/numerics/residual_unit.h.
 module residual_unit #(
     parameter int unsigned MAX_D_MODEL = 2560,
     localparam int unsigned INDEX_BITS = $clog2(MAX_D_MODEL)

@@ -5,6 +5,8 @@
 
 #include "Vinverse_root_unit.h"
 #include "Vsum_of_squares_16_32_12.h"
+#include "Vsum_of_squares_1_26_0.h"
+#include "Vsum_of_squares_1_32_12.h"
 #include "Vsum_of_squares_2_32_12.h"
 #include "Vsum_of_squares_4_26_0.h"
 #include "accel/numerics/functions.h"
@@ -108,6 +110,12 @@ void check_squares(std::size_t lanes, int in_bits, int right, std::uint64_t epsi
   exercise(unit, work, 5);
 }
 
+TEST(SumOfSquaresRtl, EqualsGoldenOfOneLaneOf26Bits) {
+  check_squares<Vsum_of_squares_1_26_0>(1, 26, 0, 1);
+}
+TEST(SumOfSquaresRtl, EqualsGoldenOfOneLaneOf32Bits) {
+  check_squares<Vsum_of_squares_1_32_12>(1, 32, 12, 0x9876543210ULL);
+}
 TEST(SumOfSquaresRtl, EqualsGoldenOf26Bits) {
   check_squares<Vsum_of_squares_4_26_0>(4, 26, 0, 0x123456789abcULL);
 }

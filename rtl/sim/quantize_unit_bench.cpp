@@ -8,6 +8,7 @@
 #include "VQuantizeGroup32.h"
 #include "accel/numerics/activations.h"
 #include "clocked.h"
+#include "random_vectors.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -16,51 +17,6 @@ constexpr int kMultiplierPortBits = 13;
 constexpr int kExponentBits = 8;
 // The multipliers' exponent is that of the port less this.
 constexpr int kExponentOffset = 19;
-constexpr std::int64_t kMost = (std::int64_t{1} << (kInputBits - 1)) - 1;
-
-struct Vector {
-  std::vector<std::int64_t> values;
-  int clip = 1 << kClipBits;
-};
-
-// A group of values as they may be.
-void append_group(RandomNumbers& random, int group, std::vector<std::int64_t>& values) {
-  const std::uint64_t kind = random.below(10);
-  const int bits = 2 + static_cast<int>(random.below(kInputBits - 1));
-  const std::int64_t tie = std::max<std::int64_t>(std::abs(random.number(bits)), 1) & kMost;
-  for (int i = 0; i < group; ++i) {
-    std::int64_t x = random.number(bits);
-    if (kind == 0) x = 0;
-    if (kind == 1) x = static_cast<std::int64_t>(random.below(7)) - 3;
-    if (kind == 2) x = random.chance(50) ? kMost : -kMost - 1;
-    if (kind == 3) x = random.chance(50) ? tie : -tie;
-    if (kind == 4) x = i == 77 % group ? tie : 0;
-    if (kind == 5) x = std::abs(random.number(bits)) & kMost;
-    if (kind == 6) x = std::clamp(random.number(kInputBits), -tie, tie);
-    values.push_back(x);
-  }
-}
-
-int random_clip(RandomNumbers& random) {
-  switch (random.below(8)) {
-    case 0:
-      return 1 << kClipBits;
-    case 1:
-      return 1 << (kClipBits - 1);
-    case 2:
-      return 16 + static_cast<int>(random.below(0xfff0));
-    case 3:
-      return random.chance(50) ? 16 : 0xffff;
-    default:
-      return (1 << (kClipBits - 1)) + static_cast<int>(random.below(1 << (kClipBits - 1)));
-  }
-}
-
-Vector random_vector(RandomNumbers& random, int groups, int group) {
-  Vector vector{{}, random_clip(random)};
-  for (int g = 0; g < groups; ++g) append_group(random, group, vector.values);
-  return vector;
-}
 
 struct Stalls {
   int in = 0;
@@ -86,7 +42,9 @@ class QuantizeUnitRtl : public testing::Test {
 
   QuantizeUnitRtl() { reset(unit_); }
 
-  Vector random_vector_of(int groups) { return random_vector(random_, groups, C::kGroup); }
+  Vector random_vector_of(int groups) {
+    return random_vector(random_, groups, C::kGroup, kInputBits);
+  }
 
   void check(const Vector& vector, Stalls stalls) {
     const std::size_t groups = vector.values.size() / C::kGroup;

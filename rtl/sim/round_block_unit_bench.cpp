@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "Vround_block_16_42.h"
+#include "Vround_block_1_26.h"
 #include "Vround_block_1_32.h"
 #include "Vround_block_4_32.h"
 #include "Vround_block_4_42.h"
@@ -70,6 +71,7 @@ void check_blocks(std::size_t lanes, int bits) {
 TEST(RoundBlockRtl, EqualsGoldenOf4Lanes42Bits) { check_blocks<Vround_block_4_42>(4, 42); }
 TEST(RoundBlockRtl, EqualsGoldenOf16Lanes42Bits) { check_blocks<Vround_block_16_42>(16, 42); }
 TEST(RoundBlockRtl, EqualsGoldenOf4Lanes32Bits) { check_blocks<Vround_block_4_32>(4, 32); }
+TEST(RoundBlockRtl, EqualsGoldenOf1Lane26Bits) { check_blocks<Vround_block_1_26>(1, 26); }
 TEST(RoundBlockRtl, EqualsGoldenOf1Lane32Bits) { check_blocks<Vround_block_1_32>(1, 32); }
 
 }  // namespace

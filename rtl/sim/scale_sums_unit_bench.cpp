@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "Vscale_sum_16_26.h"
+#include "Vscale_sum_1_32.h"
 #include "Vscale_sum_4_18.h"
 #include "Vscale_sum_4_26.h"
 #include "Vscale_sum_4_32.h"
+#include "Vscale_sums_unit_1.h"
 #include "Vscale_sums_unit_16.h"
 #include "Vscale_sums_unit_4.h"
 #include "accel/numerics/block8.h"
@@ -112,6 +114,7 @@ void check_sums(std::size_t lanes) {
   exercise(unit, work, 2 * (beats - 1) + 2 * levels + 19);
 }
 
+TEST(ScaleSumsRtl, EqualsGoldenOf1Lane) { check_sums<Vscale_sums_unit_1>(1); }
 TEST(ScaleSumsRtl, EqualsGoldenOf4Lanes) { check_sums<Vscale_sums_unit_4>(4); }
 TEST(ScaleSumsRtl, EqualsGoldenOf16Lanes) { check_sums<Vscale_sums_unit_16>(16); }
 
@@ -168,6 +171,7 @@ void check_single(std::size_t lanes, int bits) {
   exercise(unit, work, 6);
 }
 
+TEST(ScaleSumRtl, EqualsGoldenOf1Lane) { check_single<Vscale_sum_1_32>(1, 32); }
 TEST(ScaleSumRtl, EqualsGoldenOf18Bits) { check_single<Vscale_sum_4_18>(4, 18); }
 TEST(ScaleSumRtl, EqualsGoldenOf26Bits) { check_single<Vscale_sum_4_26>(4, 26); }
 TEST(ScaleSumRtl, EqualsGoldenOf32Bits) { check_single<Vscale_sum_4_32>(4, 32); }

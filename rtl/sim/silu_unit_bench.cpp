@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <vector>
 
+#include "Vsilu_unit_1.h"
 #include "Vsilu_unit_16.h"
 #include "Vsilu_unit_3.h"
 #include "Vsilu_unit_4.h"
@@ -48,6 +49,7 @@ void check_streams(std::size_t lanes) {
   exercise(unit, silu_work(unit, lanes, x), kLatency);
 }
 
+TEST(SiluRtl, EqualsGoldenWithStalls1) { check_streams<Vsilu_unit_1>(1); }
 TEST(SiluRtl, EqualsGoldenWithStalls3) { check_streams<Vsilu_unit_3>(3); }
 TEST(SiluRtl, EqualsGoldenWithStalls4) { check_streams<Vsilu_unit_4>(4); }
 TEST(SiluRtl, EqualsGoldenWithStalls16) { check_streams<Vsilu_unit_16>(16); }

@@ -16,5 +16,6 @@ void add_perplexity(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_study(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_accel(CLI::App& app);
 
 }  // namespace lightmamba::cli

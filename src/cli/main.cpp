@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   add_evaluate(app);
   add_study(app);
   add_bench(app);
+  add_accel(app);
   try {
     app.parse(argc, argv);
     flush_output();

@@ -6,18 +6,17 @@
 #include "accel/numerics/block8.h"
 #include "accel/numerics/conv_unit.h"
 #include "accel/numerics/fixed_point.h"
+#include "accel/numerics/gain_unit.h"
+#include "accel/numerics/gate_unit.h"
 #include "accel/numerics/hadamard_unit.h"
 #include "accel/numerics/norm_unit.h"
+#include "accel/numerics/residual_unit.h"
 #include "base/threads.h"
 
 namespace lightmamba::accel {
 namespace {
 
 constexpr int kAccumulatorKept = 24;  // bits of a sum that an inverse root multiplies, and a sign
-// v = y silu(z) before the gated norm, and times its gain.
-constexpr int kGatedBits = 32;
-constexpr int kGainedBits = 26;
-constexpr int kGainRight = 19;
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
@@ -40,10 +39,14 @@ std::int64_t to_fixed_point(const Scaled& value, int fraction_bits, int bits) {
 // One token on its way through the layers.
 class Pass {
  public:
-  Pass(const Network& network, GoldenState& state)
-      : net_(network), c_(network.config), state_(state), residual_(at(c_.d_model)) {}
+  Pass(const Network& network, GoldenState& state, const Trace& trace)
+      : net_(network),
+        c_(network.config),
+        state_(state),
+        trace_(trace),
+        residual_(at(c_.d_model)) {}
 
-  void embed(TokenId token) {
+  void take_embedding(TokenId token) {
     const WeightMatrix& e = net_.embedding;
     const std::uint8_t* codes = e.codes.data() + token * (e.columns / 2);
     const std::int16_t* scales = e.scales.data() + token * e.groups();
@@ -51,9 +54,9 @@ class Pass {
       const int shift = i % 2 == 0 ? 4 : 0;
       const std::int64_t code =
           static_cast<std::int8_t>(static_cast<std::uint8_t>(codes[i / 2] << shift)) >> 4;
-      residual_[at(i)] =
-          rescale(code * scales[i / e.group], net_.residual_exponent - e.exponent, kResidualBits);
+      residual_[at(i)] = embed(code, scales[i / e.group], net_.residual_exponent - e.exponent);
     }
+    if (trace_) trace_(TraceUnit::residual, -1, residual_);
   }
 
   void run_layer(std::int64_t index) {
@@ -62,7 +65,9 @@ class Pass {
     round_projected();
     convolve(layer, index);
     run_heads(layer, index);
-    project_out(layer);
+    if (trace_) trace_heads(index);
+    project_out(layer, index);
+    if (trace_) trace_(TraceUnit::residual, index, residual_);
   }
 
   void logits(std::span<std::int32_t> out) {
@@ -71,6 +76,8 @@ class Pass {
       const Scaled value = scaled_sum(sums_[i], kept_right(sums_[i]), exponent_, root_);
       out[i] = static_cast<std::int32_t>(to_fixed_point(value, kLogitFractionBits, kLogitBits));
     }
+    if (trace_)
+      trace_(TraceUnit::logits, c_.n_layer, std::vector<std::int64_t>(out.begin(), out.end()));
   }
 
  private:
@@ -157,19 +164,22 @@ class Pass {
   }
 
   void run_heads(const NetworkLayer& layer, std::int64_t index) {
+    decays_.resize(at(c_.nheads));
+    y_.resize(at(c_.d_inner));
     gated_.resize(at(c_.d_inner));
     const auto first = static_cast<std::uint32_t>(state_.position * 49471 + index * 20021);
     parallel_for(c_.nheads, 16 * c_.headdim * c_.d_state, [&](std::int64_t head) {
       const HeadWeights& weights = layer.heads[at(head)];
       const std::int64_t group = head / c_.heads_per_group();
-      HeadInput in = {.decay = compute_decay(weights, net_.dt_limits, raw_dt_[at(head)]),
+      decays_[at(head)] = compute_decay(weights, net_.dt_limits, raw_dt_[at(head)]);
+      HeadInput in = {.decay = decays_[at(head)],
                       .B = blocks_of(c_.d_inner + group * c_.d_state),
                       .C = blocks_of(c_.d_inner + (c_.ngroups + group) * c_.d_state),
                       .D = weights.D,
                       .D_exponent = weights.D_exponent,
                       .x = 0,
                       .x_exponent = conv_exponents_[at(head)]};
-      std::vector<std::int64_t> y(at(c_.headdim));
+      const std::span y = part(y_, head * c_.headdim, c_.headdim);
       for (std::int64_t p = 0; p < c_.headdim; ++p) {
         const std::int64_t channel = head * c_.headdim + p;
         const std::int64_t row = index * c_.d_inner + channel;
@@ -179,29 +189,52 @@ class Pass {
             first + static_cast<std::uint32_t>(channel * c_.d_state) * kThresholdStep,
             {part(state_.ssm_codes, row * c_.d_state, c_.d_state), state_.ssm_exponents[at(row)]});
       }
-      gate(head, y);
+      gate_head(head, y);
     });
   }
 
   // v = y silu(z), with y in 8 bits first.
-  void gate(std::int64_t head, std::span<const std::int64_t> y) {
+  void gate_head(std::int64_t head, std::span<const std::int64_t> y) {
     std::vector<std::int8_t> codes(y.size());
     const int y_exponent = round_block(y, -kFractionBits, codes);
     for (std::size_t p = 0; p < y.size(); ++p) {
       const std::size_t channel = at(head * c_.headdim) + p;
-      const std::int64_t z =
-          rescale(z_codes_[channel], -(z_exponents_[at(head)] + kFractionBits), kActivationBits);
-      gated_[channel] = rescale(codes[p] * silu(z),
-                                -(y_exponent - kFractionBits + kGatedFractionBits), kGatedBits);
+      gated_[channel] = gate(codes[p], y_exponent, z_codes_[channel], z_exponents_[at(head)]);
     }
   }
 
-  void project_out(const NetworkLayer& layer) {
+  void trace_heads(std::int64_t index) const {
+    std::vector<std::int64_t> values;
+    const auto add_blocks = [&](const auto& codes, const auto& exponents) {
+      for (std::size_t i = 0; i < codes.size(); ++i) {
+        values.insert(values.end(), {codes[i], exponents[i / at(c_.headdim)]});
+      }
+    };
+    const auto give = [&](TraceUnit unit) {
+      trace_(unit, index, values);
+      values.clear();
+    };
+    add_blocks(z_codes_, z_exponents_);
+    add_blocks(input_codes_, input_exponents_);
+    give(TraceUnit::blocks);
+    for (const Decay& decay : decays_) {
+      values.insert(values.end(), {decay.dt.mantissa, decay.dt.exponent, decay.rest.mantissa,
+                                   decay.rest.exponent});
+    }
+    give(TraceUnit::decay);
+    add_blocks(conv_codes_, conv_exponents_);
+    give(TraceUnit::conv);
+    trace_(TraceUnit::y, index, y_);
+    trace_(TraceUnit::gated, index, gated_);
+  }
+
+  void project_out(const NetworkLayer& layer, std::int64_t index) {
     const std::uint64_t sum = sum_of_squares(gated_, kSquareRight) + net_.gated_epsilon;
     for (std::int64_t i = 0; i < c_.d_inner; ++i) {
-      gated_[at(i)] = rescale(gated_[at(i)] * layer.gains[at(i)], kGainRight, kGainedBits);
+      gated_[at(i)] = times_gain(gated_[at(i)], layer.gains[at(i)]);
     }
     hadamard_transform(net_.hadamard_matrix, net_.hadamard_m, net_.hadamard_n, gated_);
+    if (trace_) trace_(TraceUnit::rotated, index, gated_);
     quantize_vector(gated_, layer.gain_exponent + kGainRight, net_.group, layer.out_proj_clip,
                     input_);
     // sum is in units of 2^kSquareRight of v^2, so root of 2^-(kSquareRight / 2) of 1 / v; the
@@ -212,15 +245,15 @@ class Pass {
     exponent_ = layer.out_proj.exponent + input_.exponent + root_.exponent - kSquareRight / 2;
     for (std::size_t i = 0; i < residual_.size(); ++i) {
       const Scaled value = scaled_sum(sums_[i], kept_right(sums_[i]), exponent_, root_);
-      residual_[i] =
-          saturate(residual_[i] + to_fixed_point(value, -net_.residual_exponent, kResidualBits),
-                   kResidualBits);
+      residual_[i] = add_to_residual(residual_[i],
+                                     to_fixed_point(value, -net_.residual_exponent, kResidualBits));
     }
   }
 
   const Network& net_;
   const Mamba2Config& c_;
   GoldenState& state_;
+  const Trace& trace_;
   std::vector<std::int64_t> residual_;
   QuantizedVector input_;
   Scaled root_ = {};
@@ -233,6 +266,8 @@ class Pass {
   std::vector<std::int64_t> raw_dt_;
   std::vector<std::int8_t> conv_codes_;
   std::vector<std::int8_t> conv_exponents_;
+  std::vector<Decay> decays_;  // of the heads
+  std::vector<std::int64_t> y_;
   std::vector<std::int64_t> gated_;
 };
 
@@ -245,9 +280,9 @@ GoldenState::GoldenState(const Mamba2Config& c)
       ssm_exponents(at(c.state_elements() / c.d_state), kZeroExponent) {}
 
 void golden_decode(const Network& network, GoldenState& state, TokenId token,
-                   std::span<std::int32_t> logits) {
-  Pass pass(network, state);
-  pass.embed(token);
+                   std::span<std::int32_t> logits, const Trace& trace) {
+  Pass pass(network, state, trace);
+  pass.take_embedding(token);
   for (std::int64_t layer = 0; layer < network.config.n_layer; ++layer) pass.run_layer(layer);
   ++state.position;
   if (!logits.empty()) pass.logits(logits);

@@ -6,7 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "accel/numerics/gate_unit.h"
 #include "accel/numerics/network.h"
+#include "accel/numerics/trace.h"
 
 namespace lightmamba::accel {
 
@@ -24,7 +26,6 @@ struct GoldenState {
 };
 
 // Fraction bits of the sums of squares of the gated norm.
-inline constexpr int kGatedFractionBits = 18;
 inline constexpr int kSquareRight = 12;  // of each square, before they are summed
 inline constexpr int kGatedSquareFractionBits = 2 * kGatedFractionBits - kSquareRight;
 
@@ -32,8 +33,8 @@ inline constexpr int kLogitBits = 32;
 inline constexpr int kLogitFractionBits = 16;
 
 // One token. `logits` is [vocab_size], fixed point with kLogitFractionBits, or empty where none are
-// wanted.
+// wanted. `trace` sees what each unit gives.
 void golden_decode(const Network& network, GoldenState& state, TokenId token,
-                   std::span<std::int32_t> logits);
+                   std::span<std::int32_t> logits, const Trace& trace = {});
 
 }  // namespace lightmamba::accel

@@ -12,8 +12,6 @@
 
 namespace lightmamba::accel {
 
-inline constexpr int kResidualBits = 26;
-
 struct NetworkLayer {
   WeightMatrix in_proj;   // z | x | B | C | dt, times sqrt(d_model)
   WeightMatrix out_proj;  // [d_model, d_inner]

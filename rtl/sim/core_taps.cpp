@@ -1,0 +1,82 @@
+#include "core_taps.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <iterator>
+
+namespace lightmamba::accel {
+namespace {
+
+// Values of in_proj's rows without dt, which goes another way.
+std::vector<std::int64_t> block_order(const Image& image) {
+  const std::int64_t end = image.config.d_inner + image.config.conv_dim();
+  std::vector<std::int64_t> order;
+  for (const std::int64_t row : in_proj_rows(image.config, image.hardware, image.order)) {
+    if (row != kNoRow && row < end) order.push_back(row);
+  }
+  return order;
+}
+
+std::vector<std::int64_t> conv_order(const Image& image) {
+  std::vector<std::int64_t> order;
+  for (const std::int64_t block : conv_blocks(image.config, image.order)) {
+    for (std::int64_t i = 0; i < kHeaddim; ++i) order.push_back(block * kHeaddim + i);
+  }
+  return order;
+}
+
+}  // namespace
+
+CoreTaps::CoreTaps(const Image& image) {
+  const Mamba2Config& c = image.config;
+  using enum TraceUnit;
+  tap(residual) = {.name = "residual", .size = c.d_model, .order = {}, .first_layer = -1};
+  tap(blocks) = {
+      .name = "blocks", .fields = 2, .size = c.d_inner + c.conv_dim(), .order = block_order(image)};
+  tap(decay) = {.name = "decay", .fields = 4, .size = c.nheads, .order = {}};
+  tap(conv) = {.name = "conv", .fields = 2, .size = c.conv_dim(), .order = conv_order(image)};
+  tap(y) = {.name = "y", .size = c.d_inner, .order = {}};
+  tap(gated) = {.name = "gated", .size = c.d_inner, .order = {}};
+  tap(rotated) = {.name = "rotated", .size = c.d_inner, .order = {}};
+  tap(logits) = {.name = "logits", .size = c.vocab_size, .order = {}, .first_layer = c.n_layer};
+  begin_token();
+}
+
+void CoreTaps::begin_token() {
+  for (Tap& each : taps_) {
+    each.layer = each.first_layer;
+    each.count = 0;
+    each.values.assign(static_cast<std::size_t>(each.size * each.fields), kNotGiven);
+  }
+}
+
+void CoreTaps::add(TraceUnit unit, std::span<const std::int64_t> fields, const Trace& trace) {
+  Tap& to = tap(unit);
+  const std::int64_t place =
+      to.order.empty() ? to.count : to.order[static_cast<std::size_t>(to.count)];
+  std::copy(fields.begin(), fields.end(),
+            to.values.begin() + static_cast<std::ptrdiff_t>(place * to.fields));
+  if (++to.count < to.size) return;
+  if (trace) trace(unit, to.layer, to.values);
+  ++to.layer;
+  to.count = 0;
+  std::fill(to.values.begin(), to.values.end(), kNotGiven);
+}
+
+void CoreTaps::flush(const Trace& trace) {
+  for (std::size_t i = 0; i < taps_.size(); ++i) {
+    const Tap& each = taps_[i];
+    if (trace && each.count > 0) trace(static_cast<TraceUnit>(i), each.layer, each.values);
+  }
+}
+
+std::string CoreTaps::text() const {
+  std::string text;
+  for (const Tap& each : taps_) {
+    fmt::format_to(std::back_inserter(text), "{}{} {} of {} of layer {}", text.empty() ? "" : ", ",
+                   each.name, each.count, each.size, each.layer);
+  }
+  return text;
+}
+
+}  // namespace lightmamba::accel

@@ -1,0 +1,332 @@
+#include <array>
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <vector>
+
+#include "Vparam_reader.h"
+#include "Vparam_reader_large.h"
+#include "clocked.h"
+
+namespace lightmamba::accel {
+namespace {
+
+using Atom = std::array<std::uint32_t, 4>;
+
+struct Shape {
+  std::uint32_t magic = 0x314d'414c;
+  int n_layer = 2;
+  int nheads = 4;
+  int d_model = 128;
+  int m = 2;
+  int log2_n = 7;
+  bool is_checkpoint_order = false;
+  std::int64_t vocab_size = 1000;
+};
+
+enum class To { header, embedding, signs, scalars, head, conv, gain };
+
+struct Item {
+  To to;
+  Atom atom;
+};
+
+Atom random_atom(RandomNumbers& random) {
+  Atom atom;
+  for (std::uint32_t& word : atom) word = static_cast<std::uint32_t>(random.number(32));
+  return atom;
+}
+
+void append(RandomNumbers& random, To to, int count, std::vector<Item>& items) {
+  for (int i = 0; i < count; ++i) items.push_back({to, random_atom(random)});
+}
+
+// The parameters of a token in the order of docs/program.md; what is no part of the shape is
+// random.
+std::vector<Item> params_of(RandomNumbers& random, const Shape& shape) {
+  std::vector<Item> items;
+  append(random, To::header, 4, items);
+  Atom& first = items[0].atom;
+  const auto halves = [](int low, int high) {
+    return static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16;
+  };
+  first = {shape.magic, halves(shape.n_layer, shape.nheads), halves(shape.d_model, shape.m),
+           halves(shape.log2_n, 0) | static_cast<std::uint32_t>(shape.is_checkpoint_order) << 8};
+  items[1].atom[0] = static_cast<std::uint32_t>(shape.vocab_size);
+  append(random, To::embedding, 5 * (shape.d_model / 128), items);
+  append(random, To::signs, shape.m, items);
+  for (int layer = 0; layer < shape.n_layer; ++layer) {
+    append(random, To::scalars, 1, items);
+    if (shape.is_checkpoint_order) {
+      append(random, To::conv, 64 * shape.nheads + 256, items);
+      append(random, To::head, shape.nheads, items);
+      append(random, To::gain, 8 * shape.nheads, items);
+      continue;
+    }
+    append(random, To::head, shape.nheads, items);
+    append(random, To::conv, 256, items);
+    for (int head = 0; head < shape.nheads; ++head) {
+      append(random, To::conv, 64, items);
+      append(random, To::gain, 8, items);
+    }
+  }
+  return items;
+}
+
+std::uint32_t bits_of(const Atom& atom, int low, int bits) {
+  return static_cast<std::uint32_t>(atom[static_cast<std::size_t>(low) / 32] >> (low % 32) &
+                                    low_bits(-1, bits));
+}
+
+std::uint64_t half_of(const Atom& atom, std::size_t half) {
+  return atom[2 * half] | std::uint64_t{atom[2 * half + 1]} << 32;
+}
+
+template <typename Unit>
+class ParamReaderRtl : public testing::Test {
+ protected:
+  ParamReaderRtl() { restart(); }
+
+  void restart() {
+    unit_.start_i = 0;
+    unit_.valid_i = 0;
+    reset(unit_);
+  }
+
+  void check(const Shape& shape, int in_stalls, int out_stalls) {
+    const std::vector<Item> items = params_of(random_, shape);
+    start();
+    const std::int64_t cycles = take(items, items.size(), in_stalls, out_stalls);
+    if (in_stalls == 0 && out_stalls == 0) {
+      EXPECT_EQ(cycles, static_cast<std::int64_t>(items.size()));
+    }
+    check_header(shape, items);
+    expect_nothing();
+  }
+
+  void abandon(const Shape& shape, std::size_t atoms) {
+    const std::vector<Item> items = params_of(random_, shape);
+    start();
+    take(items, atoms, 0, 20);
+    restart();
+    expect_nothing();
+  }
+
+  void check_bad(const Shape& shape) {
+    const std::vector<Item> items = params_of(random_, shape);
+    start();
+    take(items, 4, 20, 20);
+    settle(unit_);
+    EXPECT_TRUE(unit_.header_done_o);
+    const bool is_no_image = shape.magic != Shape{}.magic;
+    EXPECT_EQ(unit_.is_no_image_o != 0, is_no_image);
+    if (!is_no_image) {
+      EXPECT_TRUE(unit_.is_too_large_o);
+    }
+    rise(unit_);
+    expect_nothing();
+  }
+
+ private:
+  void start() {
+    unit_.start_i = 1;
+    unit_.valid_i = 0;
+    settle(unit_);
+    rise(unit_);
+    unit_.start_i = 0;
+  }
+
+  // Cycles for the first `count` items.
+  std::int64_t take(const std::vector<Item>& items, std::size_t count, int in_stalls,
+                    int out_stalls) {
+    Source source(count, in_stalls);
+    std::int64_t cycle = 0;
+    std::size_t signs = 0;
+    bool is_scalars_next = false, is_header_end = false;
+    Atom scalars = {};
+    for (; !source.is_done() && !testing::Test::HasFailure(); ++cycle) {
+      if (cycle > 1000 + 100 * static_cast<std::int64_t>(count)) {
+        ADD_FAILURE() << "hangs";
+        break;
+      }
+      unit_.valid_i = source.offers(random_);
+      const Item& item = items[source.beat()];
+      for (std::size_t i = 0; i < 4; ++i) {
+        unit_.atom_i[i] =
+            unit_.valid_i != 0 ? item.atom[i] : static_cast<std::uint32_t>(random_.number(32));
+      }
+      const auto choose = [&] { return static_cast<CData>(!random_.chance(out_stalls)); };
+      unit_.embedding_ready_i = choose();
+      unit_.head_ready_i = choose();
+      unit_.conv_ready_i = choose();
+      unit_.gain_ready_i = choose();
+      unit_.scalars_ready_i = choose();
+      settle(unit_);
+      EXPECT_EQ(unit_.header_done_o != 0, is_header_end);
+      is_header_end = false;
+      if (is_scalars_next) check_scalars(scalars);
+      is_scalars_next = false;
+      const bool is_ready = is_ready_for(item.to);
+      const bool takes = unit_.valid_i != 0 && is_ready;
+      if (unit_.valid_i != 0) {
+        EXPECT_EQ(unit_.ready_o != 0, is_ready) << source.beat();
+      }
+      expect_goes_to(item.to, unit_.valid_i != 0, takes);
+      if (takes && item.to == To::signs) {
+        EXPECT_EQ(unit_.signs_address_o, signs++);
+      }
+      if (takes && item.to == To::scalars) {
+        is_scalars_next = true;
+        scalars = item.atom;
+      }
+      is_header_end = takes && source.beat() == 3;
+      source.clocked(takes, cycle);
+      rise(unit_);
+    }
+    unit_.valid_i = 0;
+    return cycle;
+  }
+
+  bool is_ready_for(To to) const {
+    switch (to) {
+      case To::embedding:
+        return unit_.embedding_ready_i != 0;
+      case To::head:
+        return unit_.head_ready_i != 0;
+      case To::conv:
+        return unit_.conv_ready_i != 0;
+      case To::gain:
+        return unit_.gain_ready_i != 0;
+      case To::scalars:
+        return unit_.scalars_ready_i != 0;
+      default:
+        return true;
+    }
+  }
+
+  void expect_goes_to(To to, bool is_valid, bool takes) const {
+    EXPECT_EQ(unit_.embedding_valid_o != 0, is_valid && to == To::embedding);
+    EXPECT_EQ(unit_.head_valid_o != 0, is_valid && to == To::head);
+    EXPECT_EQ(unit_.conv_valid_o != 0, is_valid && to == To::conv);
+    EXPECT_EQ(unit_.gain_valid_o != 0, is_valid && to == To::gain);
+    EXPECT_EQ(unit_.signs_write_o != 0, is_valid && to == To::signs);
+    EXPECT_EQ(unit_.scalars_taken_o != 0, takes && to == To::scalars);
+  }
+
+  void check_scalars(const Atom& atom) const {
+    EXPECT_EQ(unit_.out_clip_o, bits_of(atom, 0, 16));
+    EXPECT_EQ(unit_.in_clip_o, bits_of(atom, 16, 16));
+    EXPECT_EQ(unit_.out_exponent_o, bits_of(atom, 32, 8));
+    EXPECT_EQ(unit_.in_exponent_o, bits_of(atom, 40, 8));
+  }
+
+  void check_header(const Shape& shape, const std::vector<Item>& items) const {
+    EXPECT_FALSE(unit_.is_no_image_o);
+    EXPECT_FALSE(unit_.is_too_large_o);
+    EXPECT_EQ(unit_.n_layer_o, shape.n_layer);
+    EXPECT_EQ(unit_.nheads_o, shape.nheads);
+    EXPECT_EQ(unit_.d_model_o, shape.d_model);
+    EXPECT_EQ(unit_.m_o, shape.m);
+    EXPECT_EQ(unit_.log2_n_o, shape.log2_n);
+    EXPECT_EQ(unit_.is_checkpoint_order_o != 0, shape.is_checkpoint_order);
+    EXPECT_EQ(unit_.vocab_size_o, shape.vocab_size);
+    EXPECT_EQ(unit_.weight_words_o, items[1].atom[1]);
+    EXPECT_EQ(unit_.param_atoms_o, items[1].atom[2]);
+    EXPECT_EQ(unit_.embedding_atoms_o, items[1].atom[3]);
+    EXPECT_EQ(unit_.epsilon_o, half_of(items[2].atom, 0));
+    EXPECT_EQ(unit_.gated_epsilon_o, half_of(items[2].atom, 1));
+    const Atom& last = items[3].atom;
+    EXPECT_EQ(unit_.least_mantissa_o, bits_of(last, 0, 8));
+    EXPECT_EQ(unit_.least_exponent_o, bits_of(last, 8, 8));
+    EXPECT_EQ(unit_.most_mantissa_o, bits_of(last, 16, 8));
+    EXPECT_EQ(unit_.most_exponent_o, bits_of(last, 24, 8));
+    EXPECT_EQ(unit_.residual_fraction_bits_o, bits_of(last, 32, 8));
+    EXPECT_EQ(unit_.embedding_right_o, bits_of(last, 40, 8));
+    EXPECT_EQ(unit_.headless_weight_words_o, last[3]);
+  }
+
+  // Before a start nothing is taken.
+  void expect_nothing() {
+    unit_.valid_i = 1;
+    unit_.embedding_ready_i = unit_.head_ready_i = unit_.conv_ready_i = 1;
+    unit_.gain_ready_i = unit_.scalars_ready_i = 1;
+    for (int i = 0; i < 5; ++i) {
+      settle(unit_);
+      EXPECT_FALSE(unit_.ready_o);
+      EXPECT_FALSE(unit_.header_done_o);
+      EXPECT_FALSE(unit_.embedding_valid_o || unit_.head_valid_o || unit_.conv_valid_o);
+      EXPECT_FALSE(unit_.gain_valid_o || unit_.signs_write_o || unit_.scalars_taken_o);
+      rise(unit_);
+    }
+    unit_.valid_i = 0;
+  }
+
+  Unit unit_;
+  RandomNumbers random_{1};
+};
+
+using SmallParamReaderRtl = ParamReaderRtl<Vparam_reader>;
+using LargeParamReaderRtl = ParamReaderRtl<Vparam_reader_large>;
+
+TEST_F(SmallParamReaderRtl, TakesParametersApart) {
+  const Shape shapes[] = {
+      {.n_layer = 1, .nheads = 2, .m = 1, .vocab_size = 1},
+      {.n_layer = 3, .nheads = 4, .d_model = 256, .m = 4, .log2_n = 6},
+      {.n_layer = 2, .nheads = 24, .d_model = 768, .m = 12, .vocab_size = (1 << 20) - 1},
+      {.n_layer = 2, .nheads = 4, .m = 2, .is_checkpoint_order = true},
+      {.n_layer = 1, .nheads = 80, .d_model = 2560, .m = 40}};
+  for (const Shape& shape : shapes) {
+    for (const int in_stalls : {0, 20, 70}) {
+      for (const int out_stalls : {0, 20, 70}) check(shape, in_stalls, out_stalls);
+    }
+  }
+}
+
+TEST_F(LargeParamReaderRtl, TakesParametersApart) {
+  check({.n_layer = 2, .nheads = 80, .d_model = 2560, .m = 40, .is_checkpoint_order = true}, 0, 0);
+  check({.n_layer = 65, .nheads = 2, .m = 8, .log2_n = 4, .is_checkpoint_order = true}, 20, 20);
+  check({.n_layer = 5, .nheads = 6, .d_model = 384, .m = 12, .log2_n = 5}, 0, 70);
+}
+
+TEST_F(SmallParamReaderRtl, RefusesShapes) {
+  const Shape good = {.n_layer = 1, .nheads = 2, .m = 1};
+  const Shape bad[] = {{.magic = 0x314d'414d},
+                       {.magic = 0},
+                       {.n_layer = 0},
+                       {.nheads = 0},
+                       {.nheads = 3, .m = 3, .log2_n = 6},
+                       {.nheads = 82, .m = 41},
+                       {.d_model = 0},
+                       {.d_model = 192},
+                       {.d_model = 2688},
+                       {.m = 0},
+                       {.nheads = 48, .m = 48, .log2_n = 6},
+                       {.nheads = 2, .m = 1, .log2_n = 15},
+                       {.nheads = 4, .m = 1, .log2_n = 8},
+                       {.nheads = 2, .m = 128, .log2_n = 0},
+                       {.m = 3},
+                       {.log2_n = 6},
+                       {.vocab_size = 0},
+                       {.vocab_size = 1 << 20},
+                       {.nheads = 6, .m = 3, .is_checkpoint_order = true}};
+  for (const Shape& shape : bad) {
+    check_bad(shape);
+    check(good, 20, 20);
+  }
+}
+
+// The transform gives no more lanes than n.
+TEST_F(LargeParamReaderRtl, RefusesShapes) {
+  check_bad({.nheads = 2, .m = 16, .log2_n = 3});
+  check({.nheads = 2, .m = 8, .log2_n = 4}, 0, 0);
+}
+
+TEST_F(SmallParamReaderRtl, WorksAgainAfterReset) {
+  const Shape shape = {.n_layer = 2, .nheads = 4};
+  for (const std::size_t atoms : {1U, 3U, 4U, 7U, 10U, 12U, 15U, 100U, 300U, 340U, 700U}) {
+    abandon(shape, atoms);
+    check(shape, 20, 20);
+  }
+}
+
+}  // namespace
+}  // namespace lightmamba::accel

@@ -1,0 +1,45 @@
+// A memory image as a file, whose regions can be mapped as they are.
+//
+//   0    8 bytes   "LMACCEL" and a zero
+//   8    u32       format version, 1; a reader refuses any other
+//   12   u32       length of the header
+//   16   u64       XXH3 of the header
+//   24             header: a JSON object with
+//                    config       a config.json in Hugging Face's layout, as a string
+//                    preset       the name of the hardware
+//                    order        of the rows: hardware or checkpoint
+//                    hadamard_m   m of the rotation
+//                    regions      [{name, offset, bytes, checksum}], XXH3 in hexadecimal
+//   each at the next multiple of 4096: weights.0 ..., parameters, embedding and, if there is one,
+//   tokenizer.json
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "accel/program/image.h"
+#include "quant/quantized_file.h"
+
+namespace lightmamba::accel {
+
+struct ImageFile {
+  Image image;                           // views into the mapped file
+  std::optional<std::string> tokenizer;  // text of a tokenizer.json
+};
+
+// `tokenizer` may be empty. The hardware has to be a preset. Returns the size of the file.
+std::int64_t write_image_file(const std::filesystem::path& path, const Image& image,
+                              std::string_view tokenizer);
+
+// Throws Error naming the file and the field or region: another format or version, a model that
+// does not fit, a size that is not that of the model, a checksum that differs.
+ImageFile read_image_file(const std::filesystem::path& path);
+
+// The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
+ImageFile parse_image_file(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                           std::string_view source, Checksums checksums = Checksums::verified);
+
+}  // namespace lightmamba::accel

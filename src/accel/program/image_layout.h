@@ -1,0 +1,72 @@
+// How much of everything a memory image has (docs/program.md).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "accel/program/hardware.h"
+
+namespace lightmamba::accel {
+
+// Of the rows of in_proj, and with them of the parameters and the conv state.
+enum class RowOrder : std::uint8_t { hardware, checkpoint };
+std::string_view row_order_name(RowOrder order);
+RowOrder parse_row_order(std::string_view name);  // throws Error listing the names
+int row_order_code(RowOrder order);               // in the parameters
+
+inline constexpr std::int64_t kRegionAlignment = 4096;
+inline constexpr std::int64_t kAtomBytes = 16;
+inline constexpr std::int64_t kFirstAtoms = 4;  // shape, counts, epsilons, scalars
+inline constexpr std::uint32_t kParametersMagic = 0x314d414c;
+
+// The rows of in_proj as they follow each other, padded to whole tiles; -1 is a row of zeros.
+inline constexpr std::int64_t kNoRow = -1;
+std::vector<std::int64_t> in_proj_rows(const Mamba2Config& config, const Hardware& hardware,
+                                       RowOrder order);
+
+// Blocks of headdim conv channels (x of each head, then B and C) in the order of the parameters.
+std::vector<std::int64_t> conv_blocks(const Mamba2Config& config, RowOrder order);
+
+// Where the words of a group stand among the words of a weight channel. Groups are counted from the
+// first of the token.
+class WeightStream {
+ public:
+  explicit WeightStream(const Hardware& hardware)
+      : words_of_group_(hardware.words_of_group()), lot_(hardware.groups_of_scale_word()) {}
+
+  std::int64_t scale_word(std::int64_t group) const { return group / lot_ * words_of_lot(); }
+  std::int64_t place_in_scale_word(std::int64_t group) const { return group % lot_; }
+  std::int64_t first_word(std::int64_t group) const {
+    return scale_word(group) + 1 + group % lot_ * words_of_group_;
+  }
+  // Words that hold the first `groups`.
+  std::int64_t words(std::int64_t groups) const {
+    return groups * words_of_group_ + (groups + lot_ - 1) / lot_;
+  }
+
+ private:
+  std::int64_t words_of_lot() const { return 1 + lot_ * words_of_group_; }
+
+  std::int64_t words_of_group_, lot_;
+};
+
+struct ImageLayout {
+  ImageLayout(const Mamba2Config& config, std::int64_t hadamard_m, const Hardware& hardware);
+
+  // Groups that a channel reads, each of rows_of_channel() rows.
+  std::int64_t in_proj_groups, out_proj_groups;  // of one layer
+  std::int64_t head_groups;
+  std::int64_t groups_without_head, groups;  // of a token
+  std::int64_t weight_words_without_head, weight_words;
+  std::int64_t weight_bytes;     // of a channel
+  std::int64_t layer_atoms;      // of the parameters
+  std::int64_t parameter_atoms;  // kFirstAtoms not included
+  std::int64_t parameter_bytes;
+  std::int64_t embedding_row_atoms, embedding_bytes;
+  std::int64_t conv_state_bytes;
+  std::int64_t head_state_bytes, ssm_state_bytes;  // of a channel
+  std::int64_t logit_bytes;
+};
+
+}  // namespace lightmamba::accel

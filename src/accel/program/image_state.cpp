@@ -1,0 +1,114 @@
+#include "accel/program/image_state.h"
+
+#include <cstring>
+
+#include "base/fail.h"
+
+namespace lightmamba::accel {
+namespace {
+
+constexpr std::int64_t kChannelBytes = 8;  // of the conv state
+constexpr std::int64_t kKept = kTaps - 1;
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+// Calls body(place, code, exponent) for each byte pair of the conv state: where the code stands in
+// memory (the exponent kKept behind it), and the indices in a GoldenState.
+template <typename Body>
+void for_each_conv_input(const Mamba2Config& c, RowOrder order, const Body& body) {
+  const std::vector<std::int64_t> blocks = conv_blocks(c, order);
+  std::int64_t place = 0;
+  for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
+    for (const std::int64_t block : blocks) {
+      for (std::int64_t channel = block * c.headdim; channel < (block + 1) * c.headdim; ++channel) {
+        for (std::int64_t tap = 0; tap < kKept; ++tap) {
+          const std::int64_t token = layer * kKept + tap;
+          body(at(place + tap), at(token * c.conv_dim() + channel),
+               at(token * (c.conv_dim() / c.headdim) + block));
+        }
+        place += kChannelBytes;
+      }
+    }
+  }
+}
+
+// Calls body(channel, head's place, part's place, part's first code) for each part of a row of the
+// SSM state; parts have SSM_LANES / channels codes.
+template <typename Body>
+void for_each_part(const Mamba2Config& c, const Hardware& hardware, const Body& body) {
+  const std::int64_t part = hardware.ssm_lanes / hardware.state_channels;
+  const std::int64_t rows = c.n_layer * c.d_inner;
+  const std::int64_t row_bytes = c.d_state * 2 / hardware.state_channels;
+  for (std::int64_t channel = 0; channel < hardware.state_channels; ++channel) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::int64_t heads_before = row / c.headdim + 1;
+      std::int64_t place = heads_before * c.headdim + row * row_bytes;
+      for (std::int64_t n = channel * part; n < c.d_state; n += hardware.ssm_lanes) {
+        body(at(channel), at(place), at(row * c.d_state + n));
+        place += 2 * part;
+      }
+    }
+  }
+}
+
+// Where the exponent of a row stands.
+std::int64_t exponent_place(const Mamba2Config& c, const Hardware& hardware, std::int64_t row) {
+  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * 2 / hardware.state_channels;
+  return row / c.headdim * head_bytes + row % c.headdim;
+}
+
+}  // namespace
+
+ImageState to_image_state(const GoldenState& state, const Mamba2Config& c, const Hardware& hardware,
+                          RowOrder order) {
+  const ImageLayout layout(c, 0, hardware);
+  ImageState image;
+  image.conv.resize(at(layout.conv_state_bytes));
+  for_each_conv_input(c, order, [&](std::size_t place, std::size_t code, std::size_t exponent) {
+    image.conv[place] = static_cast<std::byte>(state.conv_codes[code]);
+    image.conv[place + kKept] = static_cast<std::byte>(state.conv_exponents[exponent]);
+  });
+  image.ssm.assign(at(hardware.state_channels), std::vector<std::byte>(at(layout.ssm_state_bytes)));
+  const std::size_t part_bytes = at(2 * hardware.ssm_lanes / hardware.state_channels);
+  for_each_part(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t code) {
+    std::memcpy(image.ssm[channel].data() + place, state.ssm_codes.data() + code, part_bytes);
+  });
+  for (std::vector<std::byte>& channel : image.ssm) {
+    for (std::int64_t row = 0; row < std::ssize(state.ssm_exponents); ++row) {
+      channel[at(exponent_place(c, hardware, row))] =
+          static_cast<std::byte>(state.ssm_exponents[at(row)]);
+    }
+  }
+  return image;
+}
+
+GoldenState from_image_state(const ImageState& image, std::int64_t position, const Mamba2Config& c,
+                             const Hardware& hardware, RowOrder order) {
+  const ImageLayout layout(c, 0, hardware);
+  if (std::ssize(image.conv) != layout.conv_state_bytes ||
+      std::ssize(image.ssm) != hardware.state_channels) {
+    fail("the state in memory is not that of this model");
+  }
+  for (const std::vector<std::byte>& channel : image.ssm) {
+    if (std::ssize(channel) != layout.ssm_state_bytes) {
+      fail("the state in memory is not that of this model");
+    }
+  }
+  GoldenState state(c);
+  state.position = position;
+  for_each_conv_input(c, order, [&](std::size_t place, std::size_t code, std::size_t exponent) {
+    state.conv_codes[code] = static_cast<std::int8_t>(image.conv[place]);
+    state.conv_exponents[exponent] = static_cast<std::int8_t>(image.conv[place + kKept]);
+  });
+  const std::size_t part_bytes = at(2 * hardware.ssm_lanes / hardware.state_channels);
+  for_each_part(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t code) {
+    std::memcpy(state.ssm_codes.data() + code, image.ssm[channel].data() + place, part_bytes);
+  });
+  for (std::int64_t row = 0; row < std::ssize(state.ssm_exponents); ++row) {
+    state.ssm_exponents[at(row)] =
+        static_cast<std::int8_t>(image.ssm[0][at(exponent_place(c, hardware, row))]);
+  }
+  return state;
+}
+
+}  // namespace lightmamba::accel

@@ -1,0 +1,89 @@
+// The accelerator as a host sees it, whatever it runs on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "accel/numerics/network.h"
+#include "accel/numerics/trace.h"
+
+namespace lightmamba::accel {
+
+// In cycles, of one token (docs/program.md). 0 where there is no clock, as Traffic without a
+// memory.
+struct Counters {
+  std::int64_t cycles = 0;
+  std::int64_t mmu_busy = 0;
+  std::int64_t mmu_waits_for_weights = 0;
+  std::int64_t mmu_has_no_product = 0;
+  std::int64_t mmu_waits_for_output = 0;
+  std::int64_t ssm_busy = 0;
+  std::int64_t ssm_waits_for_state = 0;
+  std::int64_t ssm_waits_for_input = 0;
+
+  Counters& operator+=(const Counters& other);
+  bool operator==(const Counters&) const = default;
+};
+
+// Each counter by its name, in the order of the registers.
+struct CounterName {
+  std::string_view name;
+  std::int64_t Counters::*counter;
+};
+inline constexpr std::array<CounterName, 8> kCounters = {{
+    {"cycles", &Counters::cycles},
+    {"mmu_busy", &Counters::mmu_busy},
+    {"mmu_waits_for_weights", &Counters::mmu_waits_for_weights},
+    {"mmu_has_no_product", &Counters::mmu_has_no_product},
+    {"mmu_waits_for_output", &Counters::mmu_waits_for_output},
+    {"ssm_busy", &Counters::ssm_busy},
+    {"ssm_waits_for_state", &Counters::ssm_waits_for_state},
+    {"ssm_waits_for_input", &Counters::ssm_waits_for_input},
+}};
+
+// Bytes between the core and its memory, read and written, by port.
+struct Traffic {
+  std::int64_t weights = 0;
+  std::int64_t ssm_state = 0;
+  std::int64_t parameters = 0;  // and the row of the embedding
+  std::int64_t conv_state = 0;  // and the logits
+
+  Traffic& operator+=(const Traffic& other);
+  std::int64_t total() const { return weights + ssm_state + parameters + conv_state; }
+  bool operator==(const Traffic&) const = default;
+};
+
+// The token of the largest logit, of equal ones the first.
+struct Best {
+  TokenId token;
+  std::int32_t logit;  // kLogitFractionBits
+
+  bool operator==(const Best&) const = default;
+};
+
+enum class Wants { nothing, best, logits };
+
+struct Step {
+  std::optional<Best> best;
+  std::vector<std::int32_t> logits;  // [vocab_size], kLogitFractionBits, or empty
+  Counters counters;
+  Traffic traffic;
+};
+
+class Accelerator {
+ public:
+  virtual ~Accelerator() = default;
+  virtual void reset() = 0;  // the next token begins a sequence
+  // The next token of the sequence. Throws Error for an id outside the vocabulary.
+  virtual Step step(TokenId token, Wants wants) = 0;
+  // From now on `trace` sees what each unit gives; an empty one ends that.
+  virtual void observe(Trace trace) = 0;
+};
+
+std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const Network> network);
+
+}  // namespace lightmamba::accel

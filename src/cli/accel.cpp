@@ -1,0 +1,17 @@
+#include "cli/accel.h"
+
+#include "cli/commands.h"
+
+namespace lightmamba::cli {
+
+void add_accel(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("accel", "The accelerator: its memory images, its golden model and its simulation");
+  command->require_subcommand(1);
+  add_accel_pack(*command);
+  add_accel_inspect(*command);
+  add_accel_run(*command);
+  add_accel_verify(*command);
+  add_accel_report(*command);
+}
+
+}  // namespace lightmamba::cli

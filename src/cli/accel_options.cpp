@@ -1,0 +1,203 @@
+#include "cli/accel_options.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <system_error>
+#include <utility>
+
+#include "accel/program/image_file.h"
+#include "accel/program/make_network.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/utf8.h"
+#ifdef LIGHTMAMBA_RTLSIM
+#include "accel/runtime/rtlsim.h"
+#endif
+
+namespace lightmamba::cli {
+namespace {
+
+double bytes_per_cycle(const AccelOptions& options) {
+  if (options.bandwidth == 0) return 0;
+  return options.bandwidth * 1e9 / (options.clock * 1e6);
+}
+
+double share(std::int64_t part, std::int64_t all) {
+  return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
+}
+
+bool is_image(const std::filesystem::path& path) {
+  constexpr std::string_view kMagic("LMACCEL\0", 8);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  const auto file = MappedFile::open(path);
+  const std::span<const std::byte> bytes = file->bytes();
+  return std::string_view(reinterpret_cast<const char*>(bytes.data()),
+                          std::min(bytes.size(), kMagic.size())) == kMagic;
+}
+
+void append_lines(std::string& out, const std::string& prefix,
+                  const nlohmann::ordered_json& object) {
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_object()) {
+      append_lines(out, prefix + name + ".", value);
+    } else {
+      fmt::format_to(std::back_inserter(out), "{:<30} {}\n", prefix + name,
+                     value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
+                     : value.is_string()     ? value.get<std::string>()
+                                             : value.dump());
+    }
+  }
+}
+
+}  // namespace
+
+void add_accel_options(CLI::App& command, AccelOptions& options) {
+  command
+      .add_option("model", options.model.model,
+                  "A quantized file, or an image that `accel pack` has made of one")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--preset", options.preset, "Size of the core: tiny, vck190 or u280")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command
+      .add_option("--order", options.order,
+                  "Rows of in_proj: hardware (as the core uses them) or checkpoint")
+      ->check(CLI::IsMember({"hardware", "checkpoint"}))
+      ->capture_default_str();
+  CLI::Option* clock =
+      command.add_option("--clock", options.clock, "Of the core, for tokens per second")
+          ->type_name("MHz")
+          ->check(CLI::PositiveNumber);
+  command
+      .add_option("--bandwidth", options.bandwidth,
+                  "Of the memory, all ports together; by default only the ports limit it")
+      ->type_name("GB/s")
+      ->check(CLI::PositiveNumber)
+      ->needs(clock);
+  command.add_option("--latency", options.latency, "Of the memory, in cycles")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  command
+      .add_option("--stalls", options.stalls,
+                  "Percent of the cycles in which a port waits, at "
+                  "random")
+      ->type_name("N")
+      ->check(CLI::Range(0, 95))
+      ->capture_default_str();
+  command.add_option("--seed", options.seed, "Of the stalls")
+      ->type_name("N")
+      ->capture_default_str();
+  add_run_options(command, options.model);
+}
+
+void add_prompt_options(CLI::App& command, PromptOptions& options) {
+  CLI::Option_group* group = command.add_option_group("Prompt");
+  options.text_option = group->add_option("--prompt", options.text, "Prompt")->type_name("TEXT");
+  group->add_option("--tokens", options.tokens, "Prompt as token ids, separated by commas")
+      ->type_name("IDS");
+  group->require_option(1);
+}
+
+AccelModel load_accel_model(const AccelOptions& options) {
+  AccelModel model;
+  const std::filesystem::path& path = options.model.model;
+  if (is_image(path)) {
+    accel::ImageFile file = accel::read_image_file(path);
+    model.image = std::move(file.image);
+    if (!options.model.tokenizer.empty()) {
+      model.tokenizer = Tokenizer::load(options.model.tokenizer);
+    } else if (file.tokenizer) {
+      model.tokenizer = Tokenizer::parse(*file.tokenizer, fmt::format("{}: tokenizer.json", path));
+    }
+    return model;
+  }
+  const Model loaded = load_model(options.model);
+  if (loaded.has_tokenizer()) model.tokenizer = loaded.tokenizer();
+  model.network = with_context(path.string(), [&] {
+    return std::make_shared<const accel::Network>(accel::make_network(loaded.weights()));
+  });
+  return model;
+}
+
+std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& model) {
+  if (options.text_option->count() == 0) {
+    std::vector<TokenId> ids = parse_ids(options.tokens, "--tokens");
+    if (ids.empty()) fail("--tokens: no token ids");
+    return ids;
+  }
+  if (!model.tokenizer) fail("--prompt: the model has no tokenizer; give --tokenizer or --tokens");
+  require_utf8(options.text, "--prompt");
+  std::vector<TokenId> ids = model.tokenizer->encode(options.text);
+  if (ids.empty()) fail("--prompt: the prompt has no tokens");
+  return ids;
+}
+
+std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
+                                                const AccelModel& model) {
+  if (!model.network) {
+    fail("{}: the golden model runs a quantized file, but this is an image", options.model.model);
+  }
+  return accel::make_golden_accelerator(model.network);
+}
+
+#ifdef LIGHTMAMBA_RTLSIM
+std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
+                                                    AccelModel& model) {
+  if (!model.image) {
+    model.image = with_context(options.model.model.string(), [&] {
+      return accel::make_image(*model.network, accel::hardware_preset(options.preset),
+                               accel::parse_row_order(options.order));
+    });
+  }
+  return accel::make_rtlsim(*model.image, {.bytes_per_cycle = bytes_per_cycle(options),
+                                           .latency = options.latency,
+                                           .stall_percent = options.stalls,
+                                           .seed = options.seed});
+}
+#else
+std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& /*options*/,
+                                                    AccelModel& /*model*/) {
+  fail(
+      "this program was built without the simulation of the core: build it with Verilator and "
+      "-DLIGHTMAMBA_RTL=ON");
+}
+#endif
+
+nlohmann::ordered_json performance(const AccelOptions& options, std::int64_t tokens,
+                                   const accel::Counters& counters, const accel::Traffic& traffic) {
+  const double cycles = share(counters.cycles, tokens);
+  nlohmann::ordered_json json = {{"tokens", tokens}, {"cycles_per_token", cycles}};
+  if (options.clock > 0 && cycles > 0) {
+    json["clock_mhz"] = options.clock;
+    json["tokens_per_second"] = options.clock * 1e6 / cycles;
+  }
+  // What the units do, as shares of all cycles.
+  for (const accel::CounterName& each : accel::kCounters) {
+    if (each.counter == &accel::Counters::cycles) continue;
+    json["shares"][std::string(each.name)] = share(counters.*each.counter, counters.cycles);
+  }
+  json["bytes_per_token"] = {{"weights", share(traffic.weights, tokens)},
+                             {"ssm_state", share(traffic.ssm_state, tokens)},
+                             {"parameters", share(traffic.parameters, tokens)},
+                             {"conv_state", share(traffic.conv_state, tokens)},
+                             {"all", share(traffic.total(), tokens)}};
+  if (const double width = bytes_per_cycle(options); width > 0) {
+    // The cycles that the bytes alone take.
+    const double least = share(traffic.total(), tokens) / width;
+    json["bandwidth_gb_per_second"] = options.bandwidth;
+    json["floor_cycles_per_token"] = least;
+    json["share_of_floor"] = cycles > 0 ? least / cycles : 0.0;
+  }
+  return json;
+}
+
+std::string performance_text(const nlohmann::ordered_json& performance) {
+  std::string text;
+  append_lines(text, "", performance);
+  return text;
+}
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,75 @@
+#include <memory>
+
+#include "accel/program/image_file.h"
+#include "accel/program/make_network.h"
+#include "base/fail.h"
+#include "cli/accel.h"
+#include "cli/common.h"
+
+namespace lightmamba::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::filesystem::path out;
+  std::string preset;
+  std::string order = "hardware";
+};
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const accel::Hardware& hardware : accel::hardware_presets()) {
+    names.emplace_back(hardware.name);
+  }
+  return names;
+}
+
+accel::Image make_image(const Model& model, const Options& options) {
+  return with_context(options.model.model.string(), [&] {
+    return accel::make_image(accel::make_network(model.weights()),
+                             accel::hardware_preset(options.preset),
+                             accel::parse_row_order(options.order));
+  });
+}
+
+void pack(const Options& options) {
+  const Model model = load_model(options.model);
+  const accel::Image image = make_image(model, options);
+  const std::int64_t bytes = accel::write_image_file(
+      options.out, image, model.has_tokenizer() ? model.tokenizer().json() : std::string());
+  if (options.model.json) {
+    print_json({{"out", options.out.string()},
+                {"preset", options.preset},
+                {"order", options.order},
+                {"bytes", bytes}});
+  } else {
+    write_output(fmt::format("{}: for {}, rows in {} order, {}\n", options.out, options.preset,
+                             options.order, human_bytes(static_cast<double>(bytes))));
+  }
+}
+
+}  // namespace
+
+void add_accel_pack(CLI::App& accel) {
+  CLI::App* command = accel.add_subcommand("pack", "Make a memory image of a quantized model");
+  auto options = std::make_shared<Options>();
+  add_model_argument(*command, options->model);
+  command->add_option("-o,--out", options->out, "The file to write")
+      ->required()
+      ->type_name("FILE")
+      ->check(NotEmpty());
+  command->add_option("--preset", options->preset, "The core's size: tiny, vck190 or u280")
+      ->required()
+      ->type_name("NAME")
+      ->check(CLI::IsMember(preset_names()));
+  command
+      ->add_option("--order", options->order,
+                   "Of in_proj's rows: hardware, as the core uses them best, or checkpoint")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"hardware", "checkpoint"}))
+      ->capture_default_str();
+  add_run_options(*command, options->model);
+  command->callback([options] { pack(*options); });
+}
+
+}  // namespace lightmamba::cli

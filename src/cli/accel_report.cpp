@@ -1,0 +1,46 @@
+#include <memory>
+
+#include "cli/accel.h"
+#include "cli/accel_options.h"
+
+namespace lightmamba::cli {
+namespace {
+
+struct Options {
+  AccelOptions accel;
+  std::int64_t tokens = 2;
+};
+
+void run(const Options& options) {
+  AccelModel model = load_accel_model(options.accel);
+  const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
+  TokenId token = model.config().bos_token_id.value_or(0);
+  accel::Counters counters;
+  accel::Traffic traffic;
+  for (std::int64_t i = 0; i < options.tokens; ++i) {
+    const accel::Step step = simulation->step(token, accel::Wants::best);
+    counters += step.counters;
+    traffic += step.traffic;
+    token = step.best->token;
+  }
+  nlohmann::ordered_json report = {{"preset", model.image->hardware.name}};
+  report.update(performance(options.accel, options.tokens, counters, traffic));
+  if (options.accel.model.json) return print_json(report);
+  write_output(performance_text(report));
+}
+
+}  // namespace
+
+void add_accel_report(CLI::App& accel) {
+  CLI::App* command = accel.add_subcommand(
+      "report", "Cycles of a token in simulation, and what the units and the memory do in them");
+  auto options = std::make_shared<Options>();
+  add_accel_options(*command, options->accel);
+  command->add_option("--tokens", options->tokens, "Tokens to run, each the one that follows")
+      ->type_name("N")
+      ->check(kPositiveCount)
+      ->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace lightmamba::cli

@@ -1,0 +1,74 @@
+#include <cstdio>
+#include <memory>
+
+#include "accel/runtime/compare.h"
+#include "base/fail.h"
+#include "base/progress.h"
+#include "cli/accel.h"
+#include "cli/accel_options.h"
+
+namespace lightmamba::cli {
+namespace {
+
+struct Options {
+  AccelOptions accel;
+  PromptOptions prompt;
+  std::int64_t max_tokens = 8;
+};
+
+nlohmann::ordered_json to_json(const accel::Difference& difference) {
+  const auto value = [](const std::optional<std::int64_t>& each) {
+    return each ? nlohmann::ordered_json(*each) : nlohmann::ordered_json();
+  };
+  return {{"token", difference.token},         {"layer", difference.layer},
+          {"unit", difference.unit},           {"element", difference.element},
+          {"field", difference.field},         {"golden", value(difference.expected)},
+          {"rtlsim", value(difference.actual)}};
+}
+
+void run(const Options& options) {
+  AccelModel model = load_accel_model(options.accel);
+  const std::vector<TokenId> prompt = prompt_ids(options.prompt, model);
+  const std::unique_ptr<accel::Accelerator> golden = make_golden(options.accel, model);
+  const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
+  const accel::Comparison result = accel::compare(*golden, *simulation, prompt, options.max_tokens);
+  const bool is_equal = !result.difference && result.error.empty();
+  if (options.accel.model.json) {
+    nlohmann::ordered_json report = {{"equal", is_equal},
+                                     {"tokens", result.tokens},
+                                     {"values", result.values},
+                                     {"ids", result.ids},
+                                     {"cycles", result.counters.cycles}};
+    if (result.difference) report["difference"] = to_json(*result.difference);
+    if (!result.error.empty()) report["error"] = result.error;
+    print_json(report);
+  } else if (is_equal) {
+    write_output(fmt::format("equal: {} values of {} tokens\n", result.values, result.tokens));
+  }
+  flush_output();
+  if (is_equal) return;
+  std::string message = result.difference
+                            ? fmt::format("the simulation differs: {}", result.difference->text())
+                            : std::string("the simulation fails");
+  if (!result.error.empty()) message += fmt::format("; then: {}", result.error);
+  fail("{}", message);
+}
+
+}  // namespace
+
+void add_accel_verify(CLI::App& accel) {
+  CLI::App* command = accel.add_subcommand(
+      "verify", "Hold all that the core's units compute in simulation against the golden model");
+  auto options = std::make_shared<Options>();
+  add_accel_options(*command, options->accel);
+  add_prompt_options(*command, options->prompt);
+  command
+      ->add_option("--max-tokens", options->max_tokens,
+                   "Tokens after the prompt, the largest logit's each")
+      ->type_name("N")
+      ->check(kCount)
+      ->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace lightmamba::cli

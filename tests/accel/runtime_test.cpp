@@ -1,0 +1,197 @@
+#include <cmath>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+#include <utility>
+
+#include "accel/golden_backend.h"
+#include "accel/numerics/golden_model.h"
+#include "accel/program/make_network.h"
+#include "accel/runtime/compare.h"
+#include "support/errors.h"
+#include "support/quantized.h"
+
+namespace lightmamba::accel {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const Model& small_model() {
+  static const Model model = [] {
+    QuantizeOptions options{.scheme = {4, 4},
+                            .head_bits = 4,
+                            .group = 16,
+                            .ssm = SsmFormat::pot8,
+                            .state = StateFormat::int16,
+                            .clip = true};
+    options.calibration = test::random_tokens(100, 37);
+    return quantize(test::load_random_model(), options).model;
+  }();
+  return model;
+}
+
+std::shared_ptr<const Network> network() {
+  static const auto shared = std::make_shared<const Network>(make_network(small_model().weights()));
+  return shared;
+}
+
+TEST(GoldenAccelerator, GivesTheLogitsOfTheBackend) {
+  const std::vector<TokenId> tokens = test::random_tokens(20, 37);
+  const auto accelerator = make_golden_accelerator(network());
+  for (int sequence = 0; sequence < 2; ++sequence) {
+    const std::unique_ptr<Sequence> expected = with_golden(small_model()).open();
+    accelerator->reset();
+    for (const TokenId token : tokens) {
+      std::vector<float> row(37);
+      expected->decode(token, row);
+      const Step step = accelerator->step(token, Wants::logits);
+      ASSERT_EQ(step.logits.size(), row.size());
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        ASSERT_EQ(std::ldexp(static_cast<float>(step.logits[i]), -kLogitFractionBits), row[i]);
+      }
+      const auto best = std::max_element(row.begin(), row.end());
+      const auto index = best - row.begin();
+      EXPECT_EQ(step.best,
+                (Best{static_cast<TokenId>(index), step.logits[static_cast<std::size_t>(index)]}));
+    }
+  }
+}
+
+TEST(GoldenAccelerator, GivesWhatIsWanted) {
+  const auto accelerator = make_golden_accelerator(network());
+  const Step nothing = accelerator->step(1, Wants::nothing);
+  EXPECT_FALSE(nothing.best);
+  EXPECT_TRUE(nothing.logits.empty());
+  const Step best = accelerator->step(2, Wants::best);
+  EXPECT_TRUE(best.best);
+  EXPECT_TRUE(best.logits.empty());
+  EXPECT_EQ(best.counters, Counters());
+  EXPECT_THAT(test::error_of([&] { accelerator->step(37, Wants::nothing); }), HasSubstr("37"));
+}
+
+TEST(GoldenAccelerator, TracesEachUnitOfEachLayer) {
+  std::map<std::pair<TraceUnit, std::int64_t>, std::vector<std::int64_t>> traced;
+  std::vector<TraceUnit> order;
+  const auto accelerator = make_golden_accelerator(network());
+  accelerator->observe(
+      [&](TraceUnit unit, std::int64_t layer, std::span<const std::int64_t> values) {
+        EXPECT_TRUE(traced.insert({{unit, layer}, {values.begin(), values.end()}}).second);
+        order.push_back(unit);
+      });
+  const Step step = accelerator->step(5, Wants::logits);
+  using enum TraceUnit;
+  EXPECT_THAT(order, ElementsAre(residual, blocks, decay, conv, y, gated, rotated, residual, blocks,
+                                 decay, conv, y, gated, rotated, residual, logits));
+  const Mamba2Config& c = network()->config;
+  const auto size = [&](TraceUnit unit, std::int64_t layer) {
+    return std::ssize(traced[{unit, layer}]);
+  };
+  EXPECT_EQ(size(residual, -1), c.d_model);
+  for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
+    EXPECT_EQ(size(blocks, layer), 2 * (c.d_inner + c.conv_dim()));
+    EXPECT_EQ(size(decay, layer), 4 * c.nheads);
+    EXPECT_EQ(size(conv, layer), 2 * c.conv_dim());
+    EXPECT_EQ(size(y, layer), c.d_inner);
+    EXPECT_EQ(size(gated, layer), c.d_inner);
+    EXPECT_EQ(size(rotated, layer), c.d_inner);
+    EXPECT_EQ(size(residual, layer), c.d_model);
+  }
+  const std::vector<std::int64_t>& last = traced[{logits, c.n_layer}];
+  EXPECT_EQ(std::vector<std::int64_t>(step.logits.begin(), step.logits.end()), last);
+}
+
+// The golden model with a fault.
+class Faulty : public Accelerator {
+ public:
+  using Fault = std::function<void(std::int64_t token, TraceUnit, std::int64_t layer,
+                                   std::vector<std::int64_t>& values)>;
+
+  explicit Faulty(Fault fault) : fault_(std::move(fault)) {}
+
+  void reset() override {
+    sound_->reset();
+    token_ = 0;
+  }
+  Step step(TokenId token, Wants wants) override {
+    Step step = sound_->step(token, wants);
+    if (token_ == stuck_at) throw Error("stuck");
+    ++token_;
+    step.counters.cycles = 10;
+    return step;
+  }
+  void observe(Trace trace) override {
+    sound_->observe([this, trace = std::move(trace)](TraceUnit unit, std::int64_t layer,
+                                                     std::span<const std::int64_t> values) {
+      std::vector<std::int64_t> changed(values.begin(), values.end());
+      fault_(token_, unit, layer, changed);
+      if (trace && !changed.empty()) trace(unit, layer, changed);
+    });
+  }
+
+  std::int64_t stuck_at = -1;
+
+ private:
+  std::unique_ptr<Accelerator> sound_ = make_golden_accelerator(network());
+  Fault fault_;
+  std::int64_t token_ = 0;
+};
+
+Comparison compare_with(Faulty&& faulty) {
+  const auto golden = make_golden_accelerator(network());
+  return compare(*golden, faulty, test::random_tokens(4, 37), 3);
+}
+
+TEST(Compare, CountsWhatIsEqual) {
+  const Comparison result = compare_with(Faulty([](auto...) {}));
+  EXPECT_FALSE(result.difference);
+  EXPECT_EQ(result.tokens, 6);
+  EXPECT_EQ(result.ids.size(), 3U);
+  EXPECT_EQ(result.counters.cycles, 60);
+  const Mamba2Config& c = network()->config;
+  const std::int64_t layer =
+      3 * c.d_inner + 2 * (c.d_inner + 2 * c.conv_dim()) + 4 * c.nheads + c.d_model;
+  EXPECT_EQ(result.values, 6 * (c.n_layer * layer + c.d_model + 2 * c.vocab_size + 2));
+}
+
+TEST(Compare, NamesTheFirstDifference) {
+  const Comparison result =
+      compare_with(Faulty([](std::int64_t token, TraceUnit unit, std::int64_t layer, auto& values) {
+        if (token != 2 || layer != 1) return;
+        if (unit == TraceUnit::conv) values.at(7) += 1;
+        if (unit == TraceUnit::gated) values.at(0) += 1;
+      }));
+  ASSERT_TRUE(result.difference);
+  EXPECT_EQ(result.tokens, 3);
+  EXPECT_THAT(result.difference->text(),
+              HasSubstr("token 2, layer 1, conv, element 3, exponent: "));
+  EXPECT_EQ(*result.difference->actual, *result.difference->expected + 1);
+}
+
+TEST(Compare, NamesWhatIsMissing) {
+  const Comparison result =
+      compare_with(Faulty([](std::int64_t token, TraceUnit unit, std::int64_t layer, auto& values) {
+        if (token == 1 && layer == 0 && unit == TraceUnit::y) values.pop_back();
+      }));
+  ASSERT_TRUE(result.difference);
+  EXPECT_THAT(result.difference->text(), HasSubstr("y, element 47: nothing instead of "));
+}
+
+TEST(Compare, LooksForADifferenceBeforeAnError) {
+  Faulty faulty([](std::int64_t token, TraceUnit unit, std::int64_t layer, auto& values) {
+    if (token != 1) return;
+    if (layer == 1) values.clear();
+    if (layer == 0 && unit == TraceUnit::y) {
+      values[0] = kNotGiven;
+      values[1] += 1;
+    }
+  });
+  faulty.stuck_at = 1;
+  const Comparison result = compare_with(std::move(faulty));
+  EXPECT_EQ(result.error, "stuck");
+  ASSERT_TRUE(result.difference);
+  EXPECT_THAT(result.difference->text(), HasSubstr("token 1, layer 0, y, element 1: "));
+}
+
+}  // namespace
+}  // namespace lightmamba::accel
