@@ -1,4 +1,6 @@
-rtl_module(HtuButterfly TOP htu_butterfly SOURCES credit_fifo.sv htu_stage.sv htu_butterfly.sv)
+set(htu_butterfly_sources credit_fifo.sv htu_stage.sv htu_butterfly.sv)
+rtl_module(HtuButterfly TOP htu_butterfly SOURCES ${htu_butterfly_sources})
+rtl_netlist(HtuButterflyNetlist TOP htu_butterfly SOURCES ${htu_butterfly_sources})
 set(htu_sources credit_fifo.sv htu_stage.sv htu_butterfly.sv htu_mix.sv htu.sv)
 rtl_module(Htu2 TOP htu PARAMETERS MIX_LANES=2 SOURCES ${htu_sources})
 rtl_module(Htu3 TOP htu PARAMETERS MIX_LANES=3 SOURCES ${htu_sources})

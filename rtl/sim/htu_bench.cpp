@@ -8,6 +8,9 @@
 #include "VHtuButterfly.h"
 #include "accel/numerics/hadamard_unit.h"
 #include "clocked.h"
+#ifdef LIGHTMAMBA_NETLISTS
+#include "VHtuButterflyNetlist.h"
+#endif
 
 namespace lightmamba::accel {
 namespace {
@@ -52,6 +55,7 @@ struct Stalls {
 constexpr Stalls kAllStalls[] = {{0, 0}, {0, 20}, {20, 0}, {20, 70}, {70, 20}, {70, 70}};
 
 // Transforms of one chunk each, one after the other.
+template <typename Unit>
 class Butterfly {
  public:
   explicit Butterfly(std::uint64_t seed) : random_(seed) { reset(unit_); }
@@ -103,19 +107,30 @@ class Butterfly {
   }
 
   RandomNumbers random_;
-  VHtuButterfly unit_;
+  Unit unit_;
   std::int64_t cycle_ = 0;
 };
 
-TEST(HtuButterflyRtl, EqualsGoldenOfAllSizes) {
+template <typename Unit>
+class HtuButterflyRtl : public testing::Test {};
+
+using Butterflies = testing::Types<VHtuButterfly
+#ifdef LIGHTMAMBA_NETLISTS
+                                   ,
+                                   VHtuButterflyNetlist
+#endif
+                                   >;
+TYPED_TEST_SUITE(HtuButterflyRtl, Butterflies);
+
+TYPED_TEST(HtuButterflyRtl, EqualsGoldenOfAllSizes) {
   for (int log2_n = 1; log2_n <= 7; ++log2_n) {
-    Butterfly butterfly(static_cast<std::uint64_t>(log2_n));
+    Butterfly<TypeParam> butterfly(static_cast<std::uint64_t>(log2_n));
     for (const Stalls stalls : kAllStalls) butterfly.check(log2_n, 40, stalls);
   }
 }
 
-TEST(HtuButterflyRtl, WorksAgainAfterReset) {
-  Butterfly butterfly(8);
+TYPED_TEST(HtuButterflyRtl, WorksAgainAfterReset) {
+  Butterfly<TypeParam> butterfly(8);
   for (const std::int64_t cycles : {1, 50, 130, 200, 300}) {
     butterfly.abandon(cycles);
     butterfly.check(6, 3, {});

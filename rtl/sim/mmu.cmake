@@ -23,3 +23,7 @@ rtl_module(mmu_wide_lut TOP mmu PARAMETERS ROWS=2 COLUMNS=128 USE_DSP=0
            SOURCES mmu_pkg.sv ${generic_multiplier} ${mmu_sources})
 rtl_module(mmu_six_rows TOP mmu PARAMETERS ROWS=6 COLUMNS=32 MAX_GROUPS=40 USE_DSP=1
            SOURCES mmu_pkg.sv ${generic_multiplier} ${mmu_sources})
+rtl_netlist(mmu_netlist TOP mmu PARAMETERS ROWS=2 COLUMNS=8 USE_DSP=1
+            SOURCES mmu_pkg.sv prim/ultrascale/int4_dual_mac.sv ${mmu_sources})
+rtl_netlist(mmu_netlist_lut TOP mmu PARAMETERS ROWS=2 COLUMNS=8 USE_DSP=0
+            SOURCES mmu_pkg.sv ${generic_multiplier} ${mmu_sources})

@@ -19,6 +19,10 @@
 #include "accel/numerics/matrix_unit.h"
 #include "bits.h"
 #include "ports.h"
+#ifdef LIGHTMAMBA_NETLISTS
+#include "Vmmu_netlist.h"
+#include "Vmmu_netlist_lut.h"
+#endif
 
 namespace lightmamba::accel {
 namespace {
@@ -357,7 +361,12 @@ using Units =
                    Unit<Vmmu_tiny_lut, 2, 8, 14>, Unit<Vmmu_vck190, 2, 32, 29>,
                    Unit<Vmmu_vck190_primitive, 2, 32, 29>, Unit<Vmmu_vck190_lut, 2, 32, 16>,
                    Unit<Vmmu_wide, 4, 128, 30>, Unit<Vmmu_wide_primitive, 4, 128, 30>,
-                   Unit<Vmmu_wide_lut, 2, 128, 16>, Unit<Vmmu_six_rows, 6, 32, 30, 40>>;
+                   Unit<Vmmu_wide_lut, 2, 128, 16>, Unit<Vmmu_six_rows, 6, 32, 30, 40>
+#ifdef LIGHTMAMBA_NETLISTS
+                   ,
+                   Unit<Vmmu_netlist, 2, 8, 20>, Unit<Vmmu_netlist_lut, 2, 8, 14>
+#endif
+                   >;
 TYPED_TEST_SUITE(MmuRtl, Units);
 
 // Of 1 ... 40 groups, the last of which may be shorter.

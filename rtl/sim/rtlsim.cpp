@@ -24,6 +24,14 @@
 #include "VLightmamba_u280.h"
 #include "VLightmamba_u280___024root.h"
 #endif
+#ifdef LIGHTMAMBA_RTLSIM_VCK190_CHECKPOINT
+#include "VLightmamba_vck190_checkpoint.h"
+#include "VLightmamba_vck190_checkpoint___024root.h"
+#endif
+#ifdef LIGHTMAMBA_RTLSIM_U280_CHECKPOINT
+#include "VLightmamba_u280_checkpoint.h"
+#include "VLightmamba_u280_checkpoint___024root.h"
+#endif
 #include "accel/numerics/golden_model.h"
 #include "accel/numerics/residual_unit.h"
 #include "accel/program/image_state.h"
@@ -518,6 +526,18 @@ class Rtlsim final : public Accelerator {
 
 std::unique_ptr<Accelerator> make_rtlsim(const Image& image, const RtlsimOptions& options) {
   const std::string_view name = image.hardware.name;
+  if (image.order == RowOrder::checkpoint) {
+#ifdef LIGHTMAMBA_RTLSIM_VCK190_CHECKPOINT
+    if (name == "vck190") {
+      return std::make_unique<Rtlsim<VLightmamba_vck190_checkpoint>>(image, options);
+    }
+#endif
+#ifdef LIGHTMAMBA_RTLSIM_U280_CHECKPOINT
+    if (name == "u280") {
+      return std::make_unique<Rtlsim<VLightmamba_u280_checkpoint>>(image, options);
+    }
+#endif
+  }
 #ifdef LIGHTMAMBA_RTLSIM_TINY
   if (name == "tiny") return std::make_unique<Rtlsim<VLightmamba_tiny>>(image, options);
 #endif

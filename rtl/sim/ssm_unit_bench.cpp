@@ -11,6 +11,9 @@
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/ssm_unit.h"
 #include "ports.h"
+#ifdef LIGHTMAMBA_NETLISTS
+#include "Vssm_unit_netlist.h"
+#endif
 
 namespace lightmamba::accel {
 namespace {
@@ -439,16 +442,23 @@ TEST(SsmUnitWork, HasCorners) {
   }
 }
 
-template <typename Unit, std::size_t kLanes>
+// A netlist is slow: it works on fewer tokens.
+template <typename Unit, std::size_t kLanes, std::size_t kMostTokens = 32>
 struct Parameters {
   using UnitDriver = Driver<Unit, kLanes>;
+  static constexpr std::size_t kTokens = kMostTokens;
 };
 
 template <typename P>
 class SsmUnitRtl : public testing::Test {};
 
 using Units = testing::Types<Parameters<Vssm_unit_2, 2>, Parameters<Vssm_unit_4, 4>,
-                             Parameters<Vssm_unit_64, 64>>;
+                             Parameters<Vssm_unit_64, 64>
+#ifdef LIGHTMAMBA_NETLISTS
+                             ,
+                             Parameters<Vssm_unit_netlist, 2, 8>
+#endif
+                             >;
 TYPED_TEST_SUITE(SsmUnitRtl, Units);
 
 TYPED_TEST(SsmUnitRtl, EqualsGoldenOverTokensWhereNeighboursStall) {
@@ -457,7 +467,7 @@ TYPED_TEST(SsmUnitRtl, EqualsGoldenOverTokensWhereNeighboursStall) {
   for (const Range range : {Range::kUsual, Range::kAll}) {
     for (const int in : {0, 20, 70}) {
       for (const int out : {0, 20, 70}) {
-        driver.run(Work(++seed, range).tokens(32, {1, 5, 3, 2, 1}), {in, out});
+        driver.run(Work(++seed, range).tokens(TypeParam::kTokens, {1, 5, 3, 2, 1}), {in, out});
       }
     }
   }

@@ -1,10 +1,14 @@
-// What int4_dual_mac.sv uses of the primitive, as UG579 describes it: AD = D + A, B, product, the
-// adder of W, X, Y and Z. Inputs it has tied are not modelled.
+// What is used of the primitive, as UG579 describes it, two ways: that of int4_dual_mac.sv, AD = D + A,
+// B, product, the adder of W, X, Y and Z; and that of Yosys, the product of A and B without
+// registers. Inputs that are tied are not modelled.
 module DSP48E2 #(
+    parameter A_INPUT = "DIRECT",
+    parameter B_INPUT = "DIRECT",
     parameter AMULTSEL = "A",
     parameter BMULTSEL = "B",
     parameter PREADDINSEL = "A",
     parameter USE_MULT = "MULTIPLY",
+    parameter USE_SIMD = "ONE48",
     parameter integer AREG = 1,
     parameter integer ACASCREG = 1,
     parameter integer BREG = 1,
@@ -64,39 +68,52 @@ module DSP48E2 #(
     output logic [47:0] P,
     output logic [47:0] PCOUT
 );
-  logic signed [26:0] a_q, d_q, ad_d, ad_q;
-  logic signed [17:0] b1_q, b2_q;
-  logic signed [44:0] m_q;
-  logic [8:0] opmode_q;
-  logic [47:0] w, xy, z, p_q;
+  localparam bit IS_MULTIPLIER = AMULTSEL == "A" && BMULTSEL == "B" && AREG == 0 && ACASCREG == 0 &&
+      BREG == 0 && BCASCREG == 0 && CREG == 0 && DREG == 0 && ADREG == 0 && MREG == 0 && PREG == 0 &&
+      OPMODEREG == 0;
+  localparam bit IS_DUAL_MAC = AMULTSEL == "AD" && BMULTSEL == "B" && PREADDINSEL == "A" &&
+      AREG == 1 && ACASCREG == 1 && BREG == 2 && BCASCREG == 2 && CREG == 1 && DREG == 1 &&
+      ADREG == 1 && MREG == 1 && PREG == 1 && OPMODEREG == 1;
 
-  if (AMULTSEL != "AD" || BMULTSEL != "B" || PREADDINSEL != "A" || USE_MULT != "MULTIPLY" ||
-      AREG != 1 || ACASCREG != 1 || BREG != 2 || BCASCREG != 2 || CREG != 1 || DREG != 1 ||
-      ADREG != 1 || MREG != 1 || PREG != 1 || OPMODEREG != 1 || INMODEREG != 0 ||
-      ALUMODEREG != 0 || CARRYINREG != 0 || CARRYINSELREG != 0) begin : gen_check
+  if (A_INPUT != "DIRECT" || B_INPUT != "DIRECT" || USE_MULT != "MULTIPLY" || USE_SIMD != "ONE48" ||
+      INMODEREG != 0 || ALUMODEREG != 0 || CARRYINREG != 0 || CARRYINSELREG != 0) begin : gen_check
     $error("not modelled");
   end
 
-  always_comb begin
-    ad_d = 27'sd0;
-    if (!INMODE[1]) ad_d = a_q;
-    if (INMODE[2]) ad_d = INMODE[3] ? d_q - ad_d : d_q + ad_d;
-    w  = opmode_q[8:7] == 2'b01 ? p_q : 48'd0;
-    z  = opmode_q[6:4] == 3'b001 ? PCIN : opmode_q[6:4] == 3'b010 ? p_q : 48'd0;
-    xy = opmode_q[3:0] == 4'b0101 ? 48'(m_q) : 48'd0;
-  end
+  if (IS_MULTIPLIER) begin : gen_multiplier
+    // Nothing else but the product: X and Y, without W and Z.
+    assign P = OPMODE == 9'b00_000_0101 ? 48'(45'(signed'(A[26:0])) * 45'(signed'(B))) : 48'd0;
+    assign PCOUT = P;
+  end else if (IS_DUAL_MAC) begin : gen_dual_mac
+    logic signed [26:0] a_q, d_q, ad_d, ad_q;
+    logic signed [17:0] b1_q, b2_q;
+    logic signed [44:0] m_q;
+    logic [8:0] opmode_q;
+    logic [47:0] w, xy, z, p_q;
 
-  always_ff @(posedge CLK) begin
-    if (CEA2) a_q <= A[26:0];
-    if (CED) d_q <= D;
-    if (CEAD) ad_q <= ad_d;
-    if (CEB1) b1_q <= B;
-    if (CEB2) b2_q <= b1_q;
-    if (CEM) m_q <= 45'(ad_q) * 45'(b2_q);
-    if (CECTRL) opmode_q <= OPMODE;
-    if (CEP) p_q <= w + xy + z;
-  end
+    always_comb begin
+      ad_d = 27'sd0;
+      if (!INMODE[1]) ad_d = a_q;
+      if (INMODE[2]) ad_d = INMODE[3] ? d_q - ad_d : d_q + ad_d;
+      w  = opmode_q[8:7] == 2'b01 ? p_q : 48'd0;
+      z  = opmode_q[6:4] == 3'b001 ? PCIN : opmode_q[6:4] == 3'b010 ? p_q : 48'd0;
+      xy = opmode_q[3:0] == 4'b0101 ? 48'(m_q) : 48'd0;
+    end
 
-  assign P = p_q;
-  assign PCOUT = p_q;
+    always_ff @(posedge CLK) begin
+      if (CEA2) a_q <= A[26:0];
+      if (CED) d_q <= D;
+      if (CEAD) ad_q <= ad_d;
+      if (CEB1) b1_q <= B;
+      if (CEB2) b2_q <= b1_q;
+      if (CEM) m_q <= 45'(ad_q) * 45'(b2_q);
+      if (CECTRL) opmode_q <= OPMODE;
+      if (CEP) p_q <= w + xy + z;
+    end
+
+    assign P = p_q;
+    assign PCOUT = p_q;
+  end else begin : gen_neither
+    $error("not modelled");
+  end
 endmodule
