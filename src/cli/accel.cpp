@@ -5,7 +5,8 @@
 namespace lightmamba::cli {
 
 void add_accel(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("accel", "The accelerator: its memory images, its golden model and its simulation");
+  CLI::App* command = app.add_subcommand(
+      "accel", "The accelerator: its memory images, its golden model and its simulation");
   command->require_subcommand(1);
   add_accel_pack(*command);
   add_accel_inspect(*command);

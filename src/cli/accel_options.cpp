@@ -22,6 +22,7 @@ double bytes_per_cycle(const AccelOptions& options) {
   return options.bandwidth * 1e9 / (options.clock * 1e6);
 }
 
+// 0 of nothing.
 double share(std::int64_t part, std::int64_t all) {
   return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
 }
@@ -42,8 +43,8 @@ void append_lines(std::string& out, const std::string& prefix,
     if (value.is_object()) {
       append_lines(out, prefix + name + ".", value);
     } else {
-      fmt::format_to(std::back_inserter(out), "{:<30} {}\n", prefix + name,
-                     value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
+      fmt::format_to(std::back_inserter(out), "{:<32} {}\n", prefix + name,
+                     value.is_number_float() ? fmt::format("{:.8g}", value.get<double>())
                      : value.is_string()     ? value.get<std::string>()
                                              : value.dump());
     }
@@ -166,37 +167,50 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& /*option
 }
 #endif
 
-nlohmann::ordered_json performance(const AccelOptions& options, std::int64_t tokens,
-                                   const accel::Counters& counters, const accel::Traffic& traffic) {
-  const double cycles = share(counters.cycles, tokens);
-  nlohmann::ordered_json json = {{"tokens", tokens}, {"cycles_per_token", cycles}};
+void Cost::add(const accel::Step& step) {
+  ++tokens;
+  counters += step.counters;
+  traffic += step.traffic;
+}
+
+nlohmann::ordered_json speed(const AccelOptions& options, const Cost& cost) {
+  const double cycles = share(cost.counters.cycles, cost.tokens);
+  nlohmann::ordered_json json = {{"tokens", cost.tokens}, {"cycles_per_token", cycles}};
   if (options.clock > 0 && cycles > 0) {
     json["clock_mhz"] = options.clock;
     json["tokens_per_second"] = options.clock * 1e6 / cycles;
   }
-  // What the units do, as shares of all cycles.
+  return json;
+}
+
+nlohmann::ordered_json performance(const AccelOptions& options, const Cost& cost) {
+  nlohmann::ordered_json json = speed(options, cost);
+  // Of all cycles.
   for (const accel::CounterName& each : accel::kCounters) {
     if (each.counter == &accel::Counters::cycles) continue;
-    json["shares"][std::string(each.name)] = share(counters.*each.counter, counters.cycles);
+    json["shares"][std::string(each.name)] =
+        share(cost.counters.*each.counter, cost.counters.cycles);
   }
-  json["bytes_per_token"] = {{"weights", share(traffic.weights, tokens)},
-                             {"ssm_state", share(traffic.ssm_state, tokens)},
-                             {"parameters", share(traffic.parameters, tokens)},
-                             {"conv_state", share(traffic.conv_state, tokens)},
-                             {"all", share(traffic.total(), tokens)}};
+  const accel::Traffic& traffic = cost.traffic;
+  json["bytes_per_token"] = {{"weights", share(traffic.weights, cost.tokens)},
+                             {"ssm_state", share(traffic.ssm_state, cost.tokens)},
+                             {"parameters", share(traffic.parameters, cost.tokens)},
+                             {"conv_state", share(traffic.conv_state, cost.tokens)},
+                             {"all", share(traffic.total(), cost.tokens)}};
   if (const double width = bytes_per_cycle(options); width > 0) {
     // The cycles that the bytes alone take.
-    const double least = share(traffic.total(), tokens) / width;
+    const double least = share(traffic.total(), cost.tokens) / width;
     json["bandwidth_gb_per_second"] = options.bandwidth;
     json["floor_cycles_per_token"] = least;
-    json["share_of_floor"] = cycles > 0 ? least / cycles : 0.0;
+    json["share_of_floor"] =
+        least * static_cast<double>(cost.tokens) / static_cast<double>(cost.counters.cycles);
   }
   return json;
 }
 
-std::string performance_text(const nlohmann::ordered_json& performance) {
+std::string lines_of(const nlohmann::ordered_json& report) {
   std::string text;
-  append_lines(text, "", performance);
+  append_lines(text, "", report);
   return text;
 }
 

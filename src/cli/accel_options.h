@@ -52,10 +52,19 @@ std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
 // Packs the model where it is not an image. Throws Error where the program was built without it.
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options, AccelModel& model);
 
-// Of so many tokens that took `counters` and `traffic` together.
-nlohmann::ordered_json performance(const AccelOptions& options, std::int64_t tokens,
-                                   const accel::Counters& counters, const accel::Traffic& traffic);
-// The same for people, a line for each number.
-std::string performance_text(const nlohmann::ordered_json& performance);
+// What tokens together have taken.
+struct Cost {
+  std::int64_t tokens = 0;
+  accel::Counters counters;
+  accel::Traffic traffic;
+
+  void add(const accel::Step& step);
+};
+// Cycles of a token and, where the clock is known, tokens per second.
+nlohmann::ordered_json speed(const AccelOptions& options, const Cost& cost);
+// The same with what the units and the memory do in that time.
+nlohmann::ordered_json performance(const AccelOptions& options, const Cost& cost);
+// For people, a line for each number.
+std::string lines_of(const nlohmann::ordered_json& report);
 
 }  // namespace lightmamba::cli

@@ -15,18 +15,16 @@ void run(const Options& options) {
   AccelModel model = load_accel_model(options.accel);
   const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
   TokenId token = model.config().bos_token_id.value_or(0);
-  accel::Counters counters;
-  accel::Traffic traffic;
+  Cost cost;
   for (std::int64_t i = 0; i < options.tokens; ++i) {
     const accel::Step step = simulation->step(token, accel::Wants::best);
-    counters += step.counters;
-    traffic += step.traffic;
+    cost.add(step);
     token = step.best->token;
   }
   nlohmann::ordered_json report = {{"preset", model.image->hardware.name}};
-  report.update(performance(options.accel, options.tokens, counters, traffic));
+  report.update(performance(options.accel, cost));
   if (options.accel.model.json) return print_json(report);
-  write_output(performance_text(report));
+  write_output(lines_of(report));
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 #include <cstdio>
+#include <fmt/format.h>
 #include <memory>
+#include <optional>
 
 #include <lightmamba/generate.h>
 
-#include "base/fail.h"
 #include "cli/accel.h"
 #include "cli/accel_options.h"
 
@@ -16,19 +17,6 @@ struct Options {
   std::string backend = "golden";
   std::int64_t max_tokens = 128;
   bool ignore_eos = false;
-};
-
-// What a run has come to.
-struct Progress {
-  std::int64_t steps = 0;
-  accel::Counters counters;
-  accel::Traffic traffic;
-
-  void add(const accel::Step& step) {
-    ++steps;
-    counters += step.counters;
-    traffic += step.traffic;
-  }
 };
 
 void run(const Options& options) {
@@ -48,8 +36,8 @@ void run(const Options& options) {
     flush_output();
   };
 
-  Progress of_prompt;
-  Progress of_rest;
+  Cost of_prompt;
+  Cost of_rest;
   accel::Step step;
   for (std::size_t i = 0; i < prompt.size(); ++i) {
     const bool is_last = i + 1 == prompt.size();
@@ -59,7 +47,7 @@ void run(const Options& options) {
   std::vector<TokenId> ids;
   bool is_at_end = false;
   while (std::ssize(ids) < options.max_tokens) {
-    if (of_rest.steps < std::ssize(ids)) {
+    if (of_rest.tokens < std::ssize(ids)) {
       step = accelerator->step(ids.back(), accel::Wants::best);
       of_rest.add(step);
     }
@@ -81,14 +69,13 @@ void run(const Options& options) {
     report["ids"] = ids;
   }
   if (options.backend != "golden") {
-    report["prompt"] =
-        performance(options.accel, of_prompt.steps, of_prompt.counters, of_prompt.traffic);
-    report["decode"] = performance(options.accel, of_rest.steps, of_rest.counters, of_rest.traffic);
+    report["prompt"] = speed(options.accel, of_prompt);
+    report["decode"] = speed(options.accel, of_rest);
   }
   if (is_json) return print_json(report);
   write_output("\n");
   flush_output();
-  std::fputs(performance_text(report).c_str(), stderr);
+  std::fputs(lines_of(report).c_str(), stderr);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include "accel/runtime/compare.h"
 #include "base/fail.h"
-#include "base/progress.h"
 #include "cli/accel.h"
 #include "cli/accel_options.h"
 
