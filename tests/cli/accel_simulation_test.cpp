@@ -1,0 +1,64 @@
+#include "cli/cli.h"
+
+namespace lightmamba::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string& model() {
+  static const TemporaryFolder folder;
+  static const std::string path = quantized(folder, {"--ssm", "pot8", "--head-bits", "4"});
+  return path;
+}
+
+#ifdef LIGHTMAMBA_RTLSIM
+
+TEST(AccelSimulation, EqualsGoldenOnARealModel) {
+  const nlohmann::json result = lightmamba_json(
+      {"accel", "verify", model(), "--preset", "vck190", "--prompt", "It", "--max-tokens", "2"});
+  EXPECT_TRUE(result["equal"].get<bool>());
+  EXPECT_EQ(result["tokens"], 2);
+  EXPECT_GT(result["values"].get<int>(), 100'000);
+}
+
+TEST(AccelSimulation, RunsAnImage) {
+  const TemporaryFolder folder;
+  const std::string image = folder / "image";
+  const std::vector<std::string> what = {"--tokens", "5,6", "--max-tokens", "2"};
+  EXPECT_EQ(lightmamba({"accel", "pack", model(), "--out", image, "--preset", "vck190"}).exit_code,
+            0);
+  std::vector<std::string> golden = {"accel", "run", model()};
+  golden.insert(golden.end(), what.begin(), what.end());
+  std::vector<std::string> simulated = {"accel", "run", image, "--backend", "rtlsim"};
+  simulated.insert(simulated.end(), what.begin(), what.end());
+  const nlohmann::json expected = lightmamba_json(golden);
+  const nlohmann::json actual = lightmamba_json(simulated);
+  EXPECT_EQ(actual["ids"], expected["ids"]);
+  EXPECT_EQ(actual["text"], expected["text"]);
+  golden[2] = image;
+  EXPECT_THAT(failure(golden, 1), HasSubstr("the golden model runs a quantized file"));
+}
+
+TEST(AccelSimulation, ReportsHowCloseTheMemoryIs) {
+  const nlohmann::json report =
+      lightmamba_json({"accel", "report", model(), "--preset", "vck190", "--tokens", "1", "--clock",
+                       "400", "--bandwidth", "12"});
+  const double share = report["share_of_floor"].get<double>();
+  EXPECT_GT(share, 0.3);
+  EXPECT_LE(share, 1.0);
+  EXPECT_NEAR(report["tokens_per_second"].get<double>() * report["cycles_per_token"].get<double>(),
+              400e6, 1);
+  EXPECT_GT(report["bytes_per_token"]["weights"].get<double>(), 3e6);
+}
+
+#else
+
+TEST(AccelSimulation, SaysHowToGetIt) {
+  EXPECT_THAT(failure({"accel", "run", model(), "--tokens", "1", "--backend", "rtlsim"}, 1),
+              HasSubstr("-DLIGHTMAMBA_RTL=ON"));
+}
+
+#endif
+
+}  // namespace
+}  // namespace lightmamba::test
