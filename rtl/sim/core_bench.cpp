@@ -9,6 +9,7 @@
 #include "accel/program/image.h"
 #include "accel/runtime/compare.h"
 #include "accel/runtime/rtlsim.h"
+#include "base/fail.h"
 #include "support/errors.h"
 #include "support/random_network.h"
 
@@ -88,6 +89,30 @@ TEST(CoreRtl, AnswersWhatIsWantedAndStartsAnew) {
       EXPECT_EQ(actual.logits, expected.logits);
     }
   }
+}
+
+// The token ends where one of its values comes; the next sequence has nothing of it.
+TEST(CoreRtl, WorksAfterAResetAmidAToken) {
+  const Core core({.seed = 13});
+  const auto simulation = make_rtlsim(core.image, {.stall_percent = 20});
+  std::vector<TraceUnit> ends;
+  for (std::int64_t end = 0; end < 12; ++end) {
+    std::int64_t left = end;
+    simulation->observe([&](TraceUnit unit, std::int64_t, std::span<const std::int64_t>) {
+      if (left-- != 0) return;
+      ends.push_back(unit);
+      fail("the end");
+    });
+    simulation->reset();
+    EXPECT_THAT(test::error_of([&] { simulation->step(2, Wants::logits); }), HasSubstr("the end"));
+    simulation->observe({});
+    simulation->reset();
+    core.golden->reset();
+    EXPECT_EQ(simulation->step(5, Wants::logits).logits,
+              core.golden->step(5, Wants::logits).logits);
+  }
+  EXPECT_THAT(ends, testing::IsSupersetOf({TraceUnit::residual, TraceUnit::blocks, TraceUnit::conv,
+                                           TraceUnit::y, TraceUnit::rotated}));
 }
 
 TEST(CoreRtl, MovesWhatTheImageHolds) {
