@@ -13,13 +13,21 @@ const std::string& model() {
 
 #ifdef LIGHTMAMBA_RTLSIM
 
-TEST(AccelSimulation, EqualsGoldenOnARealModel) {
-  const nlohmann::json result = lightmamba_json(
-      {"accel", "verify", model(), "--preset", "vck190", "--prompt", "It", "--max-tokens", "2"});
+// All values of all units and all logits, of the prompt's 16 tokens and of those that follow.
+void expect_equal(const std::string& preset, int max_tokens) {
+  const nlohmann::json result =
+      lightmamba_json({"accel", "verify", model(), "--preset", preset, "--tokens",
+                       "5,17,300,42,1000,7,77,2048,9,4000,12,600,33,3,250,81", "--max-tokens",
+                       std::to_string(max_tokens)});
   EXPECT_TRUE(result["equal"].get<bool>());
-  EXPECT_EQ(result["tokens"], 2);
-  EXPECT_GT(result["values"].get<int>(), 100'000);
+  // The last token that is chosen is not run.
+  EXPECT_EQ(result["tokens"], 15 + max_tokens);
+  EXPECT_GT(result["values"].get<int>(), 50'000 * (15 + max_tokens));
 }
+
+TEST(AccelSimulation, EqualsGoldenOnTheSmallerDevice) { expect_equal("vck190", 64); }
+
+TEST(AccelSimulation, EqualsGoldenOnTheLargerDevice) { expect_equal("u280", 8); }
 
 TEST(AccelSimulation, RunsAnImage) {
   const TemporaryFolder folder;
