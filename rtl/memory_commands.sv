@@ -9,7 +9,9 @@ module memory_commands #(
     input  logic        clk_i,
     input  logic        rst_ni,
     input  logic        start_i,
-    input  logic [31:0] token_i,
+    // verilator lint_off UNUSEDSIGNAL
+    input  logic [31:0] token_i,  // below 2^20
+    // verilator lint_on UNUSEDSIGNAL
     input  logic        writes_logits_i,
     output logic        is_idle_o,
 
@@ -19,7 +21,9 @@ module memory_commands #(
     input  logic [31:0] vocab_size_i,
     input  logic [31:0] weight_words_i,
     input  logic [31:0] param_atoms_i,
-    input  logic [31:0] embedding_atoms_i,
+    // verilator lint_off UNUSEDSIGNAL
+    input  logic [31:0] embedding_atoms_i,  // below 2^16
+    // verilator lint_on UNUSEDSIGNAL
 
     input  logic [63:0] params_address_i,
     input  logic [63:0] embedding_address_i,
@@ -61,7 +65,7 @@ module memory_commands #(
   // Products that sizes and addresses need, one after the other.
   logic [2:0] step_q;
   logic [31:0] heads_q, conv_words_q, state_words_q;
-  logic [59:0] embedding_offset_q;
+  logic [35:0] embedding_offset_q;
   logic are_ready;
 
   assign are_ready = step_q[2];
@@ -71,7 +75,7 @@ module memory_commands #(
     else step_q <= {step_q[1:0], header_done_i};
     heads_q            <= 32'(n_layer_i) * 32'(nheads_i);
     conv_words_q       <= 32'(n_layer_i) * ({10'b0, nheads_i, 6'b0} + 32'(BC_CHANNELS));
-    embedding_offset_q <= 60'(token_i) * 60'(embedding_atoms_i);
+    embedding_offset_q <= 36'(token_i[19:0]) * 36'(embedding_atoms_i[15:0]);
     state_words_q      <= heads_q * 32'(EXPONENT_WORDS + CODE_WORDS);
   end
 
@@ -115,7 +119,7 @@ module memory_commands #(
   always_comb begin
     case (piece_q)
       ROW: begin
-        params_address_o = embedding_address_i + {embedding_offset_q, 4'b0};
+        params_address_o = embedding_address_i + 64'({embedding_offset_q, 4'b0});
         params_words_o   = embedding_atoms_i;
       end
       REST: begin
