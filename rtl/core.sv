@@ -237,14 +237,14 @@ module core #(
     if (!rst_ni) needs_scalars_q <= 1'b0;
     else needs_scalars_q <= state_q == START_IN || (needs_scalars_q && !scalars_taken);
 
+    if (!rst_ni || start_i) errors_o <= '0;
+    else if (state_q == HEADER && header_done) errors_o <= {is_too_large && !is_no_image, is_no_image};
     if (start_i) begin
-      errors_o             <= '0;
       layer_q              <= '0;
       bank_q               <= 1'b0;
       layer_threshold_q    <= '0;
       position_threshold_q <= position_i * 16'd49471;
     end
-    if (state_q == HEADER && header_done) errors_o <= {is_too_large, is_no_image};
     if (state_q == LOAD_RESIDUAL && state_d != LOAD_RESIDUAL) begin
       layer_q           <= layer_q + 16'd1;
       layer_threshold_q <= layer_threshold_q + 16'd20021;

@@ -206,7 +206,7 @@ module param_reader #(
         2'd1: begin
           epsilon_o       <= atom_i[63:0];
           gated_epsilon_o <= atom_i[127:64];
-          is_too_large_o  <= n_layer_o == '0 || nheads == '0 || nheads[0] ||
+          is_too_large_o  <= n_layer_o == '0 || (|n_layer_o[15:12]) || nheads == '0 || nheads[0] ||
               nheads > 16'(MAX_HEADS) || d_model == '0 || d_model[6:0] != '0 ||
               d_model > 16'(MAX_D_MODEL) || m_o == '0 || m_o > 16'(MAX_M) ||
               log2_n_o > 8'd7 || log2_n_o < 8'(LEAST_LOG2_N) ||

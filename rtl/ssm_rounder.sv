@@ -21,7 +21,7 @@ module ssm_rounder #(
     input logic                      size_first_i,  // of its row
     input logic                      size_last_i,
     input logic       [LANES*29-1:0] sizes_i,       // of ssm_lane
-    input logic signed [        7:0] exponent_i,    // of h
+    input logic signed [       10:0] exponent_i,    // of h
     input logic       [        15:0] threshold_i,   // of the row's first element
 
     output logic left_o,  // a beat has left its place
@@ -47,7 +47,7 @@ module ssm_rounder #(
   // 1 and 2: the OR of a beat, and of the row so far.
   logic [SIZE_BITS-1:0] beat_size_d, beat_size_q, row_size_q;
   logic size_valid_q, size_first_q, size_last_q, row_valid_q;
-  logic signed [7:0] exponent_q, row_exponent_q;
+  logic signed [10:0] exponent_q, row_exponent_q;
   logic [THRESHOLD_BITS-1:0] threshold_q, row_threshold_q;
 
   always_comb begin
@@ -72,7 +72,7 @@ module ssm_rounder #(
   logic [LEFT_BITS-1:0] left_d;
   logic found_valid_q, found_zero_q;
   logic [LEFT_BITS-1:0] found_left_q;
-  logic signed [7:0] found_exponent_q;
+  logic signed [10:0] found_exponent_q;
   logic [THRESHOLD_BITS-1:0] found_threshold_q;
 
   always_comb begin
@@ -102,9 +102,11 @@ module ssm_rounder #(
   end
 
   // 4: the exponent of the codes, into a queue of rows as long as the places.
-  localparam int unsigned ROW_WIDTH = LEFT_BITS + 8 + THRESHOLD_BITS;
+  localparam logic signed [10:0] NO_EXPONENT = -11'sd128;  // ZERO_EXPONENT
+  localparam int unsigned ROW_WIDTH = 1 + LEFT_BITS + 8 + THRESHOLD_BITS;
   (* ram_style = "distributed" *) logic [ROW_WIDTH-1:0] rows_q[ROWS];
-  logic signed [7:0] found_code_exponent;
+  logic signed [10:0] found_code_exponent;
+  logic found_nothing, is_nothing;
   logic [ROW_BITS-1:0] row_write_q, row_read_q;
   logic [ROW_BITS:0] rows_waiting_q;
   logic [ROW_WIDTH-1:0] row;
@@ -112,10 +114,11 @@ module ssm_rounder #(
   logic signed [7:0] code_exponent;
   logic [THRESHOLD_BITS-1:0] first_threshold;
 
-  assign found_code_exponent = found_zero_q ? ZERO_EXPONENT
-      : found_exponent_q + 8'(FRACTION_BITS) - 8'(found_left_q);
+  // A row below the least exponent is 0, so that a state which only decays ends there.
+  assign found_code_exponent = found_exponent_q + 11'(FRACTION_BITS) - 11'(found_left_q);
+  assign found_nothing = found_zero_q | found_code_exponent <= NO_EXPONENT;
   assign row = rows_q[row_read_q];
-  assign {left, code_exponent, first_threshold} = row;
+  assign {is_nothing, left, code_exponent, first_threshold} = row;
 
   // Rows leave in their order, their beats one after the other.
   (* ram_style = "distributed" *) logic [LANES*H_BITS-1:0] places_q[DEPTH];
@@ -131,7 +134,12 @@ module ssm_rounder #(
 
   always_ff @(posedge clk_i) begin
     if (found_valid_q) begin
-      rows_q[row_write_q] <= {found_left_q, found_code_exponent, found_threshold_q};
+      rows_q[row_write_q] <= {
+        found_nothing,
+        found_left_q,
+        found_nothing ? ZERO_EXPONENT : found_code_exponent[7:0],
+        found_threshold_q
+      };
     end
     if (valid_i) places_q[place_write_q] <= h_i;
   end
@@ -166,7 +174,7 @@ module ssm_rounder #(
   logic [2:0] code_valid_q;
 
   always_ff @(posedge clk_i) begin
-    h_q <= places_q[place_read_q];
+    h_q <= is_nothing ? '0 : places_q[place_read_q];
     left_q <= left;
     if (leaves) begin
       beat_threshold_q <= is_first ? first_threshold

@@ -28,7 +28,7 @@ module ssm_row #(
     output logic signed [15:0] u_o,              // in cycle 1
     output logic signed [23:0] direct_o,         // D x, in cycle 2
     output logic signed [ 9:0] direct_right_o,   // in cycle 2, to fixed point
-    output logic signed [ 7:0] exponent_o,       // in cycle 3, its lowest bits
+    output logic signed [10:0] exponent_o,       // in cycle 3
     output logic signed [10:0] y_right_o,        // in cycle 4, of a sum over this block
     output logic        [ 4:0] kept_right_o,     // in cycle 5
     output logic        [ 4:0] lost_right_o,     // in cycle 5
@@ -104,7 +104,7 @@ module ssm_row #(
     y_base_2_q <= y_base_q;
   end
 
-  assign exponent_o = exponent_q[7:0];
+  assign exponent_o = exponent_q;
 
   // 4 and 5. No amount is negative but of a term of 0.
   function automatic logic [4:0] at_most_31(input logic [SUM_BITS-1:0] right);

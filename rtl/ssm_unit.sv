@@ -224,7 +224,7 @@ module ssm_unit #(
   logic signed [15:0] u, u_operand;
   logic signed [23:0] direct;
   logic signed [9:0] direct_right;
-  logic signed [7:0] exponent, sized_exponent;
+  logic signed [10:0] exponent, sized_exponent;
   logic signed [10:0] y_right;
   logic [4:0] kept_right, lost_right, added_right;
   logic [7:0] rest_operand;
@@ -276,7 +276,7 @@ module ssm_unit #(
   );
 
   delay #(
-      .BITS(8),
+      .BITS(11),
       .CYCLES(SIZED - 3)
   ) i_exponent (
       .clk_i,

@@ -406,15 +406,18 @@ class Driver {
 // What a bench has to meet to be worth something.
 struct Corners {
   int zero_rows = 0;
+  int rows_that_end = 0;   // are zero, and were not
   int rows_that_fill = 0;  // have a largest code of 32767
   int rows_below = 0;      // of 32767 and a fraction, and so at half the scale
   int saturated = 0;
   int inside = 0;
 
   void add(const Head& head) {
-    for (const Row& row : head.after) {
+    for (std::size_t p = 0; p < head.after.size(); ++p) {
+      const Row& row = head.after[p];
       const auto [least, most] = std::minmax_element(row.codes.begin(), row.codes.end());
       zero_rows += row.exponent == kZeroExponent;
+      rows_that_end += row.exponent == kZeroExponent && head.before[p].exponent != kZeroExponent;
       rows_that_fill += *most == 32767;
       rows_below += *most >= 16383 && *most <= 16384 && *least > -16383;
     }
@@ -435,6 +438,9 @@ TEST(SsmUnitWork, HasCorners) {
       }
     }
     EXPECT_GT(corners.zero_rows, 20);
+    if (range == Range::kAll) {
+      EXPECT_GT(corners.rows_that_end, 10);
+    }
     EXPECT_GT(corners.rows_that_fill, 20);
     EXPECT_GT(corners.rows_below, 3);
     EXPECT_GT(corners.saturated, 20);

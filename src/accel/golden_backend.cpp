@@ -43,14 +43,14 @@ void to_codes(const std::vector<float>& values, int bits, std::vector<Code>& cod
     if (largest > 0) {
       exponent = std::ilogb(largest) - (bits - 2);
       if (largest > std::ldexp(most, exponent)) ++exponent;
-      if (exponent <= kZeroExponent || exponent > -kZeroExponent - 1) {
-        fail("the state has a number of magnitude {}", largest);
-      }
+      exponent = std::max(exponent, kZeroExponent);
+      if (exponent > -kZeroExponent - 1) fail("the state has a number of magnitude {}", largest);
     }
     exponents[block] = static_cast<std::int8_t>(exponent);
     for (std::size_t i = 0; i < size; ++i) {
+      const double code = std::ldexp(static_cast<double>(values[block * size + i]), -exponent);
       codes[block * size + i] =
-          static_cast<Code>(std::lround(std::ldexp(values[block * size + i], -exponent)));
+          exponent == kZeroExponent ? Code{0} : static_cast<Code>(std::lround(code));
     }
   }
 }

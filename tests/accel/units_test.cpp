@@ -261,6 +261,31 @@ TEST(SsmUnit, KeepsSlowStatesOverLongSequences) {
   }
 }
 
+// Its exponent falls from token to token, and must not pass that of zero.
+TEST(SsmUnit, AStateThatOnlyDecaysEndsAsZero) {
+  const std::vector<std::int8_t> codes(128, 100);
+  const std::vector<std::int8_t> exponents = {-7, -7};
+  HeadInput in = {.decay = {.dt = {200, -8}, .rest = {200, -8}},
+                  .B = {codes, exponents},
+                  .C = {codes, exponents},
+                  .D = 0,
+                  .D_exponent = 0,
+                  .x = 100,
+                  .x_exponent = -7};
+  Channel channel;
+  const StateRow state = {channel.codes, channel.exponent};
+  std::int64_t last = step_channel(in, 16, 0, state);
+  EXPECT_GT(last, 0);
+  in.x = 0;
+  for (std::uint32_t token = 1; token < 300; ++token) {
+    const std::int64_t y = step_channel(in, 16, token * 49471, state);
+    ASSERT_LE(std::abs(y), last) << token;
+    last = std::abs(y);
+  }
+  EXPECT_EQ(channel.exponent, kZeroExponent);
+  EXPECT_EQ(channel.codes, std::vector<std::int16_t>(128));
+}
+
 TEST(SsmUnit, DtIsHeldToItsLimits) {
   const HeadWeights weights = {.dt_bias = 0, .A = {1 << 15, -15}, .D = 0, .D_exponent = 0};
   const DtLimits limits = {{200, -12}, {160, -9}};

@@ -99,12 +99,14 @@ std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t thr
     y += rescale(sum, -(exponent + kShortRight + in.C.exponents[block] + kFractionBits), kSumBits);
   }
 
-  if (largest == 0) {
+  // A state that only decays ends as zero, before its exponent is that of zero or below.
+  const int right = code_shift(largest, state_bits);
+  if (largest == 0 || exponent + right <= kZeroExponent) {
     std::fill(state.codes.begin(), state.codes.end(), std::int16_t{0});
     state.exponent = kZeroExponent;
   } else {
-    round_state(h.data(), code_shift(largest, state_bits), threshold, state.codes);
-    state.exponent = static_cast<std::int8_t>(exponent + code_shift(largest, state_bits));
+    round_state(h.data(), right, threshold, state.codes);
+    state.exponent = static_cast<std::int8_t>(exponent + right);
   }
   return saturate(y, kOutputBits);
 }

@@ -36,8 +36,8 @@ constexpr std::array kPresets = {
              .out_lanes = 16},
 };
 
-constexpr std::int64_t kMostLayers = 65535;
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 24;
+constexpr std::int64_t kMostLayers = 4095;
+constexpr std::int64_t kMostTokens = (std::int64_t{1} << 20) - 1;
 
 std::optional<std::string> is_not(std::string_view name, std::int64_t value,
                                   std::int64_t expected) {
