@@ -237,8 +237,11 @@ module core #(
     if (!rst_ni) needs_scalars_q <= 1'b0;
     else needs_scalars_q <= state_q == START_IN || (needs_scalars_q && !scalars_taken);
 
-    if (!rst_ni || start_i) errors_o <= '0;
-    else if (state_q == HEADER && header_done) errors_o <= {is_too_large && !is_no_image, is_no_image};
+    if (!rst_ni || start_i) begin
+      errors_o <= '0;
+    end else if (state_q == HEADER && header_done) begin
+      errors_o <= {is_too_large && !is_no_image, is_no_image};
+    end
     if (start_i) begin
       layer_q              <= '0;
       bank_q               <= 1'b0;
@@ -454,7 +457,8 @@ module core #(
 
   // Rows: in_proj's in two segments, as dt is padded to whole tiles.
   assign most_rows = COUNT_BITS'({d_inner, 1'b0}) + COUNT_BITS'(BC_CODES);
-  assign product_groups = (MMU_GROUP_BITS + 1)'((state_q == START_OUT ? d_inner : d_model) / 16'(GROUP));
+  assign product_groups =
+      (MMU_GROUP_BITS + 1)'((state_q == START_OUT ? d_inner : d_model) / 16'(GROUP));
   assign tiles = TILE_BITS'((first_rows + COUNT_BITS'(ROWS - 1)) >> ROW_BITS) +
       TILE_BITS'((second_rows + COUNT_BITS'(ROWS - 1)) >> ROW_BITS);
 
@@ -502,7 +506,8 @@ module core #(
   );
 
   // Its sums, one by one, with the exponent that they and the root have together.
-  logic sum_valid, sum_ready, sum_is_second, sum_last, sum_is_block, block_sum_ready, fixed_sum_ready;
+  logic sum_valid, sum_ready, sum_is_second, sum_last, sum_is_block;
+  logic block_sum_ready, fixed_sum_ready;
   logic [SUM_BITS-1:0] sum;
   logic [EXPONENT_BITS-1:0] product_exponent_q;
   logic [ROOT_BITS-1:0] product_mantissa_q;

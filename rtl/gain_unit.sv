@@ -25,7 +25,8 @@ module gain_unit (
   logic signed [GAIN_BITS-1:0] gain;
   logic signed [PRODUCT_BITS-1:0] product1_q, product2_q;
   logic signed [ROUNDED_BITS-1:0] rounded;
-  logic valid, ready, takes, advance, is_inside;
+  logic signed [GAINED_BITS-1:0] value;
+  logic valid, ready, takes, advance;
 
   assign valid        = in_valid_i && atom_valid_i;
   assign takes        = valid && ready;
@@ -47,8 +48,14 @@ module gain_unit (
   );
 
   assign rounded = ROUNDED_BITS'(((product2_q >>> (RIGHT - 1)) + PRODUCT_BITS'(1)) >>> 1);
-  assign is_inside =
-      &rounded[ROUNDED_BITS-1:GAINED_BITS-1] | ~(|rounded[ROUNDED_BITS-1:GAINED_BITS-1]);
+
+  saturate #(
+      .IN_BITS (ROUNDED_BITS),
+      .OUT_BITS(GAINED_BITS)
+  ) to_gained (
+      .x_i(rounded),
+      .y_o(value)
+  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) gain_q <= '0;
@@ -59,8 +66,7 @@ module gain_unit (
     if (advance) begin
       product1_q  <= PRODUCT_BITS'(in_value_i) * PRODUCT_BITS'(gain);
       product2_q  <= product1_q;
-      out_value_o <= is_inside ? rounded[GAINED_BITS-1:0]
-                               : {rounded[ROUNDED_BITS-1], {(GAINED_BITS - 1) {~rounded[ROUNDED_BITS-1]}}};
+      out_value_o <= value;
     end
   end
 

@@ -112,7 +112,9 @@ module memory_commands #(
         head_address_q[64*c+:64] + (exponents_q ? 64'd0 : 64'(EXPONENT_BYTES));
     always_ff @(posedge clk_i) begin
       if (are_ready) head_address_q[64*c+:64] <= state_address_i[64*c+:64];
-      else if (state_written) head_address_q[64*c+:64] <= head_address_q[64*c+:64] + 64'(HEAD_BYTES);
+      else if (state_written) begin
+        head_address_q[64*c+:64] <= head_address_q[64*c+:64] + 64'(HEAD_BYTES);
+      end
     end
   end
 
