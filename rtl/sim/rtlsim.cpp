@@ -36,6 +36,7 @@
 #include "accel/numerics/residual_unit.h"
 #include "accel/program/image_state.h"
 #include "axi_memory.h"
+#include "axi_ports.h"
 #include "base/fail.h"
 #include "core_taps.h"
 #include "model/forward.h"
@@ -71,16 +72,6 @@ constexpr int kResetCycles = 4;
 
 std::uint64_t align(std::uint64_t address) {
   return (address + kRegionAlignment - 1) / kRegionAlignment * kRegionAlignment;
-}
-
-// Bytes of a packed port, whose bit 0 lies lowest.
-template <typename Port>
-std::byte* bytes_of(Port& port) {
-  return reinterpret_cast<std::byte*>(&port);
-}
-template <std::size_t kWords>
-std::byte* bytes_of(VlWide<kWords>& port) {
-  return reinterpret_cast<std::byte*>(port.data());
 }
 
 // A read and, where it has one, a write port for each channel of an interface.

@@ -16,18 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-QuantizeOptions options() {
-  QuantizeOptions options{.scheme = {4, 4},
-                          .head_bits = 4,
-                          .group = 16,
-                          .ssm = SsmFormat::pot8,
-                          .state = StateFormat::int16,
-                          .clip = true};
-  options.calibration = test::random_tokens(100, 37);
-  return options;
-}
-
-Model small_model(const QuantizeOptions& options = accel::options(),
+Model small_model(const QuantizeOptions& options = test::accelerator_options(),
                   const test::RandomModelOptions& shape = {}) {
   return quantize(test::load_random_model(shape), options).model;
 }
@@ -41,7 +30,7 @@ const std::vector<TokenId>& tokens() {
 TEST(GoldenModel, GivesTheLogitsOfTheReference) {
   for (const StateFormat state : {StateFormat::int16, StateFormat::int8}) {
     for (const double dt_max : {std::numeric_limits<double>::infinity(), 0.1}) {
-      QuantizeOptions each = options();
+      QuantizeOptions each = test::accelerator_options();
       each.state = state;
       const Model reference = small_model(each, {.dt_max = dt_max});
       const std::vector<float> expected = test::decode_logits(reference, tokens());
@@ -74,23 +63,24 @@ TEST(GoldenModel, SaysWhatItCannotRun) {
   };
   EXPECT_THAT(test::error_of([] { with_golden(test::load_random_model()); }),
               HasSubstr("the weights are floats"));
-  QuantizeOptions each = options();
+  QuantizeOptions each = test::accelerator_options();
   each.head_bits = 8;
   EXPECT_THAT(reason(each), HasSubstr("the head has 8 bits"));
-  each = options();
+  each = test::accelerator_options();
   each.scheme = {4, 8};
   EXPECT_THAT(reason(each), HasSubstr("the scheme is w4a8"));
-  each = options();
+  each = test::accelerator_options();
   each.ssm = SsmFormat::floating;
   EXPECT_THAT(reason(each), HasSubstr("the SSM is in float"));
-  each = options();
+  each = test::accelerator_options();
   each.state = StateFormat::floating;
   EXPECT_THAT(reason(each), HasSubstr("the state is float"));
-  each = options();
+  each = test::accelerator_options();
   each.method = Method::rtn;
   EXPECT_THAT(reason(each), HasSubstr("the method is rtn"));
-  EXPECT_THAT(test::error_of([] { with_golden(small_model(options(), {.ngroups = 2})); }),
-              HasSubstr("ngroups is 2"));
+  EXPECT_THAT(
+      test::error_of([] { with_golden(small_model(test::accelerator_options(), {.ngroups = 2})); }),
+      HasSubstr("ngroups is 2"));
 }
 
 // The tables are made with floats; nothing else is.

@@ -18,16 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const Model& small_model() {
-  static const Model model = [] {
-    QuantizeOptions options{.scheme = {4, 4},
-                            .head_bits = 4,
-                            .group = 16,
-                            .ssm = SsmFormat::pot8,
-                            .state = StateFormat::int16,
-                            .clip = true};
-    options.calibration = test::random_tokens(100, 37);
-    return quantize(test::load_random_model(), options).model;
-  }();
+  static const Model model = quantize(test::load_random_model(), test::accelerator_options()).model;
   return model;
 }
 

@@ -6,16 +6,10 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-const std::string& model() {
-  static const TemporaryFolder folder;
-  static const std::string path = quantized(folder, {"--ssm", "pot8", "--head-bits", "4"});
-  return path;
-}
-
 TEST(AccelRun, WritesWhatTheGoldenBackendWrites) {
   const std::vector<std::string> what = {"--prompt", "It is a truth", "--max-tokens", "12"};
-  std::vector<std::string> accel = {"accel", "run", model()};
-  std::vector<std::string> generate = {"generate", model(), "--backend", "golden"};
+  std::vector<std::string> accel = {"accel", "run", accelerator_model()};
+  std::vector<std::string> generate = {"generate", accelerator_model(), "--backend", "golden"};
   accel.insert(accel.end(), what.begin(), what.end());
   generate.insert(generate.end(), what.begin(), what.end());
   const nlohmann::json report = lightmamba_json(accel);
@@ -30,20 +24,23 @@ TEST(AccelRun, WritesWhatTheGoldenBackendWrites) {
 }
 
 TEST(AccelRun, TakesTokens) {
-  const nlohmann::json report =
-      lightmamba_json({"accel", "run", model(), "--tokens", "5,6", "--max-tokens", "1"});
+  const nlohmann::json report = lightmamba_json(
+      {"accel", "run", accelerator_model(), "--tokens", "5,6", "--max-tokens", "1"});
   EXPECT_EQ(report["prompt_tokens"], 2);
   EXPECT_THAT(report["ids"], SizeIs(1));
 }
 
 TEST(AccelRun, SaysWhatIsWrong) {
-  EXPECT_THAT(failure({"accel", "run", model(), "--tokens", " "}, 1), HasSubstr("no token ids"));
-  EXPECT_THAT(failure({"accel", "run", model(), "--tokens", "1000000"}, 1), HasSubstr("1000000"));
-  EXPECT_THAT(failure({"accel", "run", model()}, 2), HasSubstr("--prompt"));
+  EXPECT_THAT(failure({"accel", "run", accelerator_model(), "--tokens", " "}, 1),
+              HasSubstr("no token ids"));
+  EXPECT_THAT(failure({"accel", "run", accelerator_model(), "--tokens", "1000000"}, 1),
+              HasSubstr("1000000"));
+  EXPECT_THAT(failure({"accel", "run", accelerator_model()}, 2), HasSubstr("--prompt"));
   EXPECT_THAT(failure({"accel", "run", shipped_model(), "--prompt", "A"}, 1),
               HasSubstr("the accelerator cannot run this model: the weights are floats"));
-  EXPECT_THAT(failure({"accel", "run", model(), "--tokens", "1", "--bandwidth", "12"}, 2),
-              HasSubstr("--clock"));
+  EXPECT_THAT(
+      failure({"accel", "run", accelerator_model(), "--tokens", "1", "--bandwidth", "12"}, 2),
+      HasSubstr("--clock"));
 }
 
 }  // namespace

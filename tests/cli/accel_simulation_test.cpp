@@ -5,18 +5,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::string& model() {
-  static const TemporaryFolder folder;
-  static const std::string path = quantized(folder, {"--ssm", "pot8", "--head-bits", "4"});
-  return path;
-}
-
 #ifdef LIGHTMAMBA_RTLSIM
 
 // All values of all units and all logits, of the prompt's 16 tokens and of those that follow.
 void expect_equal(const std::string& preset, int max_tokens) {
   const nlohmann::json result =
-      lightmamba_json({"accel", "verify", model(), "--preset", preset, "--tokens",
+      lightmamba_json({"accel", "verify", accelerator_model(), "--preset", preset, "--tokens",
                        "5,17,300,42,1000,7,77,2048,9,4000,12,600,33,3,250,81", "--max-tokens",
                        std::to_string(max_tokens)});
   EXPECT_TRUE(result["equal"].get<bool>());
@@ -33,9 +27,10 @@ TEST(AccelSimulation, RunsAnImage) {
   const TemporaryFolder folder;
   const std::string image = folder / "image";
   const std::vector<std::string> what = {"--tokens", "5,6", "--max-tokens", "2"};
-  EXPECT_EQ(lightmamba({"accel", "pack", model(), "--out", image, "--preset", "vck190"}).exit_code,
+  EXPECT_EQ(lightmamba({"accel", "pack", accelerator_model(), "--out", image, "--preset", "vck190"})
+                .exit_code,
             0);
-  std::vector<std::string> golden = {"accel", "run", model()};
+  std::vector<std::string> golden = {"accel", "run", accelerator_model()};
   golden.insert(golden.end(), what.begin(), what.end());
   std::vector<std::string> simulated = {"accel", "run", image, "--backend", "rtlsim"};
   simulated.insert(simulated.end(), what.begin(), what.end());
@@ -49,8 +44,8 @@ TEST(AccelSimulation, RunsAnImage) {
 
 TEST(AccelSimulation, ReportsHowCloseTheMemoryIs) {
   const nlohmann::json report =
-      lightmamba_json({"accel", "report", model(), "--preset", "vck190", "--tokens", "1", "--clock",
-                       "400", "--bandwidth", "12"});
+      lightmamba_json({"accel", "report", accelerator_model(), "--preset", "vck190", "--tokens",
+                       "1", "--clock", "400", "--bandwidth", "12"});
   const double share = report["share_of_floor"].get<double>();
   EXPECT_GT(share, 0.3);
   EXPECT_LE(share, 1.0);
@@ -62,8 +57,9 @@ TEST(AccelSimulation, ReportsHowCloseTheMemoryIs) {
 #else
 
 TEST(AccelSimulation, SaysHowToGetIt) {
-  EXPECT_THAT(failure({"accel", "run", model(), "--tokens", "1", "--backend", "rtlsim"}, 1),
-              HasSubstr("-DLIGHTMAMBA_RTL=ON"));
+  EXPECT_THAT(
+      failure({"accel", "run", accelerator_model(), "--tokens", "1", "--backend", "rtlsim"}, 1),
+      HasSubstr("-DLIGHTMAMBA_RTL=ON"));
 }
 
 #endif

@@ -54,4 +54,11 @@ inline std::string quantized(const TemporaryFolder& folder,
   return out;
 }
 
+// The shipped model as the accelerator runs it, made once.
+inline const std::string& accelerator_model() {
+  static const TemporaryFolder folder;
+  static const std::string path = quantized(folder, {"--ssm", "pot8", "--head-bits", "4"});
+  return path;
+}
+
 }  // namespace lightmamba::test

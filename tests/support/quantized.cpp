@@ -25,6 +25,17 @@ std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsig
   return tokens;
 }
 
+QuantizeOptions accelerator_options() {
+  QuantizeOptions options{.scheme = {4, 4},
+                          .head_bits = 4,
+                          .group = 16,
+                          .ssm = SsmFormat::pot8,
+                          .state = StateFormat::int16,
+                          .clip = true};
+  options.calibration = random_tokens(100, 37);
+  return options;
+}
+
 std::vector<float> prefill_logits(const Model& model, std::span<const TokenId> tokens) {
   std::vector<float> all;
   State state = model.new_state();

@@ -16,6 +16,9 @@ Model load_random_model(const RandomModelOptions& options = {}, bool with_tokeni
 
 std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsigned seed = 3);
 
+// What the accelerator runs: integers throughout, in small groups, calibrated.
+QuantizeOptions accelerator_options();
+
 // Logits after each token, one after the other.
 std::vector<float> prefill_logits(const Model& model, std::span<const TokenId> tokens);
 std::vector<float> decode_logits(const Model& model, std::span<const TokenId> tokens);
