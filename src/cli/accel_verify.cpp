@@ -32,17 +32,23 @@ void run(const Options& options) {
   const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
   const accel::Comparison result = accel::compare(*golden, *simulation, prompt, options.max_tokens);
   const bool is_equal = !result.difference && result.error.empty();
+  nlohmann::ordered_json cost;
+  if (options.accel.clock > 0) {
+    cost = performance(options.accel, {result.tokens, result.counters, result.traffic});
+  }
   if (options.accel.model.json) {
     nlohmann::ordered_json report = {{"equal", is_equal},
                                      {"tokens", result.tokens},
                                      {"values", result.values},
                                      {"ids", result.ids},
                                      {"cycles", result.counters.cycles}};
+    if (!cost.is_null()) report.update(cost);
     if (result.difference) report["difference"] = to_json(*result.difference);
     if (!result.error.empty()) report["error"] = result.error;
     print_json(report);
   } else if (is_equal) {
     write_output(fmt::format("equal: {} values of {} tokens\n", result.values, result.tokens));
+    if (!cost.is_null()) write_output(lines_of(cost));
   }
   flush_output();
   if (is_equal) return;

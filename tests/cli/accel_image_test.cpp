@@ -16,7 +16,7 @@ class AccelImage : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder = std::make_unique<TemporaryFolder>();
-    model = quantized(*folder, {"--ssm", "pot8", "--head-bits", "4"});
+    model = accelerator_model();
   }
   static void TearDownTestSuite() { folder.reset(); }
 

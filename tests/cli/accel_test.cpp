@@ -8,8 +8,7 @@ using ::testing::HasSubstr;
 const std::string kModel = shipped_model();
 
 TEST(GoldenBackend, IsAsGoodAsTheReferenceAndTheSameOnAnyThreads) {
-  const TemporaryFolder folder;
-  const std::string model = quantized(folder, {"--ssm", "pot8", "--head-bits", "4"});
+  const std::string& model = accelerator_model();
   const auto perplexity = [&](const std::string& backend, const std::string& threads) {
     return lightmamba_json({"perplexity", model, "--file", kModel + "/calibration.txt",
                             "--max-tokens", "500", "--backend", backend, "--threads", threads});

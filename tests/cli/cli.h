@@ -1,6 +1,7 @@
 // The program under test, with its words of command.
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -54,8 +55,13 @@ inline std::string quantized(const TemporaryFolder& folder,
   return out;
 }
 
-// The shipped model as the accelerator runs it, made once.
+// The shipped model as the accelerator runs it: CTest makes it once for all suites, and a suite that
+// is run by hand makes its own.
 inline const std::string& accelerator_model() {
+  if (const char* made = std::getenv("LIGHTMAMBA_ACCELERATOR_MODEL")) {
+    static const std::string path = made;
+    return path;
+  }
   static const TemporaryFolder folder;
   static const std::string path = quantized(folder, {"--ssm", "pot8", "--head-bits", "4"});
   return path;

@@ -143,6 +143,7 @@ Comparison compare(Accelerator& expected, Accelerator& actual, std::span<const T
     comparison.compare_units(golden, tested);
     if (result.error.empty()) comparison.compare_answers(want, have, golden.back().layer);
     result.counters += have.counters;
+    result.traffic += have.traffic;
     ++result.tokens;
     if (result.tokens >= std::ssize(prompt) && std::ssize(result.ids) < max_tokens) {
       result.ids.push_back(want.best->token);

@@ -28,6 +28,7 @@ struct Comparison {
   std::int64_t tokens = 0;               // that went through both
   std::int64_t values = 0;               // that were compared
   Counters counters;                     // of `actual`, all tokens
+  Traffic traffic;                       // likewise
   std::optional<Difference> difference;  // the first in the order of the dataflow
   std::string error;                     // of `actual`; the difference is among what came before it
 };

@@ -1,0 +1,28 @@
+# Run by ctest with `program`, `label`, `properties` and `split` of discover_suites().
+if(NOT EXISTS "${program}")
+  add_test("${label}.is_not_built" "${program}")
+  return()
+endif()
+execute_process(COMMAND "${program}" --gtest_list_tests OUTPUT_VARIABLE listing
+                RESULT_VARIABLE code)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${program} does not list its tests: exit code ${code}")
+endif()
+string(REGEX REPLACE "\\[|\\]|;" "" listing "${listing}")
+string(REPLACE "\n" ";" listing "${listing}")
+foreach(line IN LISTS listing)
+  string(REGEX REPLACE " +#.*" "" line "${line}")
+  if(line MATCHES "^([^ ].*)\\.$")
+    set(suite "${CMAKE_MATCH_1}")
+    list(FIND split "${suite}" is_split)
+    if(is_split EQUAL -1)
+      add_test("${label}.${suite}" "${program}" "--gtest_filter=${suite}.*")
+      set_tests_properties("${label}.${suite}" PROPERTIES ${properties})
+    endif()
+  elseif(line MATCHES "^  (.+)$" AND NOT is_split EQUAL -1)
+    add_test("${label}.${suite}.${CMAKE_MATCH_1}" "${program}"
+             "--gtest_filter=${suite}.${CMAKE_MATCH_1}")
+    set_tests_properties("${label}.${suite}.${CMAKE_MATCH_1}"
+                         PROPERTIES ${properties} SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+  endif()
+endforeach()
