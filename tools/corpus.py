@@ -32,6 +32,7 @@ HELD_OUT_PHASE = 12
 CALIBRATION_PERIOD = 40
 CALIBRATION_PHASE = 5
 CALIBRATION_CHARACTERS = 262144
+HELD_OUT_EXCERPT = 4096  # characters of each source in heldout.txt
 
 R_STRING_VECTOR = 16
 TYPOGRAPHY = {"\r": "", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
@@ -199,13 +200,17 @@ def main() -> None:
     }
     training: list[str] = []
     held_out: list[str] = []
+    excerpts = ""
     for name, paragraphs in sources.items():
         chunks = chunks_of(paragraphs)
         training += [chunk for i, chunk in enumerate(chunks)
                      if i % HELD_OUT_PERIOD != HELD_OUT_PHASE]
         mine = chunks[HELD_OUT_PHASE::HELD_OUT_PERIOD]
         held_out += mine
-        (out / f"prose-{name}.txt").write_text("\n\n".join(mine), encoding="utf-8")
+        text = "\n\n".join(mine)
+        (out / f"prose-{name}.txt").write_text(text, encoding="utf-8")
+        excerpts += text[:HELD_OUT_EXCERPT] + "\n"
+    (out / "heldout.txt").write_text(excerpts, encoding="utf-8")
 
     vocab, merges = bpe.train(training, arguments.vocab_size, SPECIAL_TOKENS)
     description = bpe.tokenizer_json(vocab, merges, SPECIAL_TOKENS)

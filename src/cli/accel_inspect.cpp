@@ -13,7 +13,7 @@ using accel::Hardware;
 using accel::Image;
 using accel::ImageLayout;
 
-struct Options {
+struct AccelInspectArguments {
   std::filesystem::path file;
   bool json = false;
 };
@@ -159,7 +159,7 @@ void print_as_text(const accel::ImageFile& file, const std::vector<Stream>& stre
       100 * scale_share(cycles), 100 * used_share(image, cycles)));
 }
 
-void inspect(const Options& options) {
+void inspect(const AccelInspectArguments& options) {
   const accel::ImageFile file = accel::read_image_file(options.file);
   const ImageLayout layout = file.image.layout();
   const std::vector<Stream> streams = streams_of(file.image, layout);
@@ -176,7 +176,7 @@ void inspect(const Options& options) {
 void add_accel_inspect(CLI::App& accel) {
   CLI::App* command =
       accel.add_subcommand("inspect", "What is in a memory image, and what a token moves");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AccelInspectArguments>();
   command->add_option("file", options->file, "A file that accel pack has made")
       ->required()
       ->type_name("FILE");

@@ -9,7 +9,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct AccelPackArguments {
   ModelOptions model;
   std::filesystem::path out;
   std::string preset;
@@ -24,7 +24,7 @@ std::vector<std::string> preset_names() {
   return names;
 }
 
-accel::Image make_image(const Model& model, const Options& options) {
+accel::Image make_image(const Model& model, const AccelPackArguments& options) {
   return with_context(options.model.model.string(), [&] {
     return accel::make_image(accel::make_network(model.weights()),
                              accel::hardware_preset(options.preset),
@@ -32,7 +32,7 @@ accel::Image make_image(const Model& model, const Options& options) {
   });
 }
 
-void pack(const Options& options) {
+void pack(const AccelPackArguments& options) {
   const Model model = load_model(options.model);
   const accel::Image image = make_image(model, options);
   const std::int64_t bytes = accel::write_image_file(
@@ -52,7 +52,7 @@ void pack(const Options& options) {
 
 void add_accel_pack(CLI::App& accel) {
   CLI::App* command = accel.add_subcommand("pack", "Make a memory image of a quantized model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AccelPackArguments>();
   add_model_argument(*command, options->model);
   command->add_option("-o,--out", options->out, "The file to write")
       ->required()

@@ -6,12 +6,12 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct AccelReportArguments {
   AccelOptions accel;
   std::int64_t tokens = 2;
 };
 
-void run(const Options& options) {
+void run(const AccelReportArguments& options) {
   AccelModel model = load_accel_model(options.accel);
   const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
   TokenId token = model.config().bos_token_id.value_or(0);
@@ -32,7 +32,7 @@ void run(const Options& options) {
 void add_accel_report(CLI::App& accel) {
   CLI::App* command = accel.add_subcommand(
       "report", "Cycles of a token in simulation, and what the units and the memory do in them");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AccelReportArguments>();
   add_accel_options(*command, options->accel);
   command->add_option("--tokens", options->tokens, "Tokens to run, each the one that follows")
       ->type_name("N")

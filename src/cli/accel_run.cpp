@@ -11,7 +11,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct AccelRunArguments {
   AccelOptions accel;
   PromptOptions prompt;
   std::string backend = "golden";
@@ -19,7 +19,7 @@ struct Options {
   bool ignore_eos = false;
 };
 
-void run(const Options& options) {
+void run(const AccelRunArguments& options) {
   const bool is_json = options.accel.model.json;
   AccelModel model = load_accel_model(options.accel);
   const std::vector<TokenId> prompt = prompt_ids(options.prompt, model);
@@ -82,7 +82,7 @@ void run(const Options& options) {
 
 void add_accel_run(CLI::App& accel) {
   CLI::App* command = accel.add_subcommand("run", "Continue a text on the accelerator, greedily");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AccelRunArguments>();
   add_accel_options(*command, options->accel);
   add_prompt_options(*command, options->prompt);
   command

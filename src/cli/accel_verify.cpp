@@ -9,7 +9,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct AccelVerifyArguments {
   AccelOptions accel;
   PromptOptions prompt;
   std::int64_t max_tokens = 8;
@@ -25,7 +25,7 @@ nlohmann::ordered_json to_json(const accel::Difference& difference) {
           {"rtlsim", value(difference.actual)}};
 }
 
-void run(const Options& options) {
+void run(const AccelVerifyArguments& options) {
   AccelModel model = load_accel_model(options.accel);
   const std::vector<TokenId> prompt = prompt_ids(options.prompt, model);
   const std::unique_ptr<accel::Accelerator> golden = make_golden(options.accel, model);
@@ -64,7 +64,7 @@ void run(const Options& options) {
 void add_accel_verify(CLI::App& accel) {
   CLI::App* command = accel.add_subcommand(
       "verify", "Hold all that the core's units compute in simulation against the golden model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AccelVerifyArguments>();
   add_accel_options(*command, options->accel);
   add_prompt_options(*command, options->prompt);
   command

@@ -18,7 +18,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct BenchArguments {
   ModelOptions model;
   std::string shape;
   std::string scheme = "w4a4";
@@ -91,7 +91,7 @@ std::int64_t peak_rss_bytes() {
   return std::int64_t{1024} * usage.ru_maxrss;
 }
 
-Quantization quantization_of(const Options& options) {
+Quantization quantization_of(const BenchArguments& options) {
   Quantization q;
   q.scheme = parse_scheme(options.scheme);
   q.ssm = parse_ssm_format(options.ssm);
@@ -110,7 +110,7 @@ std::vector<TokenId> some_tokens(std::int64_t count, std::int64_t vocab) {
   return tokens;
 }
 
-void run(const Options& options) {
+void run(const BenchArguments& options) {
   const EngineOptions engine_settings = engine_options(options.model);
   set_thread_count(options.model.threads);
   std::shared_ptr<const Weights> weights;
@@ -195,7 +195,7 @@ CLI::Option* add_count(CLI::App& command, const std::string& name, std::int64_t&
 
 void add_bench(CLI::App& app) {
   CLI::App* command = app.add_subcommand("bench", "How fast the engine runs a model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchArguments>();
   CLI::Option_group* source = command->add_option_group("Source");
   add_model_argument(*source, options->model)->required(false);
   source

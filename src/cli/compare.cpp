@@ -17,7 +17,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct CompareArguments {
   ModelOptions model;
   std::filesystem::path file;
   std::vector<std::string> methods = {"rtn",
@@ -46,7 +46,7 @@ TaskFile parse_task_file(const std::string& text) {
 }
 
 // Each scheme with each method; what several methods come down to is run once.
-std::vector<QuantizeOptions> make_runs(const Options& options, const Model& model) {
+std::vector<QuantizeOptions> make_runs(const CompareArguments& options, const Model& model) {
   QuantizeOptions base = quantize_options(options.choices);
   std::vector<QuantizeOptions> runs;
   for (const std::string& scheme : options.schemes) {
@@ -98,7 +98,7 @@ nlohmann::ordered_json row_json(const CompareRow& row, const Comparison& compari
   return json;
 }
 
-nlohmann::ordered_json as_json(const Comparison& comparison, const Options& options) {
+nlohmann::ordered_json as_json(const Comparison& comparison, const CompareArguments& options) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const CompareRow& row : comparison.rows) {
     rows.push_back(row_json(row, comparison, options.comparison));
@@ -198,8 +198,8 @@ std::string outside_layers(const Comparison& comparison) {
   return text;
 }
 
-std::string as_text(const Comparison& comparison, const Options& options, std::int64_t layers,
-                    std::string (*table_text)(const Table&)) {
+std::string as_text(const Comparison& comparison, const CompareArguments& options,
+                    std::int64_t layers, std::string (*table_text)(const Table&)) {
   std::string text =
       fmt::format("{}, {} tokens of {} in windows of {}\n\n", model_name(options.model.model),
                   comparison.rows.front().text.perplexity.tokens, options.file.filename().string(),
@@ -218,7 +218,7 @@ void write_text_file(const std::filesystem::path& path, const std::string& text)
                         [&](const AppendBytes& append) { append(std::as_bytes(std::span(text))); });
 }
 
-Comparison compare(const Options& options, const Model& model) {
+Comparison compare(const CompareArguments& options, const Model& model) {
   const std::vector<TokenId> tokens = with_context(
       options.file.string(), [&] { return model.tokenizer().encode(read_input(options.file)); });
   CompareOptions settings = options.comparison;
@@ -231,7 +231,7 @@ Comparison compare(const Options& options, const Model& model) {
   return compare_methods(model, tokens, settings);
 }
 
-void run(Options options) {
+void run(CompareArguments options) {
   for (const std::string& task : options.tasks) {
     options.comparison.tasks.push_back(parse_task_file(task));
   }
@@ -250,7 +250,7 @@ void run(Options options) {
   write_text_file(options.json_file, json_text(json));
 }
 
-void add_text_options(CLI::App& command, Options& options) {
+void add_text_options(CLI::App& command, CompareArguments& options) {
   command.add_option("--file", options.file, "The text")->required()->type_name("FILE");
   command.add_option("--context", options.comparison.perplexity.context, "Tokens in a window")
       ->type_name("N")
@@ -282,7 +282,7 @@ void add_text_options(CLI::App& command, Options& options) {
 void add_compare(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("compare", "What each quantization method costs, next to the float model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompareArguments>();
   add_model_argument(*command, options->model);
   add_text_options(*command, *options);
   command

@@ -13,7 +13,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct EvaluateArguments {
   ModelOptions model;
   std::string task;
   std::filesystem::path data;
@@ -35,7 +35,7 @@ void print_text(const TaskResult& result) {
   write_output(fmt::format("{:<20} {}\n", "items", result.n));
 }
 
-void run(const Options& options) {
+void run(const EvaluateArguments& options) {
   const Task task = parse_task(options.task);
   const Taps taps = quantizing_taps(options.taps);
   const Model model = load_on_backend(options.model);
@@ -58,7 +58,7 @@ void run(const Options& options) {
 
 void add_evaluate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy in a zero-shot task");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvaluateArguments>();
   add_model_argument(*command, options->model);
   command->add_option("--task", options->task, "lambada, piqa, arc or openbookqa")
       ->required()

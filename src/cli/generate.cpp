@@ -10,7 +10,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct GenerateArguments {
   ModelOptions model;
   TextSource prompt;
   GenerateOptions generate;
@@ -28,7 +28,7 @@ double per_second(std::int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
 }
 
-void run(const Options& options) {
+void run(const GenerateArguments& options) {
   const Model model = load_on_backend(options.model);
   const Tokenizer& tokenizer = model.tokenizer();
   const std::string prompt = read_text(options.prompt);
@@ -87,7 +87,7 @@ void run(const Options& options) {
 
 void add_generate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("generate", "Continue a text");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerateArguments>();
   GenerateOptions& generate = options->generate;
   SamplingOptions& sampling = generate.sampling;
   add_model_argument(*command, options->model);

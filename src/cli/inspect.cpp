@@ -19,7 +19,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct InspectArguments {
   ModelOptions model;
   bool tensors = false;
   std::filesystem::path picture;  // empty: none
@@ -186,7 +186,7 @@ RotateRows make_rotation(std::int64_t channels) {
   };
 }
 
-std::vector<TokenId> first_tokens(const Model& model, const Options& options) {
+std::vector<TokenId> first_tokens(const Model& model, const InspectArguments& options) {
   const std::filesystem::path file =
       options.file.empty() ? options.model.model / "calibration.txt" : options.file;
   const std::string text = read_input(file);
@@ -218,7 +218,7 @@ void print_outliers(const OutlierReport& report) {
   row("rotated", report.after.summary);
 }
 
-void show_outliers(const Options& options) {
+void show_outliers(const InspectArguments& options) {
   const Model model = load_model(options.model);
   const OutlierReport report =
       find_outliers(model, first_tokens(model, options), parse_tap(options.tap),
@@ -236,7 +236,7 @@ void show_outliers(const Options& options) {
   }
 }
 
-void inspect(const Options& options) {
+void inspect(const InspectArguments& options) {
   if (!options.picture.empty()) return show_outliers(options);
   const Contents contents = read_contents(options.model.model);
   if (options.model.json) {
@@ -250,7 +250,7 @@ void inspect(const Options& options) {
 
 void add_inspect(CLI::App& app) {
   CLI::App* command = app.add_subcommand("inspect", "Architecture, sizes and tensors of a model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectArguments>();
   add_model_argument(*command, options->model);
   command->add_flag("--tensors", options->tensors, "List every tensor instead of one row a kind");
   CLI::Option* picture =

@@ -10,7 +10,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct LogitsArguments {
   ModelOptions model;
   std::string tokens;
   std::int64_t top = 5;
@@ -45,7 +45,7 @@ void print_best(std::span<const float> row, std::int64_t top, const Tokenizer* t
   }
 }
 
-void logits(const Options& options) {
+void logits(const LogitsArguments& options) {
   const std::vector<TokenId> tokens = parse_ids(options.tokens, "--tokens");
   if (tokens.empty()) fail("--tokens: no token ids");
   const Model model = load_model(options.model);
@@ -75,7 +75,7 @@ void logits(const Options& options) {
 
 void add_logits(CLI::App& app) {
   CLI::App* command = app.add_subcommand("logits", "The logits after each of some tokens");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogitsArguments>();
   add_model_argument(*command, options->model);
   command->add_option("--tokens", options->tokens, "Token ids, separated by commas")
       ->required()

@@ -13,7 +13,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct PerplexityArguments {
   ModelOptions model;
   std::filesystem::path file;
   PerplexityOptions perplexity;
@@ -41,7 +41,7 @@ void print_bins(const std::vector<PerplexityBin>& bins) {
   }
 }
 
-void run(const Options& options) {
+void run(const PerplexityArguments& options) {
   Taps taps = quantizing_taps(options.taps);
   const StateFormat state = parse_state_format(options.state);
   if (state != StateFormat::floating && taps.has(Tap::state)) {
@@ -84,7 +84,7 @@ void run(const Options& options) {
 
 void add_perplexity(CLI::App& app) {
   CLI::App* command = app.add_subcommand("perplexity", "How well a model predicts a text");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PerplexityArguments>();
   add_model_argument(*command, options->model);
   command->add_option("--file", options->file, "The text")->required()->type_name("FILE");
   command->add_option("--context", options->perplexity.context, "Tokens in a window")

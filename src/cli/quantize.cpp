@@ -13,7 +13,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct QuantizeArguments {
   ModelOptions model;
   std::string shape;
   std::filesystem::path out;
@@ -40,7 +40,7 @@ void print_text(const QuantizeReport& report, const std::filesystem::path& out) 
                            human_bytes(static_cast<double>(report.bytes))));
 }
 
-QuantizeReport quantize_model(const Options& options) {
+QuantizeReport quantize_model(const QuantizeArguments& options) {
   ProgressBar bar("quantize", "parts");
   if (!options.shape.empty()) {
     set_thread_count(options.model.threads);
@@ -56,7 +56,7 @@ QuantizeReport quantize_model(const Options& options) {
   return quantize_to_file(model, settings, options.out);
 }
 
-void run(const Options& options) {
+void run(const QuantizeArguments& options) {
   const QuantizeReport report = quantize_model(options);
   if (options.model.json) {
     print_json(as_json(report, options.out));
@@ -69,7 +69,7 @@ void run(const Options& options) {
 
 void add_quantize(CLI::App& app) {
   CLI::App* command = app.add_subcommand("quantize", "Make a 4-bit or 8-bit model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<QuantizeArguments>();
   CLI::Option_group* source = command->add_option_group("Source");
   add_model_argument(*source, options->model)->required(false);
   source

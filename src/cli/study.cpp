@@ -13,7 +13,7 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct StudyArguments {
   bool json = false;
   int threads = 0;
   std::filesystem::path data;
@@ -49,7 +49,7 @@ void print_outliers(const std::string& title, const std::vector<OutlierStudyRow>
   }
 }
 
-void run_outliers(const Options& options) {
+void run_outliers(const StudyArguments& options) {
   const auto tokens_text = [](std::int64_t tokens, std::int64_t channels) {
     return fmt::format("{} token{} of {} channels", tokens, tokens == 1 ? "" : "s", channels);
   };
@@ -102,7 +102,7 @@ void print_slow_heads(std::string_view what, ErrorOverTime SlowHeadError::*quant
   }
 }
 
-void run_slow_heads(const Options& options) {
+void run_slow_heads(const StudyArguments& options) {
   SlowHeadOptions settings = options.slow_heads;
   std::optional<SsmTensors> tensors;
   if (!options.data.empty()) settings.tensors = &tensors.emplace(read_ssm_tensors(options.data));
@@ -134,7 +134,7 @@ void run_slow_heads(const Options& options) {
   print_slow_heads("y", &SlowHeadError::y, settings.exponents, errors);
 }
 
-void run_ssm_step(const Options& options) {
+void run_ssm_step(const StudyArguments& options) {
   const std::vector<SsmStepError> errors = ssm_step_errors(read_ssm_tensors(options.data));
   if (options.json) {
     nlohmann::ordered_json json = nlohmann::ordered_json::array();
@@ -172,7 +172,7 @@ void run_ssm_step(const Options& options) {
 }
 
 CLI::App* add(CLI::App& study, const std::string& name, const std::string& what,
-              const std::shared_ptr<Options>& options, void (*run)(const Options&)) {
+              const std::shared_ptr<StudyArguments>& options, void (*run)(const StudyArguments&)) {
   CLI::App* command = study.add_subcommand(name, what);
   command->add_flag("--json", options->json, "Print one JSON object");
   command
@@ -187,7 +187,7 @@ CLI::App* add(CLI::App& study, const std::string& name, const std::string& what,
   return command;
 }
 
-CLI::Option* add_data_option(CLI::App& command, Options& options, const std::string& what) {
+CLI::Option* add_data_option(CLI::App& command, StudyArguments& options, const std::string& what) {
   return command.add_option("--data", options.data, what)->type_name("FILE")->check(NotEmpty());
 }
 
@@ -204,7 +204,7 @@ CLI::Option* add_count(CLI::App& command, const std::string& name, std::int64_t&
 void add_study(CLI::App& app) {
   CLI::App* study = app.add_subcommand("study", "What number formats and methods cost, and why");
   study->require_subcommand(1);
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StudyArguments>();
 
   CLI::App* outliers =
       add(*study, "outliers", "4-bit error under outliers that wander", options, run_outliers);

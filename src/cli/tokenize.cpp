@@ -7,14 +7,14 @@
 namespace lightmamba::cli {
 namespace {
 
-struct Options {
+struct TokenizeArguments {
   ModelOptions model;
   TextSource source;
   bool pieces = false;
   bool ids = false;
 };
 
-void tokenize(const Options& options) {
+void tokenize(const TokenizeArguments& options) {
   const Tokenizer tokenizer = load_tokenizer(options.model);
   const std::vector<TokenId> ids = tokenizer.encode(read_text(options.source));
   if (options.model.json) {
@@ -30,7 +30,7 @@ void tokenize(const Options& options) {
   }
 }
 
-void detokenize(const Options& options) {
+void detokenize(const TokenizeArguments& options) {
   const Tokenizer tokenizer = load_tokenizer(options.model);
   const std::string text =
       tokenizer.decode(parse_ids(read_text(options.source), source_name(options.source)));
@@ -41,8 +41,8 @@ void detokenize(const Options& options) {
   }
 }
 
-std::shared_ptr<Options> add_tokenizer_command(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+std::shared_ptr<TokenizeArguments> add_tokenizer_command(CLI::App& command) {
+  auto options = std::make_shared<TokenizeArguments>();
   command.add_option("model", options->model.model, "Model directory, or a tokenizer.json")
       ->required()
       ->type_name("MODEL");
@@ -55,7 +55,7 @@ std::shared_ptr<Options> add_tokenizer_command(CLI::App& command) {
 
 void add_tokenize(CLI::App& app) {
   CLI::App* command = app.add_subcommand("tokenize", "Text to token ids, one a line");
-  const std::shared_ptr<Options> options = add_tokenizer_command(*command);
+  const std::shared_ptr<TokenizeArguments> options = add_tokenizer_command(*command);
   add_text_source(*command, options->source, "--text", "--file", "Text");
   CLI::Option* ids = command->add_flag("--ids", options->ids, "Ids alone (the default)");
   command->add_flag("--pieces", options->pieces, "Each id with its text, as a JSON string")
@@ -65,7 +65,7 @@ void add_tokenize(CLI::App& app) {
 
 void add_detokenize(CLI::App& app) {
   CLI::App* command = app.add_subcommand("detokenize", "Token ids to text");
-  const std::shared_ptr<Options> options = add_tokenizer_command(*command);
+  const std::shared_ptr<TokenizeArguments> options = add_tokenizer_command(*command);
   add_text_source(*command, options->source, "--ids", "--file", "Ids");
   command->callback([options] { detokenize(*options); });
 }
