@@ -65,8 +65,8 @@ class Backend {
 
 // A model that computes in float32 as the reference does: a float model, or a quantized one whose
 // values are rounded as its format says; or one that runs on another back end (engine.h).
-// Immutable; safe to use from several threads with a state for each. Weights stay in the mapped
-// file in the type they are stored in.
+// Immutable; safe to use from several threads with a state for each. Weights stay in the type they
+// are stored in: those of a float model in the mapped file, those of a quantized file in memory.
 class Model {
  public:
   // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -130,16 +129,6 @@ struct MappedFiles {
 std::array<std::atomic<const MappedFile*>, MappedFiles::kMost> MappedFiles::files = {};
 std::atomic<int> MappedFiles::exit_code = 1;
 
-bool give_back_mapped_pages(std::span<const std::byte> bytes) {
-  if (MappedFiles::with(bytes) == nullptr) return false;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t first = (begin + page - 1) / page * page;
-  const std::uintptr_t last = (begin + bytes.size()) / page * page;
-  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-  return true;
-}
-
 void exit_where_mapped_files_end(int exit_code) {
   MappedFiles::exit_code = exit_code;
   struct sigaction action = {};
@@ -149,10 +138,10 @@ void exit_where_mapped_files_end(int exit_code) {
 }
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
-  const auto [fd, size] = open_regular(path);
-  std::shared_ptr<MappedFile> file(new MappedFile(path));
+  auto [fd, size] = open_regular(path);
+  std::shared_ptr<MappedFile> file(new MappedFile(path, std::move(fd)));
   if (size > 0) {
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->fd_.get(), 0);
     if (address == MAP_FAILED) fail("{}: cannot map: {}", path, reason(errno));
     file->bytes_ = {static_cast<const std::byte*>(address), size};
     MappedFiles::replace(nullptr, file.get());
@@ -165,6 +154,18 @@ MappedFile::~MappedFile() {
   MappedFiles::replace(this, nullptr);
   // munmap takes a non-const pointer but does not write through it.
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void MappedFile::read(std::span<const std::byte> part, std::span<std::byte> to) const {
+  auto offset = part.data() - bytes_.data();
+  while (!to.empty()) {
+    const ssize_t count = ::pread(fd_.get(), to.data(), to.size(), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("cannot read: {}", reason(errno));
+    if (count == 0) fail("the file has become shorter while it was read");
+    offset += count;
+    to = to.subspan(static_cast<std::size_t>(count));
+  }
 }
 
 std::string read_text_file(const std::filesystem::path& path) {

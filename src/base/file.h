@@ -8,6 +8,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "base/file_descriptor.h"
 
 namespace lightmamba {
 
@@ -22,16 +25,19 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
 
+  // Copies a part of bytes() to memory of the same size without mapping its pages, which then do
+  // not count as this process's memory. Throws Error where the file has become shorter or cannot be
+  // read; its text does not name the file. Safe to call from several threads.
+  void read(std::span<const std::byte> part, std::span<std::byte> to) const;
+
  private:
-  explicit MappedFile(const std::filesystem::path& path) : path_(path) {}
+  MappedFile(const std::filesystem::path& path, FileDescriptor fd)
+      : path_(path), fd_(std::move(fd)) {}
   friend struct MappedFiles;
   std::string path_;
+  FileDescriptor fd_;
   std::span<const std::byte> bytes_;
 };
-
-// Whether the bytes are part of a mapped file. If so, their pages no longer count as this process's
-// memory until they are read again.
-bool give_back_mapped_pages(std::span<const std::byte> bytes);
 
 // From now on the process ends with exit code `exit_code` and an error that names the file when it
 // reads what a mapped file no longer has, where the system would end it by SIGBUS. For programs: a

@@ -7,7 +7,6 @@
 #include <lightmamba/config.h>
 
 #include "base/buffer.h"
-#include "base/large_buffer.h"
 #include "kernels/product.h"
 #include "model/weights.h"
 
@@ -28,12 +27,9 @@ struct RotationPlan {
   AlignedVector<float> matrix;  // [m, m]
 };
 
-// Views into the weights, which have to live longer, but for what comes from a mapped file and is
-// read for every token: that is copied. How fast a mapped file is read depends on how its pages
-// came to lie in memory, by a factor of up to two.
+// Views into the weights, which must live longer.
 struct Plan {
   const Weights* weights;
-  LargeBuffer memory;  // of the copies
   std::vector<LayerPlan> layers;
   std::optional<RotationPlan> rotation;
   PackedWeights head;  // [vocab_size, d_model]

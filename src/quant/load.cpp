@@ -30,7 +30,7 @@ Loaded load_directory(const std::filesystem::path& path, bool with_tokenizer) {
 }
 
 Loaded load_file(const std::filesystem::path& path, bool with_tokenizer) {
-  const QuantizedFile file = read_quantized_file(path);
+  const QuantizedFile file = load_quantized_file(path);
   Loaded loaded{with_context(path.string(),
                              [&] {
                                return std::make_shared<const Weights>(weights_from_layout(

@@ -1,14 +1,17 @@
 #include "quant/quantized_file.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <xxhash.h>
 
+#include "base/buffer.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/large_buffer.h"
 #include "base/threads.h"
 #include "base/utf8.h"
 #include "io/config_json.h"
@@ -235,35 +238,132 @@ void check_format(const SafetensorsFile& file) {
   }
 }
 
-// The last tensor: a checksum of the header, then of each tensor in the order of the file.
-void check_checksums(const SafetensorsFile& file) {
-  std::vector<std::pair<const std::byte*, TensorMap::const_iterator>> in_order;
-  for (auto entry = file.tensors.begin(); entry != file.tensors.end(); ++entry) {
-    if (entry->first != kChecksums) in_order.emplace_back(entry->second.data.data(), entry);
+using NamedTensor = TensorMap::value_type;
+
+// All but the checksums.
+std::vector<NamedTensor*> in_order_of_file(SafetensorsFile& file) {
+  std::vector<NamedTensor*> tensors;
+  for (NamedTensor& entry : file.tensors) {
+    if (entry.first != kChecksums) tensors.push_back(&entry);
   }
-  std::stable_sort(in_order.begin(), in_order.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::ranges::stable_sort(tensors, {}, [](const NamedTensor* t) { return t->second.data.data(); });
+  return tensors;
+}
+
+// The last tensor: a checksum of the header, which is checked here, then of each tensor in the
+// order of the file.
+std::vector<std::uint64_t> stored_checksums(const SafetensorsFile& file, std::size_t tensors) {
   const auto found = file.tensors.find(kChecksums);
   if (found == file.tensors.end()) fail("tensor '{}' is missing", kChecksums);
   const std::span<const std::byte> stored = found->second.data;
-  if (stored.size() != (in_order.size() + 1) * sizeof(std::uint64_t)) {
-    fail("tensor '{}' has {} bytes, expected {} checksums", kChecksums, stored.size(),
-         in_order.size() + 1);
+  if (stored.size() != (tensors + 1) * sizeof(std::uint64_t)) {
+    fail("tensor '{}' has {} bytes, expected {} checksums", kChecksums, stored.size(), tensors + 1);
   }
-  std::vector<std::uint64_t> sums(in_order.size() + 1);
+  std::vector<std::uint64_t> sums(tensors + 1);
   std::memcpy(sums.data(), stored.data(), stored.size());
   if (sums[0] != checksum(bytes_of(file.header))) fail("the header is damaged: checksum differs");
-  parallel_for(std::ssize(in_order), 1'000'000, [&](std::int64_t index) {
-    const auto& [name, tensor] = *in_order[static_cast<std::size_t>(index)].second;
-    if (sums[static_cast<std::size_t>(index) + 1] != checksum(tensor.data)) {
-      fail("tensor '{}' is damaged: its checksum differs", printable(name));
-    }
-  });
+  return {sums.begin() + 1, sums.end()};
 }
 
-QuantizedFile take(SafetensorsFile file, Checksums checksums) {
-  check_format(file);
-  if (checksums == Checksums::verified) check_checksums(file);
+// Calls body(i) for each tensor from all threads, the largest first, so that they end at about the
+// same time although one thread does the whole of a tensor.
+void for_each_tensor(const std::vector<NamedTensor*>& tensors,
+                     const std::function<void(std::size_t)>& body) {
+  std::vector<std::size_t> by_size(tensors.size());
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    by_size[i] = i;
+    bytes += tensors[i]->second.data.size();
+  }
+  std::ranges::stable_sort(by_size, std::greater<>(),
+                           [&](std::size_t i) { return tensors[i]->second.data.size(); });
+  constexpr std::size_t kBytesPerOperation = 8;
+  const auto operations = static_cast<std::int64_t>(bytes / kBytesPerOperation /
+                                                    std::max<std::size_t>(1, tensors.size()));
+  // The loop gives each thread indices that follow each other, not the next of all.
+  std::atomic<std::size_t> next = 0;
+  parallel_for(std::ssize(tensors), operations, [&](std::int64_t) { body(by_size[next++]); });
+}
+
+// The first in the order of the file is named, on any number of threads.
+void compare(const std::vector<NamedTensor*>& tensors, const std::vector<std::uint64_t>& expected,
+             const std::vector<std::uint64_t>& found) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (expected[i] != found[i]) {
+      fail("tensor '{}' is damaged: its checksum differs", printable(tensors[i]->first));
+    }
+  }
+}
+
+void check_checksums(SafetensorsFile& file) {
+  const std::vector<NamedTensor*> tensors = in_order_of_file(file);
+  const std::vector<std::uint64_t> expected = stored_checksums(file, tensors.size());
+  std::vector<std::uint64_t> found(tensors.size());
+  for_each_tensor(tensors, [&](std::size_t i) { found[i] = checksum(tensors[i]->second.data); });
+  compare(tensors, expected, found);
+}
+
+// Places in one piece of memory, in the order that load_quantized_file() promises.
+struct Places {
+  std::vector<std::size_t> begin;  // of each tensor
+  std::size_t bytes = 0;
+};
+
+Places places_of(const SafetensorsFile& file, const std::vector<NamedTensor*>& tensors) {
+  std::map<const NamedTensor*, std::size_t> index;
+  for (std::size_t i = 0; i < tensors.size(); ++i) index[tensors[i]] = i;
+  constexpr std::size_t kUnplaced = static_cast<std::size_t>(-1);
+  Places places{std::vector(tensors.size(), kUnplaced)};
+  const auto place = [&](std::size_t i) {
+    if (places.begin[i] != kUnplaced) return;
+    places.begin[i] = places.bytes;
+    const std::size_t size = tensors[i]->second.data.size();
+    places.bytes += (size + kCacheLine - 1) / kCacheLine * kCacheLine;
+  };
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    place(i);
+    const auto scales = file.tensors.find(scales_of(tensors[i]->first));
+    if (scales != file.tensors.end()) place(index.at(&*scales));
+  }
+  return places;
+}
+
+// Copies a tensor in blocks that are still in the processor's cache when they are summed, so that
+// the checksum costs a small part of what the copy costs.
+std::uint64_t copy_and_sum(const MappedFile& source, std::span<const std::byte> data,
+                           std::span<std::byte> to) {
+  constexpr std::size_t kBlock = std::size_t{256} << 10;
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       &XXH3_freeState);
+  if (!state) throw std::bad_alloc();
+  XXH3_64bits_reset(state.get());
+  for (std::size_t begin = 0; begin < data.size(); begin += kBlock) {
+    const std::size_t size = std::min(kBlock, data.size() - begin);
+    const std::span<std::byte> block = to.subspan(begin, size);
+    source.read(data.subspan(begin, size), block);
+    XXH3_64bits_update(state.get(), block.data(), block.size());
+  }
+  return XXH3_64bits_digest(state.get());
+}
+
+// The tensors become views into memory, checked, except for the checksums.
+void load_tensors(SafetensorsFile& file, const MappedFile& source) {
+  const std::vector<NamedTensor*> tensors = in_order_of_file(file);
+  const std::vector<std::uint64_t> expected = stored_checksums(file, tensors.size());
+  const Places places = places_of(file, tensors);
+  const auto memory = std::make_shared<const LargeBuffer>(places.bytes);
+  std::vector<std::uint64_t> found(tensors.size());
+  for_each_tensor(tensors, [&](std::size_t i) {
+    Tensor& tensor = tensors[i]->second;
+    const std::span<std::byte> copy = memory->bytes().subspan(places.begin[i], tensor.data.size());
+    found[i] = copy_and_sum(source, tensor.data, copy);
+    tensor.data = copy;
+    tensor.owner = memory;
+  });
+  compare(tensors, expected, found);
+}
+
+QuantizedFile take(SafetensorsFile file) {
   QuantizedFile result;
   const ParsedConfig parsed = parse_config(metadata_field(file, "config"), "metadata 'config'");
   result.config = parsed.config;
@@ -277,6 +377,27 @@ QuantizedFile take(SafetensorsFile file, Checksums checksums) {
     result.tensors.erase(tokenizer);
   }
   return result;
+}
+
+// Maps the file, has `check` look for damage, and takes it.
+QuantizedFile open_file(
+    const std::filesystem::path& path,
+    const std::function<void(SafetensorsFile&, const MappedFile& source)>& check) {
+  std::shared_ptr<const MappedFile> source;
+  SafetensorsFile file = [&] {
+    try {
+      source = MappedFile::open(path);
+      return parse_safetensors(source->bytes(), source, path.string());
+    } catch (const Error& error) {
+      fail("{}; expected a directory with config.json and weights, or a quantized model",
+           error.what());
+    }
+  }();
+  return with_context(path.string(), [&] {
+    check_format(file);
+    check(file, *source);
+    return take(std::move(file));
+  });
 }
 
 }  // namespace
@@ -370,20 +491,19 @@ QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
                                    std::shared_ptr<const void> owner, std::string_view source,
                                    Checksums checksums) {
   return with_context(source, [&] {
-    return take(parse_safetensors(bytes, std::move(owner), "safetensors"), checksums);
+    SafetensorsFile file = parse_safetensors(bytes, std::move(owner), "safetensors");
+    check_format(file);
+    if (checksums == Checksums::verified) check_checksums(file);
+    return take(std::move(file));
   });
 }
 
 QuantizedFile read_quantized_file(const std::filesystem::path& path) {
-  SafetensorsFile file = [&] {
-    try {
-      return read_safetensors(path);
-    } catch (const Error& error) {
-      fail("{}; expected a directory with config.json and weights, or a quantized model",
-           error.what());
-    }
-  }();
-  return with_context(path.string(), [&] { return take(std::move(file), Checksums::verified); });
+  return open_file(path, [](SafetensorsFile& file, const MappedFile&) { check_checksums(file); });
+}
+
+QuantizedFile load_quantized_file(const std::filesystem::path& path) {
+  return open_file(path, load_tensors);
 }
 
 bool is_file(const std::filesystem::path& path) {

@@ -45,16 +45,22 @@ std::int64_t write_quantized_file(const std::filesystem::path& path, const Mamba
 struct QuantizedFile {
   Mamba2Config config;
   Quantization quantization;
-  TensorMap tensors;                     // of the layout; views into the mapped file
+  TensorMap tensors;                     // of the layout; views into the file or its copy
   std::optional<std::string> tokenizer;  // text of a tokenizer.json
 };
 
 // Whether damage is looked for. `ignored` is for fuzzing, which would never get past it.
 enum class Checksums { verified, ignored };
 
-// Throws Error naming the file and the field or tensor: another format or version, a field that is
-// out of range, a tensor whose checksum differs.
+// The file mapped, for those who look at it. Throws Error naming the file and the field or tensor:
+// another format or version, a field that is out of range, the first tensor whose checksum differs.
 QuantizedFile read_quantized_file(const std::filesystem::path& path);
+
+// The same in memory, for those who run the model. Checksums are of the copy, so nothing that
+// happens to the file later matters. The tensors lie in large pages, each at a multiple of 64
+// bytes, in the order of the file but for scales, which follow their codes: a token's reads go
+// through memory from front to back.
+QuantizedFile load_quantized_file(const std::filesystem::path& path);
 
 // The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
 QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,

@@ -37,6 +37,20 @@ TEST(File, AnEmptyFileHasNoBytes) {
   EXPECT_TRUE(MappedFile::open(folder / "f")->bytes().empty());
 }
 
+TEST(File, PartsOfAMappedFileAreReadToMemory) {
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "f", "0123456789");
+  const auto file = MappedFile::open(folder / "f");
+  std::string part = "xxx";
+  file->read(file->bytes().subspan(4, 3), std::as_writable_bytes(std::span(part)));
+  EXPECT_EQ(part, "456");
+  std::filesystem::resize_file(folder / "f", 6);
+  EXPECT_THAT(error_of([&] {
+                file->read(file->bytes().subspan(4, 3), std::as_writable_bytes(std::span(part)));
+              }),
+              HasSubstr("the file has become shorter"));
+}
+
 TEST(File, AMappedFileThatIsCutOffEndsTheProgramWithItsName) {
   const test::TemporaryFolder folder;
   const std::filesystem::path path = folder / "cut";

@@ -72,21 +72,40 @@ TEST(EngineCommands, FloatModelsRunOnTheReferenceOnly) {
               HasSubstr("--isa"));
 }
 
-// Opened, and then cut off before it is read.
-TEST(EngineCommands, AFileThatIsCutOffIsAnError) {
-  const TemporaryFolder folder;
-  const std::string model = quantized(folder, {});
+// Opened, and then cut off before the prompt is there.
+ProcessResult generate_from_cut_off(const TemporaryFolder& folder, const std::string& model,
+                                    const std::string& weights) {
   const std::string pipe = folder / "prompt";
-  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   std::thread writer([&] {
     std::ofstream prompt(pipe);  // waits until the model is open and the prompt is asked for
-    std::filesystem::resize_file(model, 4096);
+    std::filesystem::resize_file(weights, 4096);
     prompt << "It is a truth";
   });
-  const ProcessResult result = lightmamba({"generate", model, "--prompt-file", pipe});
+  ProcessResult result =
+      lightmamba({"generate", model, "--prompt-file", pipe, "--max-tokens", "8"});
   writer.join();
+  return result;
+}
+
+TEST(EngineCommands, AMappedFileThatIsCutOffIsAnError) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(kModel, folder / "model");
+  const std::string weights = folder / "model/model.safetensors";
+  const ProcessResult result = generate_from_cut_off(folder, folder / "model", weights);
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr(model + ": the file has become shorter"));
+  EXPECT_THAT(result.err, HasSubstr(weights + ": the file has become shorter"));
+}
+
+TEST(EngineCommands, AQuantizedFileThatIsCutOffAfterItWasLoadedDoesNotMatter) {
+  const TemporaryFolder folder;
+  const std::string model = quantized(folder, {});
+  const std::string expected =
+      lightmamba({"generate", model, "--prompt", "It is a truth", "--max-tokens", "8"}).out;
+  EXPECT_GT(expected.size(), 8u);
+  const ProcessResult result = generate_from_cut_off(folder, model, model);
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, expected);
 }
 
 TEST(BenchCommand, ReportsSpeedAndFloor) {

@@ -7,9 +7,11 @@
 #include <lightmamba/generate.h>
 
 #include "base/affinity.h"
+#include "base/threads.h"
 #include "kernels/isa.h"
 #include "support/allocations.h"
 #include "support/errors.h"
+#include "support/paths.h"
 #include "support/quantized.h"
 
 namespace lightmamba {
@@ -62,6 +64,30 @@ TEST(Engine, GivesTheLogitsOfTheReference) {
                                         test::prefill_logits(reference, tokens())),
                 each.bound);
     }
+  }
+}
+
+std::vector<float> sequence_logits(const Model& model);
+
+// Also once the file is gone, as it is copied.
+TEST(Engine, ALoadedFileGivesTheLogitsOfTheModelThatWasWritten) {
+  const test::TemporaryFolder folder;
+  for (const Case& each : kCases) {
+    SCOPED_TRACE(each.name);
+    QuantizeOptions options = each.options;
+    options.group = 16;
+    options.calibration = test::random_tokens(100, 37);
+    quantize_to_file(test::load_random_model(), options, folder / "q");
+    const std::vector<float> expected = sequence_logits(with_engine(quantized(each.options)));
+    for (const int threads : {1, 2, 3}) {
+      set_thread_count(threads);
+      std::filesystem::copy_file(folder / "q", folder / "copy",
+                                 std::filesystem::copy_options::overwrite_existing);
+      const Model model = with_engine(Model::load(folder / "copy"));
+      std::filesystem::resize_file(folder / "copy", 0);
+      EXPECT_EQ(sequence_logits(model), expected) << threads;
+    }
+    set_thread_count(0);
   }
 }
 

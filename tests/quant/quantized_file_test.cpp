@@ -1,10 +1,12 @@
 #include "quant/quantized_file.h"
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/buffer.h"
+#include "base/threads.h"
 #include "support/errors.h"
 #include "support/paths.h"
 #include "support/quantized.h"
@@ -167,6 +169,51 @@ TEST(QuantizedFile, CodesOfAMappedFileBeginACacheLine) {
   }
 }
 
+// Parallel loops run with this many threads for as long as it lives.
+struct ThreadCount {
+  explicit ThreadCount(int count) { set_thread_count(count); }
+  ~ThreadCount() { set_thread_count(0); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+};
+
+constexpr std::array kThreadCounts = {1, 2, 3};
+
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+TEST(QuantizedFile, WhatIsLoadedOutlivesTheFile) {
+  const test::TemporaryFolder folder;
+  // The codes of the embedding take several blocks of a copy, and not a whole number.
+  const Model model = test::load_random_model({.vocab_size = 9001, .d_model = 40}, true);
+  quantize_to_file(model, small_options(), folder / "q");
+  const std::string bytes = test::read_file(folder / "q");
+  const json header = header_of(bytes);
+  ASSERT_GT(header["backbone.embeddings.weight"]["data_offsets"][1], 300'000);
+  for (const int threads : kThreadCounts) {
+    const ThreadCount limit(threads);
+    test::write_file(folder / "copy", bytes);
+    const QuantizedFile file = load_quantized_file(folder / "copy");
+    std::filesystem::resize_file(folder / "copy", 0);
+    EXPECT_EQ(file.tokenizer, model.tokenizer().json());
+    EXPECT_EQ(file.tensors.size() + 3, header.size());  // tokenizer, checksums, __metadata__
+    for (const auto& [name, tensor] : file.tensors) {
+      const auto begin = header[name]["data_offsets"][0].get<std::size_t>();
+      const auto end = header[name]["data_offsets"][1].get<std::size_t>();
+      EXPECT_EQ(text_of(tensor.data), bytes.substr(8 + header_length(bytes) + begin, end - begin))
+          << name;
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensor.data.data()) % kCacheLine, 0u) << name;
+    }
+    for (const char* name :
+         {"backbone.embeddings.weight", "backbone.layers.1.mixer.in_proj.weight"}) {
+      const std::byte* end = &file.tensors.at(name).data.back();
+      EXPECT_LE(file.tensors.at(std::string(name) + ".scales").data.data() - end, 64) << name;
+      EXPECT_GT(file.tensors.at(std::string(name) + ".scales").data.data() - end, 0) << name;
+    }
+  }
+}
+
 TEST(QuantizedFile, WithoutTokenizerThereIsNone) {
   const test::TemporaryFolder folder;
   quantize_to_file(test::load_random_model(), small_options(), folder / "q");
@@ -219,6 +266,33 @@ TEST(QuantizedFile, DamageIsSeenAndNamed) {
   }
 }
 
+TEST(QuantizedFile, DamageToAnyTensorIsSeenWhereTheFileIsMappedAndWhereItIsLoaded) {
+  const test::TemporaryFolder folder;
+  const std::string bytes = quantized_bytes();
+  const json header = header_of(bytes);
+  const auto expect = [&](const std::string& damaged, const std::string& name) {
+    test::write_file(folder / "q", damaged);
+    const auto message = testing::AllOf(testing::StartsWith((folder / "q").string() + ": "),
+                                        HasSubstr("tensor '" + name + "' is damaged"));
+    EXPECT_THAT(error_of([&] { read_quantized_file(folder / "q"); }), message);
+    EXPECT_THAT(error_of([&] { Model::load(folder / "q"); }), message);
+  };
+  for (const int threads : kThreadCounts) {
+    const ThreadCount limit(threads);
+    for (const auto& [name, entry] : header.items()) {
+      if (name == "__metadata__" || name == "checksums") continue;
+      const auto size =
+          entry["data_offsets"][1].get<std::size_t>() - entry["data_offsets"][0].get<std::size_t>();
+      expect(flipped(bytes, name, size - 1), name);
+    }
+    // The first in the file, on any number of threads.
+    expect(flipped(flipped(bytes, "backbone.norm_f.weight"), "backbone.embeddings.weight.scales"),
+           "backbone.embeddings.weight.scales");
+    test::write_file(folder / "q", flipped(bytes, "checksums", 0));
+    EXPECT_THAT(error_of([&] { Model::load(folder / "q"); }), HasSubstr("the header is damaged"));
+  }
+}
+
 TEST(QuantizedFile, ATruncatedFileIsRefused) {
   const std::string bytes = quantized_bytes();
   for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{100},
@@ -227,9 +301,13 @@ TEST(QuantizedFile, ATruncatedFileIsRefused) {
   }
   EXPECT_THAT(refusal(bytes + "x"), testing::StartsWith("q: "));
   const test::TemporaryFolder folder;
-  test::write_file(folder / "q", bytes.substr(0, bytes.size() / 2));
-  EXPECT_THAT(error_of([&] { Model::load(folder / "q"); }),
-              testing::StartsWith((folder / "q").string() + ": "));
+  for (const std::size_t length : {bytes.size() / 2, bytes.size() - 1}) {
+    test::write_file(folder / "q", bytes.substr(0, length));
+    for (const auto& message : {error_of([&] { Model::load(folder / "q"); }),
+                                error_of([&] { read_quantized_file(folder / "q"); })}) {
+      EXPECT_THAT(message, testing::StartsWith((folder / "q").string() + ": "));
+    }
+  }
 }
 
 TEST(QuantizedFile, TensorsThatDoNotFitAreRefused) {
