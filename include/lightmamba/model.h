@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <lightmamba/config.h>
@@ -75,7 +76,10 @@ class Model {
 
   const Mamba2Config& config() const;
   const std::optional<Quantization>& quantization() const;  // none: a float model
-  const Weights& weights() const { return *weights_; }      // for the library itself
+  // Whole sentences that a user should read: where the checkpoint contradicts itself and what was
+  // done about it. Mostly none.
+  const std::vector<std::string>& notes() const;
+  const Weights& weights() const { return *weights_; }  // for the library itself
   std::shared_ptr<const Weights> shared_weights() const { return weights_; }
   // The same tokenizer with other weights, on the reference; for the library itself.
   Model with_weights(std::shared_ptr<const Weights> weights) const;

@@ -19,6 +19,7 @@ namespace {
 template <typename Code>
 void to_values(const std::vector<Code>& codes, const std::vector<std::int8_t>& exponents,
                std::vector<float>& values) {
+  if (exponents.empty()) return;  // a convolution of one tap keeps nothing
   const std::size_t size = codes.size() / exponents.size();
   values.resize(codes.size());
   for (std::size_t i = 0; i < codes.size(); ++i) {
@@ -30,6 +31,7 @@ void to_values(const std::vector<Code>& codes, const std::vector<std::int8_t>& e
 template <typename Code>
 void to_codes(const std::vector<float>& values, int bits, std::vector<Code>& codes,
               std::vector<std::int8_t>& exponents) {
+  if (exponents.empty()) return;
   const std::size_t size = codes.size() / exponents.size();
   const auto most = static_cast<float>((1 << (bits - 1)) - 1);
   for (std::size_t block = 0; block < exponents.size(); ++block) {

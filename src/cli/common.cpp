@@ -69,11 +69,17 @@ void add_run_options(CLI::App& command, ModelOptions& options) {
   add_json_option(command, options);
 }
 
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+}
+
 Model load_model(const ModelOptions& options) {
   set_thread_count(options.threads);
   LoadOptions load;
   if (!options.tokenizer.empty()) load.tokenizer = options.tokenizer;
-  return Model::load(options.model, load);
+  Model model = Model::load(options.model, load);
+  print_notes(model.notes());
+  return model;
 }
 
 void add_engine_options(CLI::App& command, ModelOptions& options) {

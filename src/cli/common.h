@@ -62,7 +62,11 @@ void add_backend_options(CLI::App& command, ModelOptions& options);
 EngineOptions engine_options(const ModelOptions& options);
 
 // Sets the number of threads and loads the model, on the reference.
+// Also prints the model's notes.
 Model load_model(const ModelOptions& options);
+
+// To standard error.
+void print_notes(const std::vector<std::string>& notes);
 // The same on the back end that is asked for.
 Model load_on_backend(const ModelOptions& options);
 

@@ -92,9 +92,10 @@ std::int64_t parameters(const Weights& weights) {
 Contents read_contents(const std::filesystem::path& path) {
   if (!is_file(path)) {
     Checkpoint checkpoint = open_checkpoint(path);
-    make_weights(checkpoint);
+    const Weights weights = make_weights(checkpoint);
+    print_notes(weights.notes);
     const Totals totals = count(checkpoint.tensors);
-    return {checkpoint.config, std::move(checkpoint.tensors),
+    return {weights.config, std::move(checkpoint.tensors),
             checkpoint.weights_file.filename().string(), totals, std::nullopt};
   }
   QuantizedFile file = read_quantized_file(path);

@@ -160,9 +160,13 @@ class Engine::Pass {
                        c_.d_inner, c_.ngroups, y);
       if (plan_.rotation) {
         const RotationPlan& rotation = *plan_.rotation;
-        kernels_.hadamard({c_.d_inner, rotation.n, rotation.m, rotation.matrix.data(),
-                           work_.scratch[static_cast<std::size_t>(thread)].data()},
-                          y);
+        const HadamardArguments arguments = {
+            rotation.order, rotation.n, rotation.m, rotation.matrix.data(),
+            work_.scratch[static_cast<std::size_t>(thread)].data()};
+        kernels_.hadamard(arguments, y);
+        if (rotation.order < c_.d_inner) {
+          kernels_.hadamard(arguments, y + c_.d_inner - rotation.order);
+        }
       }
       products_.quantize_rows(plan.out_proj_input, y, c_.d_inner, token_range(input, row, 1));
     });

@@ -21,9 +21,10 @@ struct LayerPlan {
   AlignedVector<float> conv;  // [d_conv, conv_dim]
 };
 
-// The online rotation of the out_proj input; H_d_inner = H_m (x) H_n.
+// The online rotation of the out_proj input by H_m (x) H_n: of all channels, or where the order is
+// below their number of the first ones and then of the last.
 struct RotationPlan {
-  std::int64_t m, n;
+  std::int64_t order, m, n;
   AlignedVector<float> matrix;  // [m, m]
 };
 

@@ -42,7 +42,7 @@ struct OutlierStudyRow {
 
 // rtn; smoothquant with alpha 1/2; os+ with the threshold that is best on the calibration tokens;
 // rotation by a Hadamard matrix with random signs. All statistics come from the calibration tokens.
-// Throws Error if a count is not positive or there is no Hadamard matrix for the channels.
+// Throws Error if a count is not positive.
 std::vector<OutlierStudyRow> outlier_study(const OutlierStudyOptions& options = {});
 
 struct RealOutliers {

@@ -5,9 +5,12 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "io/json.h"
+#include "io/lfs_pointer.h"
 #include "io/pytorch.h"
 #include "io/safetensors.h"
+#include "io/tensor_names.h"
 
 namespace lightmamba {
 namespace {
@@ -18,10 +21,21 @@ using TensorReader = TensorMap (*)(const fs::path&);
 
 TensorMap read_safetensors_map(const fs::path& path) { return read_safetensors(path).tensors; }
 
+std::string read_json_text(const fs::path& path) {
+  std::string text = read_text_file(path);
+  refuse_lfs_pointer(std::as_bytes(std::span(text)), path);
+  return text;
+}
+
+struct Stored {
+  TensorMap tensors;
+  std::map<std::string, std::string> shards;  // by tensor; empty where there are none
+};
+
 // Shards: {"weight_map": {tensor name: file name}}, files beside the index.
-TensorMap read_shards(const fs::path& index, TensorReader read) {
+Stored read_shards(const fs::path& index, TensorReader read) {
   const std::string source = index.string();
-  const Json json = parse_json(read_text_file(index), source);
+  const Json json = parse_json(read_json_text(index), source);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
     fail("{}: expected an object with an object 'weight_map'", source);
   }
@@ -34,25 +48,60 @@ TensorMap read_shards(const fs::path& index, TensorReader read) {
     }
     files.insert(file);
   }
-  TensorMap tensors;
+  Stored stored;
   for (const std::string& file : files) {
     for (auto& [name, tensor] : read(index.parent_path() / file)) {
       const auto entry = weight_map.find(name);
       if (entry == weight_map.end() || *entry != file) {
         fail("{}: tensor '{}' lies in {}, but the index does not say so", source, name, file);
       }
-      tensors.emplace(name, std::move(tensor));
+      stored.tensors.emplace(name, std::move(tensor));
+      stored.shards.emplace(name, file);
     }
   }
   for (const auto& item : weight_map.items()) {
-    if (!tensors.contains(item.key())) {
+    if (!stored.tensors.contains(item.key())) {
       fail("{}: tensor '{}' is not in {}", source, item.key(), item.value().get<std::string>());
     }
   }
-  return tensors;
+  return stored;
+}
+
+void take_tensors(Stored stored, Checkpoint& checkpoint) {
+  const std::map<std::string, std::string> names =
+      with_context(checkpoint.weights_file.string(), [&] { return plain_names(stored.tensors); });
+  for (auto& [name, tensor] : stored.tensors) {
+    const std::string& plain = names.at(name);
+    const auto shard = stored.shards.find(name);
+    if (plain != name || shard != stored.shards.end()) {
+      checkpoint.stored_as.emplace(
+          plain, StoredAs{name, shard == stored.shards.end() ? std::string() : shard->second});
+    }
+    checkpoint.tensors.emplace(plain, std::move(tensor));
+  }
+}
+
+ParsedConfig read_config(const fs::path& directory) {
+  const fs::path config = directory / "config.json";
+  const fs::path params = directory / "params.json";
+  std::error_code ignored;
+  if (!fs::exists(config, ignored) && fs::exists(params, ignored)) {
+    return parse_params(read_json_text(params), params.string());
+  }
+  return parse_config(read_json_text(config), config.string());
 }
 
 }  // namespace
+
+std::string Checkpoint::describe(std::string_view name) const {
+  std::string text = fmt::format("tensor '{}'", name);
+  const auto found = stored_as.find(name);
+  if (found == stored_as.end()) return text;
+  const StoredAs& stored = found->second;
+  if (stored.name != name) text += fmt::format(" (stored as '{}')", printable(stored.name));
+  if (!stored.file.empty()) text += fmt::format(" in {}", stored.file);
+  return text;
+}
 
 Checkpoint open_checkpoint(const fs::path& directory) {
   std::error_code ignored;
@@ -60,8 +109,7 @@ Checkpoint open_checkpoint(const fs::path& directory) {
   if (!fs::is_directory(directory, ignored)) {
     fail("{}: expected a directory with config.json and weights", directory);
   }
-  const fs::path config_file = directory / "config.json";
-  const ParsedConfig parsed = parse_config(read_text_file(config_file), config_file.string());
+  const ParsedConfig parsed = read_config(directory);
 
   struct Source {
     const char* name;
@@ -73,19 +121,22 @@ Checkpoint open_checkpoint(const fs::path& directory) {
       {"model.safetensors.index.json", read_safetensors_map, true},
       {"pytorch_model.bin", read_pytorch, false},
       {"pytorch_model.bin.index.json", read_pytorch, true},
+      {"consolidated.safetensors", read_safetensors_map, false},
+      {"consolidated.safetensors.index.json", read_safetensors_map, true},
   };
   for (const Source& source : kSources) {
     const fs::path file = directory / source.name;
     if (!fs::exists(file, ignored)) continue;
-    Checkpoint checkpoint{parsed.config,
-                          source.index ? read_shards(file, source.read) : source.read(file), file};
+    Checkpoint checkpoint{parsed.config, {}, file, {}};
+    take_tensors(source.index ? read_shards(file, source.read) : Stored{source.read(file), {}},
+                 checkpoint);
     checkpoint.config.tie_embeddings =
         parsed.tie_embeddings.value_or(!checkpoint.tensors.contains("lm_head.weight"));
     return checkpoint;
   }
   fail(
-      "{}: no weights: expected model.safetensors or pytorch_model.bin, or the index of their "
-      "shards",
+      "{}: no weights: expected model.safetensors or pytorch_model.bin, the index of their shards, "
+      "or consolidated.safetensors",
       directory);
 }
 

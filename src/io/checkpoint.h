@@ -2,20 +2,35 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
 
 #include "io/config_json.h"
 #include "io/tensor.h"
 
 namespace lightmamba {
 
-struct Checkpoint {
-  Mamba2Config config;                 // tie_embeddings resolved
-  TensorMap tensors;                   // views into the mapped weight files
-  std::filesystem::path weights_file;  // or the index of the shards; for messages
+// Where a tensor lies, in so far as that is not plain from its name and the checkpoint's file.
+struct StoredAs {
+  std::string name;  // in the file
+  std::string file;  // the shard; empty where there are none
 };
 
-// Opens a directory with config.json and one of model.safetensors, model.safetensors.index.json,
-// pytorch_model.bin, pytorch_model.bin.index.json. Throws Error naming what is missing or wrong.
+struct Checkpoint {
+  Mamba2Config config;                 // tie_embeddings resolved
+  TensorMap tensors;                   // views into the mapped weight files, by plain_names()
+  std::filesystem::path weights_file;  // or the index of the shards; for messages
+  std::map<std::string, StoredAs, std::less<>> stored_as;
+
+  // "tensor 'NAME'", with its name in the file and its shard where those differ; for messages.
+  std::string describe(std::string_view name) const;
+};
+
+// Opens a directory with config.json (or Mistral's params.json) and one of model.safetensors,
+// model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json,
+// consolidated.safetensors, consolidated.safetensors.index.json. Throws Error naming what is
+// missing or wrong.
 Checkpoint open_checkpoint(const std::filesystem::path& directory);
 
 }  // namespace lightmamba

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "io/json.h"
 
 namespace lightmamba {
@@ -42,11 +43,43 @@ class Fields {
   std::int64_t dimension_or(std::string_view name, std::int64_t fallback) const {
     return has(name) ? dimension(name) : fallback;
   }
+  // The one that is there of several names for one thing; the first where none is. Where several
+  // are, they must say the same.
+  std::string_view name_of(std::initializer_list<std::string_view> names) const {
+    std::string_view found;
+    for (const std::string_view name : names) {
+      if (!has(name)) continue;
+      if (!found.empty() && at(name) != at(found)) {
+        fail("{}: fields '{}' and '{}' mean the same, but one is {} and the other {}", source_,
+             found, name, shown(at(found)), shown(at(name)));
+      }
+      if (found.empty()) found = name;
+    }
+    return found.empty() ? *names.begin() : found;
+  }
+  std::int64_t dimension_or(std::initializer_list<std::string_view> names,
+                            std::int64_t fallback) const {
+    return dimension_or(name_of(names), fallback);
+  }
   // Refuses a value that would change the computation.
   void require(std::string_view name, bool only) const {
     if (has(name) && get<bool>(name) != only) {
       fail("{}: field '{}': {} is not supported, expected {}", source_, name, !only, only);
     }
+  }
+  // The same for layers of another kind: a list of them, or what they are like.
+  void require_none(std::string_view name, std::string_view what) const {
+    if (!has(name)) return;
+    const Json& value = at(name);
+    if (value.is_structured() ? value.empty() : value == 0 || value == false) return;
+    if (value.is_array()) {
+      fail("{}: field '{}': {} {}: hybrid models are not supported", source_, name, value.size(),
+           what);
+    }
+    fail("{}: field '{}': {}: models with {} are not supported", source_, name, shown(value), what);
+  }
+  static std::string shown(const Json& value) {
+    return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
   const Json& at(std::string_view name) const { return *object_.find(name); }
   const Json& all() const { return object_; }
@@ -56,6 +89,20 @@ class Fields {
   const Json& object_;
   std::string_view source_;
 };
+
+constexpr float kUsualEpsilon = 1e-5F;
+
+float read_epsilon(const Fields& fields) {
+  const std::string_view name =
+      fields.name_of({"layer_norm_epsilon", "norm_eps", "rms_norm_eps", "norm_epsilon",
+                      "rms_norm_epsilon", "layer_norm_eps"});
+  if (!fields.has(name)) return kUsualEpsilon;
+  const auto epsilon = static_cast<float>(fields.get<double>(name));
+  if (!(epsilon > 0) || !std::isfinite(epsilon)) {
+    fail("{}: field '{}': {} is not a positive number", fields.source(), name, epsilon);
+  }
+  return epsilon;
+}
 
 void read_dt_limits(const Fields& fields, std::string_view name, Mamba2Config& config) {
   if (!fields.has(name)) return;
@@ -91,9 +138,6 @@ void check_shape(const Mamba2Config& config, std::string_view source) {
     fail("{}: {} heads cannot be divided into {} groups (n_groups, ngroups)", source, config.nheads,
          config.ngroups);
   }
-  if (!(config.norm_eps > 0) || !std::isfinite(config.norm_eps)) {
-    fail("{}: layer_norm_epsilon {} is not a positive number", source, config.norm_eps);
-  }
   if (config.d_in_proj() > kLargestDimension) {
     fail("{}: in_proj would have {} rows, expected at most {}", source, config.d_in_proj(),
          kLargestDimension);
@@ -118,6 +162,66 @@ std::int64_t expanded(const Fields& fields, std::int64_t d_model) {
   return static_cast<std::int64_t>(d_inner);
 }
 
+void require_silu(const Fields& fields, std::string_view name) {
+  const auto activation = fields.get_or<std::string>(name, "silu");
+  if (activation != "silu" && activation != "swish") {
+    fail("{}: field '{}': '{}' is not supported, expected 'silu'", fields.source(), name,
+         printable(activation));
+  }
+}
+
+// What no tensor tells, or tells less clearly, whichever layout has it.
+void refuse_other_computations(const Fields& fields) {
+  for (const char* name : {"quantization_config", "quantization"}) {
+    if (fields.has(name)) {
+      fail("{}: field '{}': the weights are already quantized; a float checkpoint is needed",
+           fields.source(), name);
+    }
+  }
+  for (const char* name : {"use_bias", "use_mamba2_bias", "bias", "D_has_hdim"}) {
+    fields.require(name, false);
+  }
+  for (const char* name : {"rms_norm", "rmsnorm", "dt_softplus"}) fields.require(name, true);
+  for (const char* name : {"hidden_act", "activation"}) require_silu(fields, name);
+  for (const char* name : {"attn_layer_idx", "attention_layers_idx", "attn_layers"}) {
+    if (fields.has(name) && !fields.at(name).is_array()) {
+      fail("{}: field '{}': expected an array", fields.source(), name);
+    }
+    fields.require_none(name, "attention layers");
+  }
+  fields.require_none("attn", "attention layers");
+  for (const char* name : {"d_intermediate", "mlp_intermediate_size"}) {
+    fields.require_none(name, "MLP layers");
+  }
+  for (const char* name : {"logit_softcapping", "final_logit_softcapping", "logits_soft_cap"}) {
+    fields.require_none(name, "capped logits");
+  }
+  for (const char* name : {"embedding_multiplier", "residual_multiplier", "lm_head_multiplier",
+                           "logits_scaling", "logit_scale"}) {
+    if (fields.has(name) && fields.get<double>(name) != 1) {
+      fail("{}: field '{}': {} is not supported, expected 1", fields.source(), name,
+           fields.get<double>(name));
+    }
+  }
+}
+
+// Widths that follow from others.
+void check_width(const Fields& fields, std::string_view name, std::int64_t expected) {
+  if (const std::int64_t found = fields.dimension_or(name, expected); found != expected) {
+    fail("{}: field '{}': {} is not supported, expected {} as the other sizes have it",
+         fields.source(), name, found, expected);
+  }
+}
+
+std::optional<bool> read_tie(const Fields& fields) {
+  const std::string_view name =
+      fields.name_of({"tie_word_embeddings", "tie_embeddings", "tie_embedding_weights"});
+  if (!fields.has(name)) return std::nullopt;
+  return fields.get<bool>(name);
+}
+
+// Of transformers, or of flash-linear-attention, whose fields are named norm_eps, rmsnorm and
+// dt_limit.
 ParsedConfig parse_hugging_face(const Fields& fields) {
   const auto model_type = fields.get<std::string>("model_type");
   if (model_type == "mamba" || model_type == "falcon_mamba") {
@@ -125,45 +229,37 @@ ParsedConfig parse_hugging_face(const Fields& fields) {
          fields.source(), model_type);
   }
   if (model_type != "mamba2") {
-    fail("{}: model_type '{}' is not supported, expected 'mamba2'", fields.source(), model_type);
+    fail("{}: model_type '{}' is not supported, expected 'mamba2'", fields.source(),
+         printable(model_type));
   }
-  for (const char* name : {"quantization_config", "quantization"}) {
-    if (fields.has(name)) {
-      fail("{}: field '{}': the weights are already quantized; a float checkpoint is needed",
-           fields.source(), name);
-    }
-  }
-  fields.require("use_bias", false);
-  fields.require("rms_norm", true);
-  const auto activation = fields.get_or<std::string>("hidden_act", "silu");
-  if (activation != "silu" && activation != "swish") {
-    fail("{}: field 'hidden_act': '{}' is not supported, expected 'silu'", fields.source(),
-         activation);
-  }
+  refuse_other_computations(fields);
+  // transformers does not know this field, and Codestral's configuration has it set all the same.
+  if (fields.has("rmsnorm") || fields.has("dt_limit")) fields.require("norm_before_gate", false);
 
   ParsedConfig parsed;
   Mamba2Config& config = parsed.config;
   config.vocab_size = fields.dimension("vocab_size");
-  config.d_model = fields.dimension("hidden_size");
-  config.n_layer = fields.dimension("num_hidden_layers");
-  config.d_state = fields.dimension_or("state_size", 128);
-  config.headdim = fields.dimension_or("head_dim", 64);
+  config.d_model = fields.dimension(fields.name_of({"hidden_size", "d_model"}));
+  config.n_layer = fields.dimension(fields.name_of({"num_hidden_layers", "n_layer"}));
+  config.d_state = fields.dimension_or({"state_size", "d_state", "ssm_state_size"}, 128);
+  config.headdim = fields.dimension_or({"head_dim", "headdim", "mamba2_head_dim"}, 64);
   config.d_inner = expanded(fields, config.d_model);
-  config.nheads = fields.dimension_or("num_heads", config.d_inner / config.headdim);
+  config.nheads = fields.dimension_or({"num_heads", "nheads"}, config.d_inner / config.headdim);
   if (config.nheads * config.headdim != config.d_inner) {
     fail("{}: num_heads {} x head_dim {} is not expand x hidden_size = {}", fields.source(),
          config.nheads, config.headdim, config.d_inner);
   }
-  config.ngroups = fields.dimension_or("n_groups", 1);
-  config.d_conv = fields.dimension_or("conv_kernel", 4);
-  config.conv_bias = fields.get_or<bool>("use_conv_bias", true);
-  config.norm_eps = static_cast<float>(fields.get_or<double>("layer_norm_epsilon", 1e-5));
-  read_dt_limits(fields, "time_step_limit", config);
+  for (const char* name : {"d_inner", "intermediate_size", "d_ssm"}) {
+    check_width(fields, name, config.d_inner);
+  }
+  config.ngroups = fields.dimension_or({"n_groups", "ngroups"}, 1);
+  config.d_conv = fields.dimension_or({"conv_kernel", "d_conv", "mamba2_conv_kernel"}, 4);
+  config.conv_bias = fields.get_or<bool>(fields.name_of({"use_conv_bias", "conv_bias"}), true);
+  config.norm_eps = read_epsilon(fields);
+  read_dt_limits(fields, fields.name_of({"time_step_limit", "dt_limit"}), config);
   config.bos_token_id = token_id(fields, "bos_token_id");
   config.eos_token_id = token_id(fields, "eos_token_id");
-  if (fields.has("tie_word_embeddings")) {
-    parsed.tie_embeddings = fields.get<bool>("tie_word_embeddings");
-  }
+  parsed.tie_embeddings = read_tie(fields);
   return parsed;
 }
 
@@ -182,7 +278,7 @@ void read_ssm_cfg(const Fields& fields, Mamba2Config& config) {
   };
   for (const auto& item : fields.all().items()) {
     if (!known(kNoEffect, item.key()) && !known(kRead, item.key())) {
-      fail("{}: field '{}' is not known", fields.source(), item.key());
+      fail("{}: field '{}' is not known", fields.source(), printable(item.key()));
     }
   }
   const auto layer = fields.get_or<std::string>("layer", "Mamba1");
@@ -194,10 +290,7 @@ void read_ssm_cfg(const Fields& fields, Mamba2Config& config) {
   fields.require("D_has_hdim", false);
   fields.require("bias", false);
   fields.require("norm_before_gate", false);
-  const auto activation = fields.get_or<std::string>("activation", "swish");
-  if (activation != "silu" && activation != "swish") {
-    fail("{}: field 'activation': '{}' is not supported", fields.source(), activation);
-  }
+  require_silu(fields, "activation");
   config.d_state = fields.dimension_or("d_state", 128);
   config.headdim = fields.dimension_or("headdim", 64);
   config.d_inner = expanded(fields, config.d_model);
@@ -215,49 +308,64 @@ void read_ssm_cfg(const Fields& fields, Mamba2Config& config) {
   read_dt_limits(fields, "dt_limit", config);
 }
 
-ParsedConfig parse_state_spaces(const Fields& fields) {
-  fields.require("rms_norm", true);
-  if (fields.has("attn_layer_idx") && !fields.at("attn_layer_idx").is_array()) {
-    fail("{}: field 'attn_layer_idx': expected an array", fields.source());
-  }
-  if (fields.has("attn_layer_idx") && !fields.at("attn_layer_idx").empty()) {
-    fail("{}: field 'attn_layer_idx': {} attention layers: hybrid models are not supported",
-         fields.source(), fields.at("attn_layer_idx").size());
-  }
-  if (const auto width = fields.get_or<std::int64_t>("d_intermediate", 0); width != 0) {
-    fail("{}: field 'd_intermediate': {}: models with MLP layers are not supported",
-         fields.source(), width);
-  }
+std::int64_t padded(std::int64_t vocab_size, std::int64_t multiple) {
+  return (vocab_size + multiple - 1) / multiple * multiple;
+}
 
+ParsedConfig parse_state_spaces(const Fields& fields) {
+  refuse_other_computations(fields);
   ParsedConfig parsed;
   Mamba2Config& config = parsed.config;
   config.d_model = fields.dimension("d_model");
   config.n_layer = fields.dimension("n_layer");
-  const std::int64_t multiple = fields.dimension_or("pad_vocab_size_multiple", 8);
-  config.vocab_size = (fields.dimension("vocab_size") + multiple - 1) / multiple * multiple;
+  check_width(fields, "hidden_size", config.d_model);
+  check_width(fields, "num_hidden_layers", config.n_layer);
+  config.vocab_size =
+      padded(fields.dimension("vocab_size"), fields.dimension_or("pad_vocab_size_multiple", 8));
   const std::string source = fmt::format("{}: ssm_cfg", fields.source());
   const Json none = Json::object();
   const Json& ssm_cfg = fields.has("ssm_cfg") ? fields.at("ssm_cfg") : none;
   if (!ssm_cfg.is_object()) fail("{}: expected an object, found {}", source, json_kind(ssm_cfg));
   read_ssm_cfg(Fields(ssm_cfg, source), config);
+  // mamba_ssm takes neither from here: its norms always have this epsilon.
+  if (const float epsilon = read_epsilon(fields); epsilon != kUsualEpsilon) {
+    fail("{}: an epsilon of {} is not supported in the state-spaces layout, expected {}",
+         fields.source(), epsilon, kUsualEpsilon);
+  }
+  for (const char* name : {"time_step_limit", "dt_limit"}) {
+    if (fields.has(name)) fail("{}: field '{}': expected within ssm_cfg", fields.source(), name);
+  }
   // These models are trained with the GPT-NeoX tokenizer, whose <|endoftext|> is 0.
   config.bos_token_id = 0;
   config.eos_token_id = 0;
-  parsed.tie_embeddings = fields.get_or<bool>("tie_embeddings", true);
+  parsed.tie_embeddings = read_tie(fields).value_or(true);
   return parsed;
+}
+
+// Whether an ssm_cfg and a d_model say the layout, whatever a model_type beside them says.
+bool is_state_spaces(const Fields& fields) {
+  if (!fields.has("d_model")) return false;
+  if (!fields.has("model_type") || !fields.has("hidden_size")) return true;
+  return fields.has("ssm_cfg") && fields.at("ssm_cfg").is_object() &&
+         fields.at("ssm_cfg").contains("layer");
+}
+
+Json parse_object(std::string_view text, std::string_view source) {
+  Json json = parse_json(text, source);
+  if (!json.is_object()) fail("{}: expected an object, found {}", source, json_kind(json));
+  return json;
 }
 
 }  // namespace
 
 ParsedConfig parse_config(std::string_view text, std::string_view source) {
-  const Json json = parse_json(text, source);
-  if (!json.is_object()) fail("{}: expected an object, found {}", source, json_kind(json));
+  const Json json = parse_object(text, source);
   const Fields fields(json, source);
   ParsedConfig parsed;
-  if (fields.has("model_type")) {
-    parsed = parse_hugging_face(fields);
-  } else if (fields.has("d_model")) {
+  if (is_state_spaces(fields)) {
     parsed = parse_state_spaces(fields);
+  } else if (fields.has("model_type")) {
+    parsed = parse_hugging_face(fields);
   } else {
     fail(
         "{}: neither 'model_type' (Hugging Face layout) nor 'd_model' (state-spaces layout) is "
@@ -265,6 +373,51 @@ ParsedConfig parse_config(std::string_view text, std::string_view source) {
         source);
   }
   check_shape(parsed.config, source);
+  return parsed;
+}
+
+// mistral-inference makes a mamba_ssm model of these fields, with the defaults of its Mamba2.
+ParsedConfig parse_params(std::string_view text, std::string_view source) {
+  const Json json = parse_object(text, source);
+  const Fields fields(json, source);
+  static constexpr std::array<std::string_view, 10> kKnown = {"dim",
+                                                              "n_layers",
+                                                              "vocab_size",
+                                                              "n_groups",
+                                                              "rms_norm",
+                                                              "residual_in_fp32",
+                                                              "fused_add_norm",
+                                                              "pad_vocab_size_multiple",
+                                                              "tie_embeddings",
+                                                              "model_type"};
+  if (const auto type = fields.get_or<std::string>("model_type", "transformer"); type != "mamba") {
+    fail("{}: field 'model_type': expected 'mamba', found '{}'{}", source, printable(type),
+         fields.has("model_type") ? "" : " (the default)");
+  }
+  for (const auto& item : json.items()) {
+    if (std::ranges::find(kKnown, item.key()) == kKnown.end()) {
+      fail("{}: field '{}' is not known", source, printable(item.key()));
+    }
+  }
+  fields.require("rms_norm", true);
+  ParsedConfig parsed;
+  Mamba2Config& config = parsed.config;
+  config.d_model = fields.dimension("dim");
+  config.n_layer = fields.dimension("n_layers");
+  config.vocab_size =
+      padded(fields.dimension("vocab_size"), fields.dimension_or("pad_vocab_size_multiple", 1));
+  const Json ssm_cfg = {{"layer", "Mamba2"}, {"ngroups", fields.dimension("n_groups")}};
+  read_ssm_cfg(
+      Fields(ssm_cfg,
+             fmt::format("{}: with mamba_ssm's defaults for all sizes that are not here (a "
+                         "config.json can give others)",
+                         source)),
+      config);
+  // <s> and </s> of Mistral's tokenizers.
+  config.bos_token_id = 1;
+  config.eos_token_id = 2;
+  parsed.tie_embeddings = read_tie(fields);
+  check_shape(config, source);
   return parsed;
 }
 

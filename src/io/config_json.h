@@ -1,4 +1,4 @@
-// config.json of the two checkpoint layouts that Mamba-2 models are published in.
+// The configuration files of the layouts that Mamba-2 models are published in.
 #pragma once
 
 #include <optional>
@@ -15,10 +15,14 @@ struct ParsedConfig {
   std::optional<bool> tie_embeddings;
 };
 
-// Reads the text of a config.json: Hugging Face's Mamba2Config or mamba_ssm's MambaConfig. Throws
-// Error naming the field for anything malformed, and for every option that would change the
-// computation and is not implemented: Mamba-1, attention layers, MLPs, other norms, biases.
+// Reads the text of a config.json: the Mamba2Config of Hugging Face or flash-linear-attention, or
+// mamba_ssm's MambaConfig. Throws Error naming the field for anything malformed, and for every
+// option that would change the computation and is not implemented: Mamba-1, attention layers, MLPs,
+// other norms, biases. docs/checkpoints.md lists the fields.
 ParsedConfig parse_config(std::string_view text, std::string_view source);
+
+// Reads the text of a params.json, as Mistral publishes Codestral Mamba with consolidated weights.
+ParsedConfig parse_params(std::string_view text, std::string_view source);
 
 // The configuration in Hugging Face's layout: parse_config gives back the same.
 std::string config_json(const Mamba2Config& config);

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <fmt/ranges.h>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -519,13 +520,55 @@ const Unpickler::Items* find_dict(const Unpickler& unpickler, const Unpickler::I
   return dict == nullptr ? nullptr : &unpickler.items(*dict);
 }
 
+// Whether the tensors of a language model lie here, by the name of its embedding.
+bool holds_model(const Unpickler::Items& items) {
+  return std::any_of(items.begin(), items.end(), [](const auto& item) {
+    const auto* key = std::get_if<std::string_view>(&item.first);
+    return key != nullptr && std::holds_alternative<TensorId>(item.second) &&
+           (key->ends_with("embeddings.weight") || key->ends_with("embedding.weight"));
+  });
+}
+
+// The one dictionary under whatever key that holds a model.
+const Unpickler::Items* find_model(const Unpickler& unpickler, const Unpickler::Items& outer) {
+  const Unpickler::Items* model = nullptr;
+  std::string_view name;
+  std::set<std::size_t> seen;  // one dictionary may lie under any number of keys
+  for (const auto& [key, held] : outer) {
+    const auto* text = std::get_if<std::string_view>(&key);
+    const auto* dict = std::get_if<Dict>(&held);
+    if (text == nullptr || dict == nullptr || !seen.insert(dict->index).second) continue;
+    const Unpickler::Items& inner = unpickler.items(*dict);
+    if (!holds_model(inner)) continue;
+    if (model != nullptr) {
+      fail("expected one model, found two, under '{}' and '{}'", printable(name), printable(*text));
+    }
+    model = &inner;
+    name = *text;
+  }
+  return model;
+}
+
+// In a checkpoint of a training script: below the names that trainers use for the model itself,
+// which go before an average of it; then below any other.
+const Unpickler::Items* find_inner(const Unpickler& unpickler, const Unpickler::Items& outer) {
+  for (const std::string_view name :
+       {"state_dict", "model", "model_state_dict", "module", "model_state"}) {
+    const Unpickler::Items* inner = find_dict(unpickler, outer, name);
+    if (inner != nullptr && holds_tensors(*inner)) return inner;
+  }
+  return find_model(unpickler, outer);
+}
+
 const Unpickler::Items& find_state_dict(const Unpickler& unpickler, const Value& value) {
   const Unpickler::Items& outer = unpickler.items(expect<Dict>(value, "the pickled value"));
-  if (holds_tensors(outer)) return outer;
-  for (const std::string_view name : {"state_dict", "model"}) {
-    const Unpickler::Items* inner = find_dict(unpickler, outer, name);
-    if (inner != nullptr && holds_tensors(*inner)) return *inner;
+  if (holds_model(outer)) return outer;
+  if (const Unpickler::Items* inner = find_inner(unpickler, outer)) return *inner;
+  // Composer has {"state": {"model": ...}}.
+  if (const Unpickler::Items* state = find_dict(unpickler, outer, "state")) {
+    if (const Unpickler::Items* inner = find_inner(unpickler, *state)) return *inner;
   }
+  if (holds_tensors(outer)) return outer;
   constexpr std::size_t kMostShown = 5;
   std::vector<std::string> shown;
   for (const auto& [key, held] : outer) {

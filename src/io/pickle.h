@@ -19,8 +19,11 @@ struct PickledTensor {
   StridedLayout layout;            // as written: nothing about it has been checked
 };
 
-// The tensors of a pickled state dict: a dictionary from names to tensors, or a dictionary without
-// tensors that has one under "state_dict" or "model". Entries that are no tensors are left out.
+// The tensors of a pickled state dict, or of the one in a checkpoint that a training script wrote:
+// the dictionary under "state_dict", "model", "model_state_dict", "module" or "model_state", the
+// first that has tensors; else under any one name, if it has an embedding; at the top or under
+// "state". Entries beside the model, and those of it that are no tensors, are left out. Throws
+// Error naming both where two other names have an embedding.
 //
 // The interpreter knows dictionaries, tuples, numbers, strings and the few functions that rebuild
 // tensors; whatever else a pickle asks for is an Error that names it. Time and memory are linear in

@@ -11,10 +11,10 @@
 
 namespace lightmamba {
 
-// The tensors of a state dict, at the top of the file or one level down under "state_dict" or
-// "model"; entries of it that are no tensors are left out. The pickle inside is read by an
-// interpreter that can build dictionaries, tuples, numbers, strings and tensors and nothing else;
-// anything beyond that is an Error that names what was asked for. Contiguous tensors are views into
+// The tensors of a state dict, or of the model in a training script's checkpoint, wherever
+// unpickle_state_dict() finds it. The pickle inside is read by an interpreter that can build
+// dictionaries, tuples, numbers, strings and tensors and nothing else; anything beyond that is an
+// Error that names what was asked for. Contiguous tensors are views into
 // the mapped file (tensors that share a storage share the view); strided ones are copied. All
 // copies together, and all tensors together, may take twice the size of the file plus 16 MiB, since
 // a tensor expanded with strides of 0 could ask for any amount of memory.

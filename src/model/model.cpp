@@ -49,6 +49,8 @@ const Mamba2Config& Model::config() const { return weights_->config; }
 
 const std::optional<Quantization>& Model::quantization() const { return weights_->quantization; }
 
+const std::vector<std::string>& Model::notes() const { return weights_->notes; }
+
 Model Model::with_backend(std::shared_ptr<const Backend> backend) const {
   Model model = *this;
   model.backend_ = std::move(backend);

@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/ranges.h>
 #include <set>
@@ -7,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "io/finite.h"
 
 namespace lightmamba {
 namespace {
@@ -14,7 +16,8 @@ namespace {
 // Takes tensors by name and remembers which, so that what is left over can be refused.
 class TensorTaker {
  public:
-  explicit TensorTaker(const TensorMap& tensors) : tensors_(tensors) {}
+  explicit TensorTaker(const Checkpoint& checkpoint)
+      : checkpoint_(checkpoint), tensors_(checkpoint.tensors) {}
 
   bool has(const std::string& name) const { return tensors_.contains(name); }
 
@@ -25,12 +28,14 @@ class TensorTaker {
     }
     const Tensor& tensor = found->second;
     if (tensor.shape != shape) {
-      fail("tensor '{}' has shape {}, but the configuration asks for {}", name,
+      fail("{} has shape {}, but the configuration asks for {}", checkpoint_.describe(name),
            shape_string(tensor.shape), shape_string(shape));
     }
     if (!is_floating(tensor.dtype)) {
-      fail("tensor '{}' is {}, expected F32, F16, BF16 or F64", name, dtype_name(tensor.dtype));
+      fail("{} is {}, expected F32, F16, BF16 or F64", checkpoint_.describe(name),
+           dtype_name(tensor.dtype));
     }
+    require_finite(tensor, checkpoint_.describe(name));
     taken_.insert(name);
     return tensor;
   }
@@ -51,12 +56,14 @@ class TensorTaker {
             .owner = tensor.owner};
   }
 
-  void ignore(const std::string& name) { taken_.insert(name); }
+  std::string describe(const std::string& name) const { return checkpoint_.describe(name); }
 
   void refuse_rest() const {
     std::vector<std::string> rest;
     for (const auto& [name, tensor] : tensors_) {
-      if (!taken_.contains(name)) rest.push_back(printable(name));
+      if (taken_.contains(name)) continue;
+      const auto stored = checkpoint_.stored_as.find(name);
+      rest.push_back(printable(stored == checkpoint_.stored_as.end() ? name : stored->second.name));
     }
     if (rest.empty()) return;
     const std::size_t count = rest.size();
@@ -66,6 +73,7 @@ class TensorTaker {
   }
 
  private:
+  const Checkpoint& checkpoint_;
   const TensorMap& tensors_;
   std::set<std::string> taken_;
 };
@@ -82,11 +90,32 @@ LayerWeights make_layer(TensorTaker& tensors, const Mamba2Config& config, std::i
                             : AlignedVector<float>(static_cast<std::size_t>(config.conv_dim()));
   weights.dt_bias = tensors.vector(mixer + "dt_bias", {config.nheads});
   weights.A = tensors.vector(mixer + "A_log", {config.nheads});
-  for (float& value : weights.A) value = -std::exp(value);
+  for (std::size_t head = 0; head < weights.A.size(); ++head) {
+    float& value = weights.A[head];
+    const float A = -std::exp(value);
+    if (!std::isfinite(A)) {
+      fail("{}: element [{}] is {}, whose exponential no float holds",
+           tensors.describe(mixer + "A_log"), head, value);
+    }
+    value = A;
+  }
   weights.D = tensors.vector(mixer + "D", {config.nheads});
   weights.gated_norm = tensors.vector(mixer + "norm.weight", {config.d_inner});
   weights.out_proj = tensors.matrix(mixer + "out_proj.weight", config.d_model, config.d_inner);
   return weights;
+}
+
+// Whether two matrices of one shape hold the same numbers.
+bool same_values(const Matrix& a, const Matrix& b) {
+  if (a.data == b.data && a.dtype == b.dtype) return true;
+  std::vector<float> left(static_cast<std::size_t>(a.columns));
+  std::vector<float> right(left.size());
+  for (std::int64_t row = 0; row < a.rows; ++row) {
+    a.row_to_float(row, left);
+    b.row_to_float(row, right);
+    if (left != right) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -94,18 +123,27 @@ LayerWeights make_layer(TensorTaker& tensors, const Mamba2Config& config, std::i
 Weights make_weights(const Checkpoint& checkpoint) {
   return with_context(checkpoint.weights_file.string(), [&] {
     const Mamba2Config& config = checkpoint.config;
-    TensorTaker tensors(checkpoint.tensors);
+    TensorTaker tensors(checkpoint);
     Weights weights;
     weights.config = config;
     // Hugging Face's name, or mamba_ssm's.
     const char* embedding = tensors.has("backbone.embedding.weight") ? "backbone.embedding.weight"
                                                                      : "backbone.embeddings.weight";
     weights.embedding = tensors.matrix(embedding, config.vocab_size, config.d_model);
-    if (config.tie_embeddings) {
+    const std::string head = "lm_head.weight";
+    if (config.tie_embeddings && !tensors.has(head)) {
       weights.head = weights.embedding;
-      tensors.ignore("lm_head.weight");
     } else {
-      weights.head = tensors.matrix("lm_head.weight", config.vocab_size, config.d_model);
+      weights.head = tensors.matrix(head, config.vocab_size, config.d_model);
+      if (config.tie_embeddings && same_values(weights.head, weights.embedding)) {
+        weights.head = weights.embedding;
+      } else if (config.tie_embeddings) {
+        weights.config.tie_embeddings = false;
+        weights.notes.push_back(fmt::format(
+            "{}: the configuration ties the head to the embedding, but {} is another matrix: the "
+            "stored head is used",
+            checkpoint.weights_file, tensors.describe(head)));
+      }
     }
     weights.norm_f = tensors.vector("backbone.norm_f.weight", {config.d_model});
     for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {

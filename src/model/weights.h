@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <lightmamba/config.h>
@@ -46,10 +47,14 @@ struct Weights {
   // Shares of the range that the quantizers of the inputs of linear layers span: in_proj and
   // out_proj of each layer, then the head. None in a float model.
   AlignedVector<float> clips = {};
+  // What a user should know about how the checkpoint was read; see Model::notes().
+  std::vector<std::string> notes = {};
 };
 
-// Throws Error naming the tensor that is missing, has another shape or dtype than the configuration
-// asks for, or belongs to something this is not.
+// Reads every tensor once. Throws Error naming the tensor that is missing, has another shape or
+// dtype than the configuration asks for, holds a number that is not finite, or belongs to something
+// this is not. Where the embedding is said to be the head too, but another head is stored, the
+// stored one counts, and a note says so.
 Weights make_weights(const Checkpoint& checkpoint);
 
 }  // namespace lightmamba

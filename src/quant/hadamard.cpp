@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 
 #include "base/fail.h"
 #include "base/threads.h"
@@ -21,38 +22,147 @@ bool is_prime(std::int64_t value) {
   return true;
 }
 
-bool is_paley_one(std::int64_t order) { return order % 4 == 0 && is_prime(order - 1); }
+struct PrimePower {
+  std::int64_t prime = 0;  // 0: it is none
+  int power = 0;
+};
 
-bool is_paley_two(std::int64_t order) {
-  return order % 2 == 0 && order / 2 % 4 == 2 && is_prime(order / 2 - 1);
+PrimePower prime_power(std::int64_t value) {
+  if (value < 2) return {};
+  std::int64_t prime = value;
+  for (std::int64_t factor = 2; factor <= value / factor; ++factor) {
+    if (value % factor == 0) {
+      prime = factor;
+      break;
+    }
+  }
+  int power = 0;
+  for (; value % prime == 0; value /= prime) ++power;
+  return value == 1 ? PrimePower{prime, power} : PrimePower{};
 }
 
-bool is_seed(std::int64_t order) {
-  return order == 1 || is_paley_one(order) || is_paley_two(order);
+// Fields of a prime's order go before those of its powers, which came later: a dimension that has
+// a matrix of the first kind keeps it.
+enum class Fields { primes, prime_powers };
+
+// Larger matrices take longer to multiply by than two of rotation_order().
+constexpr std::int64_t kLargestPower = 1024;
+
+bool is_field(std::int64_t order, Fields fields) {
+  if (fields == Fields::primes) return is_prime(order);
+  return order <= kLargestPower && prime_power(order).power > 0;
+}
+
+bool is_paley_one(std::int64_t order, Fields fields) {
+  return order % 4 == 0 && is_field(order - 1, fields);
+}
+
+bool is_paley_two(std::int64_t order, Fields fields) {
+  return order % 2 == 0 && order / 2 % 4 == 2 && is_field(order / 2 - 1, fields);
+}
+
+bool is_seed(std::int64_t order, Fields fields) {
+  return order == 1 || is_paley_one(order, fields) || is_paley_two(order, fields);
 }
 
 // The order to begin doubling from, the smallest possible one, or 0.
-std::int64_t seed_order(std::int64_t order) {
+std::int64_t seed_order(std::int64_t order, Fields fields) {
   if (order < 1) return 0;
   std::int64_t smallest = 0;
   for (std::int64_t seed = order;; seed /= 2) {
-    if (is_seed(seed)) smallest = seed;
+    if (is_seed(seed, fields)) smallest = seed;
     if (seed % 2 != 0) return smallest;
   }
 }
 
-// Entry i is 1 where i is a square modulo the odd prime q, 0 for i = 0, -1 elsewhere.
-std::vector<std::int8_t> quadratic_characters(std::int64_t q) {
-  std::vector<std::int8_t> characters(static_cast<std::size_t>(q), -1);
-  characters[0] = 0;
-  for (std::int64_t i = 1; i < q; ++i) characters[static_cast<std::size_t>(i * i % q)] = 1;
-  return characters;
+std::int64_t seed_order(std::int64_t order) {
+  const std::int64_t seed = seed_order(order, Fields::primes);
+  return seed != 0 ? seed : seed_order(order, Fields::prime_powers);
 }
 
-// C = [0 1; s Q] of order q + 1 with Q[i][j] = character(j - i) and s = character(-1), so that
-// C Cᵀ = q I: symmetric for q = 1 modulo 4, skew for q = 3.
+// The largest n up to kLargestButterfly for which an H_(d / n) can be built; 0 where there is none.
+std::int64_t largest_butterfly(std::int64_t d, Fields fields) {
+  if (d < 1) return 0;
+  std::int64_t n = 1;
+  while (n < kLargestButterfly && d / n % 2 == 0) n *= 2;
+  while (n > 0 && seed_order(d / n, fields) == 0) n /= 2;
+  return n;
+}
+
+std::optional<HadamardShape> find_shape(std::int64_t d) {
+  for (const Fields fields : {Fields::primes, Fields::prime_powers}) {
+    if (const std::int64_t n = largest_butterfly(d, fields); n > 0) return HadamardShape{d / n, n};
+  }
+  return std::nullopt;
+}
+
+// The field of q = p^k elements. An element is a polynomial over the integers modulo p, written as
+// a number whose digit i in base p is the coefficient of x^i.
+class FiniteField {
+ public:
+  explicit FiniteField(std::int64_t q) : q_(q), p_(prime_power(q).prime) {}
+
+  std::int64_t subtract(std::int64_t a, std::int64_t b) const {
+    std::int64_t difference = 0;
+    for (std::int64_t place = 1; place < q_; place *= p_) {
+      difference += (a / place % p_ - b / place % p_ + p_) % p_ * place;
+    }
+    return difference;
+  }
+
+  // Entry i is 1 where the element i is a square, 0 for i = 0, -1 elsewhere. q is odd.
+  std::vector<std::int8_t> quadratic_characters() const {
+    std::vector<std::int8_t> characters(static_cast<std::size_t>(q_), -1);
+    characters[0] = 0;
+    if (p_ == q_) {
+      for (std::int64_t i = 1; i < q_; ++i) characters[static_cast<std::size_t>(i * i % q_)] = 1;
+      return characters;
+    }
+    // The squares are the even powers of an element that generates all, here x: the first
+    // polynomial x^k - `reduced` serves that makes it one.
+    for (std::int64_t reduced = 1; reduced < q_; ++reduced) {
+      if (order_of_x(reduced) != q_ - 1) continue;
+      std::int64_t power = 1;
+      for (std::int64_t exponent = 0; exponent < q_ - 1; ++exponent) {
+        if (exponent % 2 == 0) characters[static_cast<std::size_t>(power)] = 1;
+        power = times_x(power, reduced);
+      }
+      return characters;
+    }
+    fail("no primitive polynomial for a field of {} elements", q_);
+  }
+
+ private:
+  std::int64_t times_x(std::int64_t a, std::int64_t reduced) const {
+    const std::int64_t leading = a / (q_ / p_);
+    const std::int64_t shifted = a % (q_ / p_) * p_;
+    std::int64_t product = 0;
+    for (std::int64_t place = 1; place < q_; place *= p_) {
+      product += (shifted / place % p_ + leading * (reduced / place % p_)) % p_ * place;
+    }
+    return product;
+  }
+
+  // The first power of x that is 1; 0 where none is.
+  std::int64_t order_of_x(std::int64_t reduced) const {
+    std::int64_t power = 1;
+    for (std::int64_t exponent = 1; exponent < q_; ++exponent) {
+      power = times_x(power, reduced);
+      if (power == 1) return exponent;
+      if (power == 0) return 0;
+    }
+    return 0;
+  }
+
+  std::int64_t q_;
+  std::int64_t p_;
+};
+
+// C = [0 1; s Q] of order q + 1 with Q[i][j] = character(j - i) in the field of q elements and
+// s = character(-1), so that C Cᵀ = q I: symmetric for q = 1 modulo 4, skew for q = 3.
 std::vector<std::int8_t> conference_matrix(std::int64_t q) {
-  const std::vector<std::int8_t> characters = quadratic_characters(q);
+  const FiniteField field(q);
+  const std::vector<std::int8_t> characters = field.quadratic_characters();
   const std::int64_t order = q + 1;
   std::vector<std::int8_t> matrix(static_cast<std::size_t>(order * order));
   for (std::int64_t i = 0; i < order; ++i) {
@@ -61,9 +171,9 @@ std::vector<std::int8_t> conference_matrix(std::int64_t q) {
       if (i == 0) {
         entry = j == 0 ? 0 : 1;
       } else if (j == 0) {
-        entry = characters[static_cast<std::size_t>(q - 1)];
+        entry = characters[static_cast<std::size_t>(field.subtract(0, 1))];
       } else {
-        entry = characters[static_cast<std::size_t>((j - i + q) % q)];
+        entry = characters[static_cast<std::size_t>(field.subtract(j - 1, i - 1))];
       }
     }
   }
@@ -95,7 +205,11 @@ std::vector<std::int8_t> paley_two(std::int64_t order) {
 
 std::vector<std::int8_t> seed_matrix(std::int64_t order) {
   if (order == 1) return {1};
-  return is_paley_one(order) ? paley_one(order) : paley_two(order);
+  for (const Fields fields : {Fields::primes, Fields::prime_powers}) {
+    if (is_paley_one(order, fields)) return paley_one(order);
+    if (is_paley_two(order, fields)) return paley_two(order);
+  }
+  fail("no construction of a Hadamard matrix of order {} is known", order);
 }
 
 // One stage of pairs that are `step` apart.
@@ -174,14 +288,18 @@ std::vector<std::int8_t> hadamard_matrix(std::int64_t order) {
 }
 
 HadamardShape hadamard_shape(std::int64_t d) {
-  if (d >= 1) {
-    std::int64_t n = 1;
-    while (n < kLargestButterfly && d / n % 2 == 0) n *= 2;
-    for (; n >= 1; n /= 2) {
-      if (seed_order(d / n) != 0) return {d / n, n};
-    }
-  }
+  if (const auto shape = find_shape(d)) return *shape;
   fail("no construction of a Hadamard matrix of order {} is known", d);
+}
+
+std::int64_t rotation_order(std::int64_t d) {
+  if (d < 1) fail("expected at least 1 channel to rotate, found {}", d);
+  if (find_shape(d)) return d;
+  if (d < 4) return 2;
+  // c 2^k with c = 4, 8 ... 60: all of these have a matrix of order c.
+  std::int64_t unit = 4;
+  while (d / unit >= 16) unit *= 2;
+  return d / unit * unit;
 }
 
 void hadamard_butterfly(std::span<float> x, std::int64_t n) {
@@ -217,7 +335,10 @@ void hadamard_mix(std::span<float> x, std::span<const float> matrix, std::int64_
 }
 
 HadamardTransform::HadamardTransform(std::int64_t d)
-    : d_(d), shape_(hadamard_shape(d)), seed_order_(seed_order(shape_.m)) {
+    : d_(d),
+      order_(rotation_order(d)),
+      shape_(hadamard_shape(order_)),
+      seed_order_(seed_order(shape_.m)) {
   const std::vector<std::int8_t> seed = seed_matrix(seed_order_);
   mix_.assign(seed.begin(), seed.end());
   mix_transposed_.resize(mix_.size());
@@ -230,7 +351,18 @@ HadamardTransform::HadamardTransform(std::int64_t d)
 }
 
 // x is [d, run]: one row, or a panel of columns.
-void HadamardTransform::transform(std::span<float> x, const AlignedVector<float>& mix) const {
+void HadamardTransform::transform(std::span<float> x, Direction direction) const {
+  const std::size_t part =
+      x.size() / static_cast<std::size_t>(d_) * static_cast<std::size_t>(order_);
+  const bool forward = direction == Direction::forward;
+  const AlignedVector<float>& mix = forward ? mix_ : mix_transposed_;
+  if (order_ == d_) return transform_part(x, mix);
+  transform_part(forward ? x.first(part) : x.last(part), mix);
+  transform_part(forward ? x.last(part) : x.first(part), mix);
+}
+
+// x is [order, run].
+void HadamardTransform::transform_part(std::span<float> x, const AlignedVector<float>& mix) const {
   const std::size_t block = x.size() / static_cast<std::size_t>(shape_.m);
   for (std::size_t at = 0; at < x.size(); at += block) {
     hadamard_butterfly(x.subspan(at, block), shape_.n);
@@ -240,25 +372,24 @@ void HadamardTransform::transform(std::span<float> x, const AlignedVector<float>
     if (seed_order_ > 1) hadamard_mix(x.subspan(at, group), mix, seed_order_);
   }
   hadamard_butterfly(x, shape_.m / seed_order_);
-  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(d_)));
+  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(order_)));
   for (float& value : x) value *= scale;
 }
 
-void HadamardTransform::transform_rows(std::span<float> rows,
-                                       const AlignedVector<float>& mix) const {
+void HadamardTransform::transform_rows(std::span<float> rows, Direction direction) const {
   const std::int64_t count = std::ssize(rows) / d_;
   if (count * d_ != std::ssize(rows)) fail("{} values are not rows of {}", rows.size(), d_);
   parallel_for((count + kRows - 1) / kRows, kRows * d_ * 8, [&](std::int64_t task) {
     const std::int64_t end = std::min(count, (task + 1) * kRows);
     for (std::int64_t row = task * kRows; row < end; ++row) {
       transform(rows.subspan(static_cast<std::size_t>(row * d_), static_cast<std::size_t>(d_)),
-                mix);
+                direction);
     }
   });
 }
 
 void HadamardTransform::transform_columns(std::span<float> matrix, std::int64_t columns,
-                                          const AlignedVector<float>& mix) const {
+                                          Direction direction) const {
   if (columns < 0 || std::ssize(matrix) != d_ * columns) {
     fail("{} values are not {} rows of {}", matrix.size(), d_, columns);
   }
@@ -269,7 +400,7 @@ void HadamardTransform::transform_columns(std::span<float> matrix, std::int64_t 
     for (std::int64_t i = 0; i < d_; ++i) {
       std::copy_n(matrix.data() + i * columns + begin, width, panel.data() + i * width);
     }
-    transform(panel, mix);
+    transform(panel, direction);
     for (std::int64_t i = 0; i < d_; ++i) {
       std::copy_n(panel.data() + i * width, width, matrix.data() + i * columns + begin);
     }

@@ -1,7 +1,8 @@
 // Hadamard matrices, and multiplying by a normalised one fast.
 //
 // Orders come from Paley's two constructions (J. Math. Phys. 12, 1933) over the integers modulo a
-// prime, and from Sylvester's doubling H_2m = H_2 (x) H_m.
+// prime, or else over a field of a prime power's order, and from Sylvester's doubling
+// H_2m = H_2 (x) H_m.
 #pragma once
 
 #include <cstdint>
@@ -36,36 +37,47 @@ void hadamard_butterfly(std::span<float> x, std::int64_t n);
 // x = (M (x) I) x for a dense row-major M[m, m]. `x` is [m, run] with run = x.size() / m.
 void hadamard_mix(std::span<float> x, std::span<const float> matrix, std::int64_t m);
 
-// Multiplication by the orthogonal H = (H_m (x) H_n) / sqrt(d) of hadamard_shape(d). May be used
-// from several threads; runs in parallel itself, with the same result at any number of threads.
+// The order o of the Hadamard matrix that rotates d channels: d itself where a construction is
+// known, else c 2^k with c = 4, 8 ... 60, the largest up to d: never below d / 2, and above 8/9 d
+// from d = 32 on. The d channels are then rotated in two steps, the first o of them and after that
+// the last o, which overlap. Throws Error where d is below 1.
+std::int64_t rotation_order(std::int64_t d);
+
+// Multiplication by an orthogonal H of order d: (H_m (x) H_n) / sqrt(d) of hadamard_shape(d), or
+// the two steps of rotation_order(d). May be used from several threads; runs in parallel itself,
+// with the same result at any number of threads.
 class HadamardTransform {
  public:
-  explicit HadamardTransform(std::int64_t d);  // throws as hadamard_shape does
+  explicit HadamardTransform(std::int64_t d);  // throws as rotation_order does
 
   std::int64_t size() const { return d_; }
-  HadamardShape shape() const { return shape_; }
+  HadamardShape shape() const { return shape_; }  // of each step
 
   // Each row x of `rows`, row-major [any, d], becomes H x or Hᵀ x. Throws Error if `rows` is not a
   // whole number of rows.
-  void apply(std::span<float> rows) const { transform_rows(rows, mix_); }
-  void apply_transposed(std::span<float> rows) const { transform_rows(rows, mix_transposed_); }
+  void apply(std::span<float> rows) const { transform_rows(rows, Direction::forward); }
+  void apply_transposed(std::span<float> rows) const {
+    transform_rows(rows, Direction::transposed);
+  }
 
   // M = H M or Hᵀ M for a row-major M[d, columns].
   void apply_columns(std::span<float> matrix, std::int64_t columns) const {
-    transform_columns(matrix, columns, mix_);
+    transform_columns(matrix, columns, Direction::forward);
   }
   void apply_columns_transposed(std::span<float> matrix, std::int64_t columns) const {
-    transform_columns(matrix, columns, mix_transposed_);
+    transform_columns(matrix, columns, Direction::transposed);
   }
 
  private:
-  void transform(std::span<float> x, const AlignedVector<float>& mix) const;
-  void transform_rows(std::span<float> rows, const AlignedVector<float>& mix) const;
-  void transform_columns(std::span<float> matrix, std::int64_t columns,
-                         const AlignedVector<float>& mix) const;
+  enum class Direction { forward, transposed };
+  void transform(std::span<float> x, Direction direction) const;
+  void transform_part(std::span<float> x, const AlignedVector<float>& mix) const;
+  void transform_rows(std::span<float> rows, Direction direction) const;
+  void transform_columns(std::span<float> matrix, std::int64_t columns, Direction direction) const;
 
   std::int64_t d_;
-  HadamardShape shape_;
+  std::int64_t order_;        // rotation_order(d)
+  HadamardShape shape_;       // of the order
   std::int64_t seed_order_;   // m without the doublings, which are done as butterflies
   AlignedVector<float> mix_;  // [seed_order, seed_order]
   AlignedVector<float> mix_transposed_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -15,6 +16,7 @@
 #include "base/threads.h"
 #include "base/utf8.h"
 #include "io/config_json.h"
+#include "io/finite.h"
 #include "io/json.h"
 #include "quant/conv_weights.h"
 #include "quant/numerics.h"
@@ -104,8 +106,14 @@ class LayoutReader {
 
   const Tensor& tensor(const std::string& name) const { return tensors_.find(name)->second; }
 
-  AlignedVector<float> floats(const std::string& name) const {
+  const Tensor& finite_tensor(const std::string& name) const {
     const Tensor& stored = tensor(name);
+    require_finite(stored, fmt::format("tensor '{}'", name));
+    return stored;
+  }
+
+  AlignedVector<float> floats(const std::string& name) const {
+    const Tensor& stored = finite_tensor(name);
     AlignedVector<float> values(element_count(stored.shape, stored.dtype));
     to_float(stored.dtype, stored.data.data(), values);
     return values;
@@ -118,7 +126,7 @@ class LayoutReader {
   Matrix matrix(const std::string& name, std::int64_t rows, std::int64_t columns,
                 const CodeFormat& format) const {
     const Tensor& codes = tensor(name);
-    const Tensor& scales = tensor(scales_of(name));
+    const Tensor& scales = finite_tensor(scales_of(name));
     return {.rows = rows,
             .columns = columns,
             .data = codes.data.data(),
@@ -136,6 +144,9 @@ class LayoutReader {
     };
     AlignedVector<float> values(tensor(name).data.size());
     conv_to_float(codes(name), codes(exponents_of(name)), values);
+    if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
+      fail("tensor '{}': a scale gives a weight that is not finite", exponents_of(name));
+    }
     return values;
   }
 

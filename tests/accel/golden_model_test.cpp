@@ -41,6 +41,28 @@ TEST(GoldenModel, GivesTheLogitsOfTheReference) {
   }
 }
 
+TEST(GoldenModel, RunsShapesThatTheCoreDoesNot) {
+  const test::RandomModelOptions shapes[] = {
+      {.d_conv = 1},
+      {.d_conv = 8},
+      {.headdim = 1, .d_state = 1},
+      {.n_layer = 1, .headdim = 48, .d_state = 48},
+      {.d_model = 10, .n_layer = 1, .headdim = 4, .d_state = 4},
+      {.d_model = 52, .n_layer = 1, .headdim = 13, .d_state = 26},
+  };
+  for (const test::RandomModelOptions& shape : shapes) {
+    SCOPED_TRACE(&shape - shapes);
+    const Model reference = small_model(test::accelerator_options(), shape);
+    const Model golden = with_golden(reference);
+    const std::vector<float> expected = test::decode_logits(reference, tokens());
+    EXPECT_LT(test::relative_distance(test::decode_logits(golden, tokens()), expected), 0.25);
+    const std::unique_ptr<Sequence> sequence = golden.open();
+    sequence->prefill(tokens());
+    const State state = sequence->state();
+    EXPECT_EQ(golden.open(state)->state(), state);
+  }
+}
+
 TEST(GoldenModel, StateComesBack) {
   const Model model = with_golden(small_model());
   const std::unique_ptr<Sequence> sequence = model.open();
@@ -81,6 +103,13 @@ TEST(GoldenModel, SaysWhatItCannotRun) {
   EXPECT_THAT(
       test::error_of([] { with_golden(small_model(test::accelerator_options(), {.ngroups = 2})); }),
       HasSubstr("ngroups is 2"));
+  const auto refused = [](const test::RandomModelOptions& shape) {
+    return test::error_of([&] { with_golden(small_model(test::accelerator_options(), shape)); });
+  };
+  EXPECT_THAT(refused({.d_model = 33, .headdim = 1}), HasSubstr("odd number of columns"));
+  EXPECT_THAT(refused({.d_model = 46, .headdim = 4}),
+              HasSubstr("no Hadamard matrix of order d_inner 92"));
+  EXPECT_THAT(refused({.d_conv = 9}), HasSubstr("d_conv is above 8"));
 }
 
 // The tables are made with floats; nothing else is.

@@ -91,6 +91,23 @@ TEST(Engine, ALoadedFileGivesTheLogitsOfTheModelThatWasWritten) {
   }
 }
 
+// d_inner is 66: rotated in two steps.
+const test::RandomModelOptions kUnevenShape = {.d_model = 33, .headdim = 6};
+
+TEST(Engine, RotatesAWidthWithoutHadamardMatrix) {
+  const Model reference = quantized({.scheme = {8, 8}}, kUnevenShape);
+  const std::vector<float> expected = test::decode_logits(reference, tokens());
+  const Model fast = with_engine(reference, {.threads = 2});
+  EXPECT_LT(test::relative_distance(test::decode_logits(fast, tokens()), expected), 0.01);
+  const std::vector<float> found = test::prefill_logits(fast, tokens());
+  const Isa best = current_isa();
+  for (const Isa isa : supported_isas()) {
+    set_isa(isa);
+    EXPECT_EQ(test::prefill_logits(with_engine(reference), tokens()), found) << isa_name(isa);
+  }
+  set_isa(best);
+}
+
 std::vector<float> sequence_logits(const Model& model) {
   const auto sequence = model.open();
   std::vector<float> all;

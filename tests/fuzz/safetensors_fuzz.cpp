@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       total += tensor.data.size();
     }
     if (total > size) std::abort();
+    check_names(file.tensors);
   } catch (const lightmamba::Error&) {
   }
   return 0;

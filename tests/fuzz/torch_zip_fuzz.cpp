@@ -12,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto tensors =
         lightmamba::parse_pytorch(std::as_bytes(std::span(data, size)), nullptr, "input");
     for (const auto& [name, tensor] : tensors) check_tensor(tensor);
+    check_names(tensors);
   } catch (const lightmamba::Error&) {
   }
   return 0;

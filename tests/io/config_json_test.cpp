@@ -96,6 +96,133 @@ TEST(Config, RefusesOptionsThatChangeTheComputation) {
               HasSubstr("'surprise' is not known"));
 }
 
+TEST(Config, RefusesWhatNoTensorTells) {
+  for (const char* name : {"rmsnorm", "rms_norm", "dt_softplus"}) {
+    for (const json& base : {hugging_face(), state_spaces()}) {
+      EXPECT_THAT(refusal(base, std::string("/") + name, false), HasSubstr(name));
+    }
+  }
+  for (const char* name : {"use_bias", "bias", "D_has_hdim", "use_mamba2_bias"}) {
+    EXPECT_THAT(refusal(hugging_face(), std::string("/") + name, true), HasSubstr(name));
+  }
+  for (const char* name : {"embedding_multiplier", "residual_multiplier", "logits_scaling"}) {
+    EXPECT_THAT(refusal(hugging_face(), std::string("/") + name, 2), HasSubstr(name));
+  }
+  EXPECT_THAT(refusal(hugging_face(), "/activation", "gelu"), HasSubstr("'activation': 'gelu'"));
+  EXPECT_THAT(refusal(hugging_face(), "/final_logit_softcapping", 30), HasSubstr("capped logits"));
+  EXPECT_THAT(refusal(hugging_face(), "/attn", {{"layers", {3}}}), HasSubstr("attention layers"));
+  EXPECT_THAT(refusal(hugging_face(), "/attention_layers_idx", {3}),
+              HasSubstr("1 attention layers"));
+  EXPECT_THAT(refusal(hugging_face(), "/mlp_intermediate_size", 64), HasSubstr("MLP layers"));
+  EXPECT_THAT(refusal(hugging_face(), "/intermediate_size", 3072),
+              HasSubstr("'intermediate_size': 3072"));
+  // Of flash-linear-attention, which reads the field; transformers does not.
+  json fla = hugging_face();
+  fla["norm_before_gate"] = true;
+  EXPECT_EQ(parse(fla).config.d_inner, 1536);
+  EXPECT_THAT(refusal(fla, "/rmsnorm", true), HasSubstr("'norm_before_gate'"));
+}
+
+TEST(Config, TakesNeutralValuesOfWhatItRefuses) {
+  json value = hugging_face();
+  const ParsedConfig expected = parse(value);
+  value.update({{"rmsnorm", true},
+                {"use_bias", false},
+                {"attn", nullptr},
+                {"attention_layers_idx", json::array()},
+                {"mlp_intermediate_size", 0},
+                {"intermediate_size", 1536},
+                {"logits_scaling", 1.0},
+                {"final_logit_softcapping", nullptr},
+                {"residual_in_fp32", false},
+                {"chunk_size", 64},
+                {"time_step_min", 0.5},
+                {"dt_max", 0.5},
+                {"A_init_range", {2, 3}},
+                {"anything_else", {1, 2}}});
+  EXPECT_EQ(parse(value).config, expected.config);
+}
+
+TEST(Config, NamesForOneThingMustAgree) {
+  json value = hugging_face();
+  value["norm_eps"] = 0.01;
+  value["layer_norm_epsilon"] = 0.01;
+  EXPECT_FLOAT_EQ(parse(value).config.norm_eps, 0.01F);
+  EXPECT_THAT(refusal(value, "/rms_norm_eps", 0.02),
+              HasSubstr("'layer_norm_epsilon' and 'rms_norm_eps' mean the same"));
+  EXPECT_THAT(refusal(hugging_face(), "/norm_eps", -1), HasSubstr("'norm_eps': -1"));
+  EXPECT_THAT(refusal(hugging_face(), "/ngroups", 2), HasSubstr("'n_groups' and 'ngroups'"));
+  value = hugging_face();
+  value.erase("n_groups");
+  value.erase("state_size");
+  value["ngroups"] = 2;
+  value["d_state"] = 64;
+  EXPECT_EQ(parse(value).config.ngroups, 2);
+  EXPECT_EQ(parse(value).config.d_state, 64);
+}
+
+TEST(Config, SsmCfgDecidesTheLayout) {
+  json value = state_spaces();
+  value["model_type"] = "mamba2";
+  EXPECT_EQ(parse(value).config.d_inner, 5120);
+  value["hidden_size"] = 2560;
+  EXPECT_EQ(parse(value).config.d_inner, 5120);
+  EXPECT_THAT(refusal(value, "/hidden_size", 768), HasSubstr("'hidden_size': 768"));
+  // As transformers writes Mamba-1 models that it has converted.
+  EXPECT_THAT(error_of([] {
+                parse({{"model_type", "mamba"},
+                       {"hidden_size", 768},
+                       {"d_model", 768},
+                       {"ssm_cfg", json::object()}});
+              }),
+              HasSubstr("Mamba-1"));
+  // mamba_ssm reads neither from there.
+  EXPECT_THAT(refusal(state_spaces(), "/norm_epsilon", 0.05), HasSubstr("epsilon of 0.05"));
+  EXPECT_THAT(refusal(state_spaces(), "/dt_limit", {0, 1}), HasSubstr("within ssm_cfg"));
+  value = state_spaces();
+  value["norm_epsilon"] = 1e-5;
+  EXPECT_EQ(parse(value).config.d_inner, 5120);
+}
+
+TEST(Config, ReadsParamsOfMistral) {
+  const json params = {{"dim", 4096},
+                       {"n_layers", 64},
+                       {"vocab_size", 32768},
+                       {"n_groups", 8},
+                       {"rms_norm", true},
+                       {"residual_in_fp32", true},
+                       {"fused_add_norm", true},
+                       {"pad_vocab_size_multiple", 1},
+                       {"tie_embeddings", false},
+                       {"model_type", "mamba"}};
+  const auto read = [](const json& value) { return parse_params(value.dump(), "params.json"); };
+  const auto refused = [&](const std::string& name, const json& bad) {
+    json value = params;
+    value[name] = bad;
+    return error_of([&] { read(value); });
+  };
+  const ParsedConfig parsed = read(params);
+  const Mamba2Config& c = parsed.config;
+  EXPECT_EQ(c.d_model, 4096);
+  EXPECT_EQ(c.n_layer, 64);
+  EXPECT_EQ(c.vocab_size, 32768);
+  EXPECT_EQ(c.d_inner, 8192);
+  EXPECT_EQ(c.nheads, 128);
+  EXPECT_EQ(c.ngroups, 8);
+  EXPECT_EQ(parsed.tie_embeddings, false);
+  EXPECT_THAT(refused("model_type", "transformer"), HasSubstr("found 'transformer'"));
+  EXPECT_THAT(refused("rms_norm", false), HasSubstr("'rms_norm'"));
+  EXPECT_THAT(refused("hidden_dim", 14336), HasSubstr("'hidden_dim' is not known"));
+  EXPECT_THAT(refused("n_groups", 3), HasSubstr("into 3 groups"));
+  EXPECT_THAT(refused("dim", 16), HasSubstr("a config.json can give others): headdim 64"));
+  json value = params;
+  value.erase("n_groups");
+  EXPECT_THAT(error_of([&] { read(value); }), HasSubstr("missing field 'n_groups'"));
+  value = params;
+  value.erase("model_type");
+  EXPECT_THAT(error_of([&] { read(value); }), HasSubstr("(the default)"));
+}
+
 TEST(Config, RefusesImpossibleShapes) {
   EXPECT_THAT(refusal(hugging_face(), "/hidden_size", 0), HasSubstr("'hidden_size'"));
   EXPECT_THAT(refusal(hugging_face(), "/num_hidden_layers", -1), HasSubstr("found -1"));

@@ -86,6 +86,30 @@ TEST(Pickle, FindsAStateDictOneLevelDown) {
               HasSubstr("found one of 2 entries without tensors: weights, epoch"));
 }
 
+TEST(Pickle, FindsTheModelInATrainingCheckpoint) {
+  TorchFile file;
+  file.add("model.embedding.weight", DType::f32, {2}, {});
+  file.add("rng_state", DType::u8, {2}, {});
+  file.put_beside();
+  for (const std::string key : {"model_state_dict", "module", "model_state", "anything"}) {
+    for (const std::string around : {"", "state"}) {
+      const auto tensors = unpickle(file.pickle({.under = key, .around = around}));
+      ASSERT_EQ(tensors.size(), 1U) << key;
+      EXPECT_TRUE(tensors.contains("model.embedding.weight"));
+    }
+  }
+  EXPECT_THAT(error_for(file.pickle({.under = "a", .also_under = "b"})),
+              HasSubstr("found two, under 'a' and 'b'"));
+  EXPECT_EQ(unpickle(file.pickle({.under = "ema", .also_under = "model"})).size(), 1U);
+  // Without a model, what lies at the top is the state dict.
+  TorchFile other;
+  other.add("w", DType::f32, {2}, {});
+  other.add("v", DType::f32, {2}, {});
+  other.put_beside();
+  EXPECT_TRUE(unpickle(other.pickle({.under = "weights"})).contains("v"));
+  EXPECT_TRUE(unpickle(other.pickle({.under = "model"})).contains("w"));
+}
+
 TEST(Pickle, RefusesWhateverIsNotATensorByName) {
   EXPECT_THAT(error_for("cos\nsystem\n(S'echo'\ntR."),
               HasSubstr("the pickle asks for 'os.system'; only tensors are read"));

@@ -13,8 +13,10 @@
 namespace lightmamba {
 namespace {
 
-constexpr std::int64_t kDimensions[] = {1,  2,   12,  24,   28,   40,   44,
-                                        76, 384, 768, 1024, 1536, 2560, 5120};
+constexpr std::int64_t kDimensions[] = {1,   2,    12,   24,   28,   40, 44,  76, 384,
+                                        768, 1024, 1536, 2560, 5120, 52, 100, 200};
+// Without a Hadamard matrix of a known construction.
+constexpr std::int64_t kTwoSteps[] = {3, 5, 6, 7, 9, 10, 18, 66, 92, 172, 770, 2561};
 
 std::vector<float> random_values(std::int64_t count, std::uint32_t seed) {
   std::mt19937 generator(seed);
@@ -48,8 +50,10 @@ double norm(std::span<const float> x) {
 }
 
 TEST(Hadamard, RowsAreOrthogonalSigns) {
-  for (const std::int64_t order : {1,  2,  4,  8,  12, 16, 20, 24, 28,  32,  36,  40,  44,
-                                   48, 56, 60, 64, 72, 76, 80, 84, 104, 108, 128, 148, 160}) {
+  for (const std::int64_t order : {1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 60, 64,
+                                   72, 76, 80, 84, 104, 108, 128, 148, 160,
+                                   // 25, 49, 121, 3^5, 7^3 elements, and a doubling
+                                   52, 100, 244, 344, 200}) {
     const std::vector<std::int8_t> matrix = hadamard_matrix(order);
     ASSERT_EQ(std::ssize(matrix), order * order);
     for (const std::int8_t entry : matrix) ASSERT_TRUE(entry == 1 || entry == -1) << order;
@@ -74,7 +78,7 @@ TEST(Hadamard, PowersOfTwoAreInSylvestersOrder) {
 }
 
 TEST(Hadamard, AnOrderWithoutConstructionIsNamed) {
-  for (const std::int64_t order : {-4, 0, 3, 6, 10, 18, 52, 92}) {
+  for (const std::int64_t order : {-4, 0, 3, 6, 10, 18, 92, 172}) {
     EXPECT_THAT(test::error_of([&] { hadamard_matrix(order); }),
                 testing::HasSubstr("order " + std::to_string(order) + " "));
   }
@@ -97,7 +101,88 @@ TEST(Hadamard, ShapesTakeTheLargestButterfly) {
   for (const std::int64_t d : {-128, 0, 3, 770, 2561}) {
     EXPECT_THAT(test::error_of([&] { hadamard_shape(d); }),
                 testing::HasSubstr("order " + std::to_string(d) + " "));
-    EXPECT_THROW(HadamardTransform{d}, Error);
+  }
+  for (const std::int64_t d : {-128, 0}) EXPECT_THROW(HadamardTransform{d}, Error);
+}
+
+bool is_prime(std::int64_t value) {
+  std::int64_t divisors = 0;
+  for (std::int64_t i = 1; i <= value; ++i) divisors += value % i == 0 ? 1 : 0;
+  return divisors == 2;
+}
+
+// Files in use depend on it.
+TEST(Hadamard, ADimensionThatPrimesServeTakesNoLargerField) {
+  const auto served = [](std::int64_t order) {
+    for (;; order /= 2) {
+      if (order == 1 || (order % 4 == 0 && is_prime(order - 1)) ||
+          (order % 4 == 0 && order / 2 % 4 == 2 && is_prime(order / 2 - 1))) {
+        return true;
+      }
+      if (order % 2 != 0) return false;
+    }
+  };
+  for (std::int64_t d = 1; d <= 1300; ++d) {
+    std::int64_t n = 128;
+    while (n > 0 && (d % n != 0 || !served(d / n))) n /= 2;
+    if (n > 0) {
+      EXPECT_EQ(hadamard_shape(d), (HadamardShape{d / n, n}));
+      EXPECT_EQ(rotation_order(d), d);
+    }
+  }
+  EXPECT_EQ(hadamard_shape(208), (HadamardShape{104, 2}));  // not 52 x 4
+  EXPECT_EQ(hadamard_shape(688), (HadamardShape{344, 2}));
+  // Paley's first construction over 27 elements would be another matrix than his second over 13.
+  const std::vector<std::int8_t> matrix = hadamard_matrix(28);
+  EXPECT_THAT(std::vector(matrix.begin(), matrix.begin() + 8),
+              testing::ElementsAre(1, -1, 1, 1, 1, 1, 1, 1));
+}
+
+TEST(Hadamard, OtherDimensionsAreRotatedInTwoSteps) {
+  for (std::int64_t d = 1; d < 3000; ++d) {
+    const std::int64_t order = rotation_order(d);
+    ASSERT_LE(order, d);
+    ASSERT_GE(2 * order, d);
+    if (order < d && d >= 32) ASSERT_GT(9 * order, 8 * d);
+    ASSERT_NO_THROW(hadamard_shape(order)) << d;
+  }
+  EXPECT_EQ(rotation_order(66), 64);
+  EXPECT_EQ(rotation_order(92), 88);
+  EXPECT_EQ(rotation_order(770), 768);
+  EXPECT_THAT(test::error_of([] { rotation_order(0); }), testing::HasSubstr("found 0"));
+  for (const std::int64_t d : kTwoSteps) {
+    SCOPED_TRACE(d);
+    const std::int64_t order = rotation_order(d);
+    ASSERT_LT(order, d);
+    const std::vector<float> x = random_values(d, 11);
+    std::vector<float> y = x;
+    HadamardTransform(d).apply(y);
+    std::vector<float> steps = x;
+    for (const std::int64_t begin : {std::int64_t{0}, d - order}) {
+      const std::vector<double> step = dense_product(order, steps.data() + begin, 1);
+      std::copy(step.begin(), step.end(), steps.begin() + begin);
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], steps[i], 1e-6 * norm(x));
+    EXPECT_NEAR(norm(y) / norm(x), 1.0, 1e-6);
+    HadamardTransform(d).apply_transposed(y);
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], x[i], 4e-6);
+    // Down a column as along a row.
+    std::vector<float> columns = x;
+    HadamardTransform(d).apply_columns(columns, 1);
+    HadamardTransform(d).apply_transposed(columns);
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(columns[i], x[i], 4e-6);
+  }
+}
+
+// An outlier in any channel reaches the others: none keeps most of it.
+TEST(Hadamard, TwoStepsSpreadEveryChannel) {
+  for (const std::int64_t d : {66, 92, 172, 770}) {
+    for (std::int64_t channel = 0; channel < d; ++channel) {
+      std::vector<float> x(static_cast<std::size_t>(d));
+      x[static_cast<std::size_t>(channel)] = 1;
+      HadamardTransform(d).apply(x);
+      for (const float value : x) ASSERT_LT(std::abs(value), 0.36F) << d << ", " << channel;
+    }
   }
 }
 

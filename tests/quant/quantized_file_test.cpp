@@ -335,6 +335,32 @@ TEST(QuantizedFile, TensorsThatDoNotFitAreRefused) {
               HasSubstr("tensor 'surprise' is not part of the format"));
 }
 
+TEST(QuantizedFile, NumbersThatAreNotFiniteAreRefused) {
+  QuantizeOptions options = small_options();
+  options.ssm = SsmFormat::pot8;
+  const std::string bytes = quantized_bytes(options);
+  const QuantizedFile file = parse(bytes);
+  const auto refused = [&](const std::string& name, std::vector<std::uint16_t> last) {
+    TensorMap tensors = file.tensors;
+    Tensor& tensor = tensors.at(name);
+    std::vector<std::byte> data(tensor.data.begin(), tensor.data.end());
+    std::memcpy(data.data() + data.size() - 2 * last.size(), last.data(), 2 * last.size());
+    tensor.data = data;
+    return error_of([&] { weights_from_layout(file.config, file.quantization, tensors); });
+  };
+  const std::string mixer = "backbone.layers.1.mixer.";
+  for (const std::string& name : {mixer + "D", mixer + "A", mixer + "dt_bias",
+                                  mixer + "norm.weight", std::string("backbone.norm_f.weight")}) {
+    EXPECT_THAT(refused(name, {0, 0x7fc0}), HasSubstr("tensor '" + name + "': element ["));
+  }
+  for (const char* name :
+       {"backbone.embeddings.weight.scales", "backbone.layers.0.mixer.in_proj.weight.scales"}) {
+    EXPECT_THAT(refused(name, {0x7c00}), HasSubstr("is inf, not a finite number"));
+  }
+  EXPECT_THAT(refused(mixer + "conv1d.weight.exponents", {0x7f7f}),
+              HasSubstr("a scale gives a weight that is not finite"));
+}
+
 TEST(QuantizedFile, ClipsOutOfRangeAreRefused) {
   const std::string bytes = quantized_bytes();
   const QuantizedFile file = parse(bytes);

@@ -45,13 +45,13 @@ Vector product(const Vector& weight, const Vector& x, std::int64_t rows) {
   return y;
 }
 
-Vector normalised(const Vector& x, const Vector& gain, std::size_t groups) {
+Vector normalised(const Vector& x, const Vector& gain, double eps, std::size_t groups) {
   Vector y(x.size());
   const std::size_t width = x.size() / groups;
   for (std::size_t g = 0; g < groups; ++g) {
     double squares = 0;
     for (std::size_t i = g * width; i < (g + 1) * width; ++i) squares += x[i] * x[i];
-    const double root = std::sqrt(squares / static_cast<double>(width) + 1e-5);
+    const double root = std::sqrt(squares / static_cast<double>(width) + eps);
     for (std::size_t i = g * width; i < (g + 1) * width; ++i) y[i] = x[i] / root * gain[i];
   }
   return y;
@@ -136,6 +136,7 @@ std::string RandomModel::hugging_face_config() const {
                            {"use_conv_bias", options_.conv_bias},
                            {"tie_word_embeddings", options_.tied},
                            {"eos_token_id", 0}};
+  if (options_.norm_eps != 1e-5) config["layer_norm_epsilon"] = options_.norm_eps;
   std::string text = config.dump(1);
   // Python writes infinity as a bare word that JSON does not have.
   const std::string max =
@@ -168,14 +169,23 @@ std::string RandomModel::state_spaces_config() const {
   return config.dump(2);
 }
 
-void RandomModel::write_hugging_face(const std::filesystem::path& directory) const {
-  std::filesystem::create_directories(directory);
+std::string RandomModel::safetensors(
+    const std::function<std::string(const std::string&)>& name) const {
+  std::vector<StoredTensor> renamed = tensors_;
   std::vector<const StoredTensor*> all;
-  for (const StoredTensor& tensor : tensors_) all.push_back(&tensor);
+  for (StoredTensor& tensor : renamed) {
+    tensor.name = name(tensor.name);
+    all.push_back(&tensor);
+  }
   std::string data;
   const std::string header = tensor_header(all, options_.dtype, data);
+  return safetensors_bytes(header, data);
+}
+
+void RandomModel::write_hugging_face(const std::filesystem::path& directory) const {
+  std::filesystem::create_directories(directory);
   write_file(directory / "config.json", hugging_face_config());
-  write_file(directory / "model.safetensors", safetensors_bytes(header, data));
+  write_file(directory / "model.safetensors", safetensors());
 }
 
 void RandomModel::write_hugging_face_shards(const std::filesystem::path& directory) const {
@@ -239,7 +249,7 @@ std::vector<Vector> RandomModel::logits(const std::vector<std::int32_t>& tokens)
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const std::string block = "backbone.layers." + std::to_string(l) + ".";
       const std::string mixer = block + "mixer.";
-      const Vector u = normalised(r, value(block + "norm.weight"), 1);
+      const Vector u = normalised(r, value(block + "norm.weight"), options_.norm_eps, 1);
       const Vector all = product(value(mixer + "in_proj.weight"), u,
                                  static_cast<std::int64_t>(inner + channels + H));
       Layer& layer = layers[l];
@@ -273,11 +283,11 @@ std::vector<Vector> RandomModel::logits(const std::vector<std::int32_t>& tokens)
           gated[head * P + p] = y * z * sigmoid(z);
         }
       }
-      const Vector v = normalised(gated, value(mixer + "norm.weight"), G);
+      const Vector v = normalised(gated, value(mixer + "norm.weight"), options_.norm_eps, G);
       const Vector out = product(value(mixer + "out_proj.weight"), v, options_.d_model);
       for (std::size_t i = 0; i < d_model; ++i) r[i] += out[i];
     }
-    const Vector hidden = normalised(r, value("backbone.norm_f.weight"), 1);
+    const Vector hidden = normalised(r, value("backbone.norm_f.weight"), options_.norm_eps, 1);
     const Vector& head = options_.tied ? embedding : value("lm_head.weight");
     result.push_back(product(head, hidden, options_.vocab_size));
   }

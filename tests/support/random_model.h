@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct RandomModelOptions {
   bool tied = true;
   double dt_min = 0.0;
   double dt_max = INFINITY;
+  double norm_eps = 1e-5;
   DType dtype = DType::f32;
   unsigned seed = 1;
 };
@@ -50,6 +52,10 @@ class RandomModel {
   std::string hugging_face_config() const;
   // mamba_ssm's layout: vocab_size one less than its padding makes it, so that both are seen.
   std::string state_spaces_config() const;
+
+  // All tensors as a safetensors file, by the names that `name` makes of Hugging Face's.
+  std::string safetensors(const std::function<std::string(const std::string&)>& name =
+                              [](const std::string& same) { return same; }) const;
 
   void write_hugging_face(const std::filesystem::path& directory) const;
   void write_hugging_face_shards(const std::filesystem::path& directory) const;

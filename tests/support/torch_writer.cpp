@@ -226,15 +226,7 @@ void TorchFile::declare_count(std::size_t storage, std::int64_t count) {
 
 std::string TorchFile::pickle(const TorchOptions& options) const {
   Pickler out;
-  if (!options.under.empty()) {
-    out.op('}');
-    out.store({});
-    out.op('(');
-    out.text(options.under);
-  }
-  out.ordered_dict();
-  out.op('(');
-  for (const Entry& tensor : tensors_) {
+  const auto put_tensor = [&](const Entry& tensor) {
     const Storage& storage = storages_.at(tensor.storage);
     out.text(tensor.name);
     if (tensor.parameter) out.global("torch._utils", "_rebuild_parameter");
@@ -266,28 +258,52 @@ std::string TorchFile::pickle(const TorchOptions& options) const {
       out.op('R');
       out.store({});
     }
-  }
-  out.op('u');
-  if (options.metadata) {
+  };
+  const auto begin_dict = [&](const std::string& key) {
     out.op('}');
     out.store({});
-    out.text("_metadata");
+    out.op('(');
+    out.text(key);
+  };
+  const auto put_state_dict = [&] {
     out.ordered_dict();
-    out.text("");
-    out.op('}');
-    out.store({});
-    out.text("version");
-    out.integer(1);
-    out.op('s');
-    out.op('s');
-    out.op('s');
-    out.op('b');
-  }
+    out.op('(');
+    for (const Entry& tensor : tensors_) {
+      if (!tensor.beside) put_tensor(tensor);
+    }
+    out.op('u');
+    if (options.metadata) {
+      out.op('}');
+      out.store({});
+      out.text("_metadata");
+      out.ordered_dict();
+      out.text("");
+      out.op('}');
+      out.store({});
+      out.text("version");
+      out.integer(1);
+      out.op('s');
+      out.op('s');
+      out.op('s');
+      out.op('b');
+    }
+  };
+  if (!options.around.empty()) begin_dict(options.around);
+  if (!options.under.empty()) begin_dict(options.under);
+  put_state_dict();
   if (!options.under.empty()) {
+    if (!options.also_under.empty()) {
+      out.text(options.also_under);
+      put_state_dict();
+    }
     out.text("epoch");
     out.integer(3);
+    for (const Entry& tensor : tensors_) {
+      if (tensor.beside) put_tensor(tensor);
+    }
     out.op('u');
   }
+  if (!options.around.empty()) out.op('u');
   return out.finish();
 }
 

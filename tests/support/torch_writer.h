@@ -28,6 +28,8 @@ struct TorchOptions {
   std::string folder = "archive";
   std::string byteorder = "little";  // none if empty
   std::string under = {};            // puts the state dict into {under: state dict, "epoch": 3}
+  std::string around = {};           // and that into {around: ...}
+  std::string also_under = {};       // the state dict once more, beside the first
   bool metadata = true;              // the attribute _metadata that nn.Module.state_dict adds
   bool deflated_storages = false;
   bool zip64 = false;
@@ -44,6 +46,8 @@ class TorchFile {
                   const Shape& strides = {}, std::int64_t offset = 0);
   // Turns the tensor that was added last into an nn.Parameter.
   void make_parameter() { tensors_.back().parameter = true; }
+  // Puts the tensor that was added last beside the dictionary that TorchOptions::under names.
+  void put_beside() { tensors_.back().beside = true; }
   // Makes the pickle lie about the size of a storage, in elements.
   void declare_count(std::size_t storage, std::int64_t count);
   // Leaves a storage out of the archive.
@@ -67,6 +71,7 @@ class TorchFile {
     Shape strides;
     std::int64_t offset = 0;
     bool parameter = false;
+    bool beside = false;
   };
   std::vector<Storage> storages_;
   std::vector<Entry> tensors_;

@@ -151,6 +151,7 @@ class Pass {
       conv_exponents_[at(block)] = static_cast<std::int8_t>(
           round_block(values, -kFractionBits, part(conv_codes_, channel, c_.headdim)));
     }
+    if (kept == 0) return;
     std::copy(window.begin() + c_.conv_dim(), window.end(), window.begin());
     std::copy(input_codes_.begin(), input_codes_.end(), window.end() - c_.conv_dim());
     std::copy(exponents.begin() + blocks(), exponents.end(), exponents.begin());

@@ -136,6 +136,24 @@ NetworkLayer to_layer(const Mamba2Config& config, const LayerWeights& w, const f
   return layer;
 }
 
+// The exponent of the residual's unit.
+int residual_exponent(const Matrix& embedding) {
+  const double magnitude = root_mean_square(embedding);
+  if (!(magnitude > 0)) fail("the accelerator cannot run this model: its embedding is zero");
+  return std::ilogb(magnitude) - kBitsBelowEmbedding;
+}
+
+// What a norm over so many values adds to their sum of squares, in units of 2^-fraction_bits.
+std::uint64_t to_epsilon(const Mamba2Config& config, std::int64_t values, int fraction_bits) {
+  const double sum =
+      std::ldexp(static_cast<double>(config.norm_eps) * static_cast<double>(values), fraction_bits);
+  if (!(sum < 0x1p62)) {
+    fail("the accelerator cannot run this model: norm_eps {} is too large beside the values",
+         config.norm_eps);
+  }
+  return static_cast<std::uint64_t>(std::llround(sum));
+}
+
 bool is_one(float gain) { return gain == 1.0F; }
 
 }  // namespace
@@ -162,6 +180,10 @@ std::optional<std::string> not_supported(const Weights& weights) {
   }
   if (c.d_state > kMostStates) return fmt::format("d_state is above {}", kMostStates);
   if (c.d_conv > kMostTaps) return fmt::format("d_conv is above {}", kMostTaps);
+  if (c.d_inner % 2 != 0 || c.d_model % 2 != 0) return "a row has an odd number of columns";
+  if (rotation_order(c.d_inner) != c.d_inner) {
+    return fmt::format("no Hadamard matrix of order d_inner {} is known", c.d_inner);
+  }
   const std::int64_t most = kMostGroups * q.group;
   if (c.d_inner > most || c.d_model > most) {
     return fmt::format("a row has more than {} groups of {}", kMostGroups, q.group);
@@ -188,12 +210,9 @@ Network make_network(const Weights& weights) {
   net.group = q.group;
   net.state_bits = state_codes(q.state).bits;
   net.dt_limits = {to_dt_limit(c.dt_min), to_dt_limit(c.dt_max)};
-  net.residual_exponent = std::ilogb(root_mean_square(weights.embedding)) - kBitsBelowEmbedding;
-  const auto epsilon = static_cast<double>(c.norm_eps);
-  net.epsilon = static_cast<std::uint64_t>(std::llround(
-      std::ldexp(epsilon * static_cast<double>(c.d_model), -2 * net.residual_exponent)));
-  net.gated_epsilon = static_cast<std::uint64_t>(
-      std::llround(std::ldexp(epsilon * static_cast<double>(c.d_inner), kGatedSquareFractionBits)));
+  net.residual_exponent = residual_exponent(weights.embedding);
+  net.epsilon = to_epsilon(c, c.d_model, -2 * net.residual_exponent);
+  net.gated_epsilon = to_epsilon(c, c.d_inner, kGatedSquareFractionBits);
   net.embedding = to_weights(weights.embedding, 1);
   for (std::size_t layer = 0; layer < weights.layers.size(); ++layer) {
     net.layers.push_back(with_context(fmt::format("layer {}", layer), [&] {
