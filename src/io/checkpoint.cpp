@@ -61,7 +61,10 @@ Checkpoint open_checkpoint(const fs::path& directory) {
     fail("{}: expected a directory with config.json and weights", directory);
   }
   const fs::path config_file = directory / "config.json";
-  const ParsedConfig parsed = parse_config(read_text_file(config_file), config_file.string());
+  ParsedConfig parsed = parse_config(read_text_file(config_file), config_file.string());
+  if (const fs::path file = directory / "generation_config.json"; fs::exists(file, ignored)) {
+    apply_generation_config(read_text_file(file), file.string(), parsed.config);
+  }
 
   struct Source {
     const char* name;

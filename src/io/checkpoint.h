@@ -14,8 +14,9 @@ struct Checkpoint {
   std::filesystem::path weights_file;  // or the index of the shards; for messages
 };
 
-// Opens a directory with config.json and one of model.safetensors, model.safetensors.index.json,
-// pytorch_model.bin, pytorch_model.bin.index.json. Throws Error naming what is missing or wrong.
+// Opens a directory with config.json, generation_config.json if there is one, and one of
+// model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json.
+// Throws Error naming what is missing or wrong.
 Checkpoint open_checkpoint(const std::filesystem::path& directory);
 
 }  // namespace lightmamba

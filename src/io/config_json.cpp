@@ -70,18 +70,25 @@ void read_dt_limits(const Fields& fields, std::string_view name, Mamba2Config& c
   config.dt_max = limits[1].get<float>();
 }
 
+// One id or a list of them; none where the field is absent.
+std::vector<TokenId> token_ids(const Fields& fields, std::string_view name) {
+  if (!fields.has(name)) return {};
+  const std::vector<std::int64_t> values = fields.at(name).is_array()
+                                               ? json_integers(fields.all(), name, fields.source())
+                                               : std::vector{fields.get<std::int64_t>(name)};
+  std::vector<TokenId> ids;
+  for (const std::int64_t value : values) {
+    if (value < 0 || value > kLargestDimension) {
+      fail("{}: field '{}': {} is not a token id", fields.source(), name, value);
+    }
+    ids.push_back(static_cast<TokenId>(value));
+  }
+  return ids;
+}
+
 std::optional<TokenId> token_id(const Fields& fields, std::string_view name) {
-  if (!fields.has(name)) return std::nullopt;
-  std::int64_t id = 0;
-  if (const Json& value = fields.at(name); value.is_array() && !value.empty()) {
-    id = json_integers(fields.all(), name, fields.source()).front();
-  } else {
-    id = fields.get<std::int64_t>(name);
-  }
-  if (id < 0 || id > kLargestDimension) {
-    fail("{}: field '{}': {} is not a token id", fields.source(), name, id);
-  }
-  return static_cast<TokenId>(id);
+  const std::vector<TokenId> ids = token_ids(fields, name);
+  return ids.empty() ? std::nullopt : std::optional(ids.front());
 }
 
 // Beyond single fields: what fits together, and what can be computed with at all. Called before
@@ -160,7 +167,7 @@ ParsedConfig parse_hugging_face(const Fields& fields) {
   config.norm_eps = static_cast<float>(fields.get_or<double>("layer_norm_epsilon", 1e-5));
   read_dt_limits(fields, "time_step_limit", config);
   config.bos_token_id = token_id(fields, "bos_token_id");
-  config.eos_token_id = token_id(fields, "eos_token_id");
+  config.eos_token_ids = token_ids(fields, "eos_token_id");
   if (fields.has("tie_word_embeddings")) {
     parsed.tie_embeddings = fields.get<bool>("tie_word_embeddings");
   }
@@ -242,7 +249,7 @@ ParsedConfig parse_state_spaces(const Fields& fields) {
   read_ssm_cfg(Fields(ssm_cfg, source), config);
   // These models are trained with the GPT-NeoX tokenizer, whose <|endoftext|> is 0.
   config.bos_token_id = 0;
-  config.eos_token_id = 0;
+  config.eos_token_ids = {0};
   parsed.tie_embeddings = fields.get_or<bool>("tie_embeddings", true);
   return parsed;
 }
@@ -266,6 +273,14 @@ ParsedConfig parse_config(std::string_view text, std::string_view source) {
   }
   check_shape(parsed.config, source);
   return parsed;
+}
+
+void apply_generation_config(std::string_view text, std::string_view source, Mamba2Config& config) {
+  const Json json = parse_json(text, source);
+  if (!json.is_object()) fail("{}: expected an object, found {}", source, json_kind(json));
+  const Fields fields(json, source);
+  constexpr std::string_view kField = "eos_token_id";
+  if (fields.has(kField)) config.eos_token_ids = token_ids(fields, kField);
 }
 
 std::string config_json(const Mamba2Config& config) {
@@ -295,7 +310,11 @@ std::string config_json(const Mamba2Config& config) {
   };
   json["time_step_limit"] = {number(config.dt_min), number(config.dt_max)};
   if (config.bos_token_id) json["bos_token_id"] = *config.bos_token_id;
-  if (config.eos_token_id) json["eos_token_id"] = *config.eos_token_id;
+  if (config.eos_token_ids.size() == 1) {
+    json["eos_token_id"] = config.eos_token_ids.front();
+  } else if (!config.eos_token_ids.empty()) {
+    json["eos_token_id"] = config.eos_token_ids;
+  }
   return json.dump();
 }
 
