@@ -1,9 +1,11 @@
 // The architecture of a Mamba-2 language model.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <vector>
 
 namespace lightmamba {
 
@@ -26,11 +28,14 @@ struct Mamba2Config {
   float dt_min = 0.0F;  // time_step_limit: bounds of dt after softplus
   float dt_max = std::numeric_limits<float>::infinity();
   std::optional<TokenId> bos_token_id;
-  std::optional<TokenId> eos_token_id;
+  std::vector<TokenId> eos_token_ids;  // each of them ends a text
 
   std::int64_t conv_dim() const { return d_inner + 2 * ngroups * d_state; }  // x, B, C
   std::int64_t d_in_proj() const { return d_inner + conv_dim() + nheads; }   // z, x, B, C, dt
   std::int64_t heads_per_group() const { return nheads / ngroups; }
+  bool ends_text(TokenId id) const {
+    return std::find(eos_token_ids.begin(), eos_token_ids.end(), id) != eos_token_ids.end();
+  }
   // Numbers in a State, by part.
   std::int64_t conv_state_elements() const { return n_layer * (d_conv - 1) * conv_dim(); }
   std::int64_t state_elements() const { return n_layer * nheads * headdim * d_state; }

@@ -27,7 +27,7 @@ struct SamplingOptions {
 struct GenerateOptions {
   std::int64_t max_tokens = 128;
   SamplingOptions sampling = {};
-  bool stop_at_eos = true;  // where the model's configuration has an end-of-text token
+  bool stop_at_eos = true;  // where the model's configuration has end-of-text tokens
 };
 
 enum class StopReason { max_tokens, end_of_text, callback };

@@ -14,6 +14,7 @@
 
 #include "base/fail.h"
 #include "base/file_descriptor.h"
+#include "base/lfs_pointer.h"
 
 namespace lightmamba {
 namespace {
@@ -145,6 +146,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
     if (address == MAP_FAILED) fail("{}: cannot map: {}", path, reason(errno));
     file->bytes_ = {static_cast<const std::byte*>(address), size};
     MappedFiles::replace(nullptr, file.get());
+    require_no_lfs_pointer({static_cast<const char*>(address), size}, path);
   }
   return file;
 }
@@ -171,14 +173,18 @@ void MappedFile::read(std::span<const std::byte> part, std::span<std::byte> to) 
 std::string read_text_file(const std::filesystem::path& path) {
   const auto [fd, size] = open_regular(path);
   if (size > kLargestText) fail("{}: more than {} bytes", path, kLargestText);
-  return read_all(fd.get(), path.string());
+  std::string text = read_all(fd.get(), path.string());
+  require_no_lfs_pointer(text, path);
+  return text;
 }
 
 std::string read_input(const std::filesystem::path& path) {
   if (path == "-") return read_all(STDIN_FILENO, "standard input");
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
-  return read_all(fd.get(), path.string());
+  std::string text = read_all(fd.get(), path.string());
+  require_no_lfs_pointer(text, path);
+  return text;
 }
 
 void write_file_atomically(const std::filesystem::path& path,

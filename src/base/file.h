@@ -1,4 +1,5 @@
-// Files: mapped for reading, replaced as a whole when written.
+// Files: mapped for reading, replaced as a whole when written. What is read must be the file itself
+// and not the pointer that Git LFS leaves in its place.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@
 namespace lightmamba {
 
 // A read-only view of a file's bytes, shared with the page cache. Throws Error naming the file when
-// it cannot be opened, is not a regular file, or cannot be mapped. An empty file gives no bytes.
+// it cannot be opened, is not a regular file, or cannot be mapped, or is a Git LFS pointer. An
+// empty file gives no bytes.
 class MappedFile {
  public:
   static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);

@@ -52,7 +52,7 @@ void run(const AccelRunArguments& options) {
       of_rest.add(step);
     }
     const TokenId id = step.best->token;
-    is_at_end = !options.ignore_eos && id == model.config().eos_token_id;
+    is_at_end = !options.ignore_eos && model.config().ends_text(id);
     if (is_at_end) break;
     ids.push_back(id);
     // Without a tokenizer the text is the ids.
@@ -95,7 +95,7 @@ void add_accel_run(CLI::App& accel) {
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
-  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after the end-of-text token");
+  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after an end-of-text token");
   command->callback([options] { run(*options); });
 }
 

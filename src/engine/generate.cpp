@@ -57,7 +57,7 @@ GenerateResult generate(const Model& model, std::span<const TokenId> prompt,
     feed_last(logits);
     const TokenId id = sampler.sample(logits, sequence);
     result.decode_seconds += stopwatch.lap();
-    if (options.stop_at_eos && id == model.config().eos_token_id) {
+    if (options.stop_at_eos && model.config().ends_text(id)) {
       result.stop_reason = StopReason::end_of_text;
       break;
     }

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "io/json.h"
-#include "io/lfs_pointer.h"
 #include "io/pytorch.h"
 #include "io/safetensors.h"
 #include "io/tensor_names.h"
@@ -21,12 +20,6 @@ using TensorReader = TensorMap (*)(const fs::path&);
 
 TensorMap read_safetensors_map(const fs::path& path) { return read_safetensors(path).tensors; }
 
-std::string read_json_text(const fs::path& path) {
-  std::string text = read_text_file(path);
-  refuse_lfs_pointer(std::as_bytes(std::span(text)), path);
-  return text;
-}
-
 struct Stored {
   TensorMap tensors;
   std::map<std::string, std::string> shards;  // by tensor; empty where there are none
@@ -35,7 +28,7 @@ struct Stored {
 // Shards: {"weight_map": {tensor name: file name}}, files beside the index.
 Stored read_shards(const fs::path& index, TensorReader read) {
   const std::string source = index.string();
-  const Json json = parse_json(read_json_text(index), source);
+  const Json json = parse_json(read_text_file(index), source);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
     fail("{}: expected an object with an object 'weight_map'", source);
   }
@@ -86,9 +79,9 @@ ParsedConfig read_config(const fs::path& directory) {
   const fs::path params = directory / "params.json";
   std::error_code ignored;
   if (!fs::exists(config, ignored) && fs::exists(params, ignored)) {
-    return parse_params(read_json_text(params), params.string());
+    return parse_params(read_text_file(params), params.string());
   }
-  return parse_config(read_json_text(config), config.string());
+  return parse_config(read_text_file(config), config.string());
 }
 
 }  // namespace
@@ -109,7 +102,10 @@ Checkpoint open_checkpoint(const fs::path& directory) {
   if (!fs::is_directory(directory, ignored)) {
     fail("{}: expected a directory with config.json and weights", directory);
   }
-  const ParsedConfig parsed = read_config(directory);
+  ParsedConfig parsed = read_config(directory);
+  if (const fs::path file = directory / "generation_config.json"; fs::exists(file, ignored)) {
+    apply_generation_config(read_text_file(file), file.string(), parsed.config);
+  }
 
   struct Source {
     const char* name;

@@ -27,10 +27,10 @@ struct Checkpoint {
   std::string describe(std::string_view name) const;
 };
 
-// Opens a directory with config.json (or Mistral's params.json) and one of model.safetensors,
-// model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json,
-// consolidated.safetensors, consolidated.safetensors.index.json. Throws Error naming what is
-// missing or wrong.
+// Opens a directory with config.json (or Mistral's params.json), generation_config.json if there is
+// one, and one of model.safetensors, model.safetensors.index.json, pytorch_model.bin,
+// pytorch_model.bin.index.json, consolidated.safetensors, consolidated.safetensors.index.json.
+// Throws Error naming what is missing or wrong.
 Checkpoint open_checkpoint(const std::filesystem::path& directory);
 
 }  // namespace lightmamba

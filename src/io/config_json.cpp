@@ -117,18 +117,25 @@ void read_dt_limits(const Fields& fields, std::string_view name, Mamba2Config& c
   config.dt_max = limits[1].get<float>();
 }
 
+// One id or a list of them; none where the field is absent.
+std::vector<TokenId> token_ids(const Fields& fields, std::string_view name) {
+  if (!fields.has(name)) return {};
+  const std::vector<std::int64_t> values = fields.at(name).is_array()
+                                               ? json_integers(fields.all(), name, fields.source())
+                                               : std::vector{fields.get<std::int64_t>(name)};
+  std::vector<TokenId> ids;
+  for (const std::int64_t value : values) {
+    if (value < 0 || value > kLargestDimension) {
+      fail("{}: field '{}': {} is not a token id", fields.source(), name, value);
+    }
+    ids.push_back(static_cast<TokenId>(value));
+  }
+  return ids;
+}
+
 std::optional<TokenId> token_id(const Fields& fields, std::string_view name) {
-  if (!fields.has(name)) return std::nullopt;
-  std::int64_t id = 0;
-  if (const Json& value = fields.at(name); value.is_array() && !value.empty()) {
-    id = json_integers(fields.all(), name, fields.source()).front();
-  } else {
-    id = fields.get<std::int64_t>(name);
-  }
-  if (id < 0 || id > kLargestDimension) {
-    fail("{}: field '{}': {} is not a token id", fields.source(), name, id);
-  }
-  return static_cast<TokenId>(id);
+  const std::vector<TokenId> ids = token_ids(fields, name);
+  return ids.empty() ? std::nullopt : std::optional(ids.front());
 }
 
 // Beyond single fields: what fits together, and what can be computed with at all. Called before
@@ -258,7 +265,7 @@ ParsedConfig parse_hugging_face(const Fields& fields) {
   config.norm_eps = read_epsilon(fields);
   read_dt_limits(fields, fields.name_of({"time_step_limit", "dt_limit"}), config);
   config.bos_token_id = token_id(fields, "bos_token_id");
-  config.eos_token_id = token_id(fields, "eos_token_id");
+  config.eos_token_ids = token_ids(fields, "eos_token_id");
   parsed.tie_embeddings = read_tie(fields);
   return parsed;
 }
@@ -337,7 +344,7 @@ ParsedConfig parse_state_spaces(const Fields& fields) {
   }
   // These models are trained with the GPT-NeoX tokenizer, whose <|endoftext|> is 0.
   config.bos_token_id = 0;
-  config.eos_token_id = 0;
+  config.eos_token_ids = {0};
   parsed.tie_embeddings = read_tie(fields).value_or(true);
   return parsed;
 }
@@ -415,10 +422,18 @@ ParsedConfig parse_params(std::string_view text, std::string_view source) {
       config);
   // <s> and </s> of Mistral's tokenizers.
   config.bos_token_id = 1;
-  config.eos_token_id = 2;
+  config.eos_token_ids = {2};
   parsed.tie_embeddings = read_tie(fields);
   check_shape(config, source);
   return parsed;
+}
+
+void apply_generation_config(std::string_view text, std::string_view source, Mamba2Config& config) {
+  const Json json = parse_json(text, source);
+  if (!json.is_object()) fail("{}: expected an object, found {}", source, json_kind(json));
+  const Fields fields(json, source);
+  constexpr std::string_view kField = "eos_token_id";
+  if (fields.has(kField)) config.eos_token_ids = token_ids(fields, kField);
 }
 
 std::string config_json(const Mamba2Config& config) {
@@ -448,7 +463,11 @@ std::string config_json(const Mamba2Config& config) {
   };
   json["time_step_limit"] = {number(config.dt_min), number(config.dt_max)};
   if (config.bos_token_id) json["bos_token_id"] = *config.bos_token_id;
-  if (config.eos_token_id) json["eos_token_id"] = *config.eos_token_id;
+  if (config.eos_token_ids.size() == 1) {
+    json["eos_token_id"] = config.eos_token_ids.front();
+  } else if (!config.eos_token_ids.empty()) {
+    json["eos_token_id"] = config.eos_token_ids;
+  }
   return json.dump();
 }
 

@@ -24,6 +24,11 @@ ParsedConfig parse_config(std::string_view text, std::string_view source);
 // Reads the text of a params.json, as Mistral publishes Codestral Mamba with consolidated weights.
 ParsedConfig parse_params(std::string_view text, std::string_view source);
 
+// Reads the text of a generation_config.json, which transformers' generate() follows: its
+// eos_token_id, one id or a list, takes the place of that of config.json. Where it has none, that
+// of config.json stays. All else in it is ignored. Throws Error naming the field.
+void apply_generation_config(std::string_view text, std::string_view source, Mamba2Config& config);
+
 // The configuration in Hugging Face's layout: parse_config gives back the same.
 std::string config_json(const Mamba2Config& config);
 

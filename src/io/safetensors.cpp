@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "io/json.h"
-#include "io/lfs_pointer.h"
 
 namespace lightmamba {
 namespace {
@@ -119,7 +118,6 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes,
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
-  refuse_lfs_pointer(file->bytes(), path);
   return parse_safetensors(file->bytes(), file, path.string());
 }
 

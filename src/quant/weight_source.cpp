@@ -116,7 +116,7 @@ Mamba2Config published_shape(std::string_view name) {
   config.d_inner = 2 * found->d_model;
   config.nheads = config.d_inner / config.headdim;
   config.bos_token_id = 0;
-  config.eos_token_id = 0;
+  config.eos_token_ids = {0};
   return config;
 }
 

@@ -51,6 +51,18 @@ TEST(File, PartsOfAMappedFileAreReadToMemory) {
               HasSubstr("the file has become shorter"));
 }
 
+TEST(File, AGitLfsPointerIsNotTheFile) {
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "f",
+                   "version https://git-lfs.github.com/spec/v1\n"
+                   "oid sha256:abababababababababababababababababababababababababababababababab\n"
+                   "size 527654321\n");
+  const auto refused = HasSubstr("f: found a Git LFS pointer: the file itself was not downloaded");
+  EXPECT_THAT(error_of([&] { MappedFile::open(folder / "f"); }), refused);
+  EXPECT_THAT(error_of([&] { read_text_file(folder / "f"); }), refused);
+  EXPECT_THAT(error_of([&] { read_input(folder / "f"); }), refused);
+}
+
 TEST(File, AMappedFileThatIsCutOffEndsTheProgramWithItsName) {
   const test::TemporaryFolder folder;
   const std::filesystem::path path = folder / "cut";

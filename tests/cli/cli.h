@@ -55,8 +55,8 @@ inline std::string quantized(const TemporaryFolder& folder,
   return out;
 }
 
-// The shipped model as the accelerator runs it: CTest makes it once for all suites, and a suite that
-// is run by hand makes its own.
+// The shipped model as the accelerator runs it: CTest makes it once for all suites, and a suite
+// that is run by hand makes its own.
 inline const std::string& accelerator_model() {
   if (const char* made = std::getenv("LIGHTMAMBA_ACCELERATOR_MODEL")) {
     static const std::string path = made;

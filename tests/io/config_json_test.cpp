@@ -10,7 +10,9 @@ namespace {
 
 using nlohmann::json;
 using test::error_of;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 json hugging_face() {
   return {{"model_type", "mamba2"},  {"vocab_size", 50288}, {"hidden_size", 768},
@@ -45,7 +47,7 @@ TEST(Config, ReadsTheHuggingFaceLayout) {
   EXPECT_EQ(c.d_inner, 1536);
   EXPECT_EQ(c.conv_dim(), 1792);
   EXPECT_EQ(c.d_in_proj(), 3352);
-  EXPECT_EQ(c.eos_token_id, 2);
+  EXPECT_THAT(c.eos_token_ids, ElementsAre(2));
   EXPECT_FALSE(parsed.tie_embeddings.has_value());
 }
 
@@ -244,16 +246,48 @@ TEST(Config, RefusesImpossibleShapes) {
   EXPECT_THAT(refusal(state_spaces(), "/ssm_cfg/headdim", 63), HasSubstr("headdim 63"));
 }
 
+TEST(Config, EveryTokenOfAListEndsAText) {
+  json value = hugging_face();
+  value["eos_token_id"] = {256, 102};
+  const Mamba2Config listed = parse(value).config;
+  EXPECT_THAT(listed.eos_token_ids, ElementsAre(256, 102));
+  EXPECT_TRUE(listed.ends_text(256));
+  EXPECT_TRUE(listed.ends_text(102));
+  EXPECT_FALSE(listed.ends_text(0));
+  value["eos_token_id"] = json::array();
+  EXPECT_THAT(parse(value).config.eos_token_ids, IsEmpty());
+  value.erase("eos_token_id");
+  EXPECT_THAT(parse(value).config.eos_token_ids, IsEmpty());
+}
+
+TEST(Config, TheGenerationConfigDecidesWhatEndsAText) {
+  const auto ids_with = [](const std::string& text) {
+    json value = hugging_face();
+    value["eos_token_id"] = 7;
+    Mamba2Config config = parse(value).config;
+    apply_generation_config(text, "generation_config.json", config);
+    return config.eos_token_ids;
+  };
+  EXPECT_THAT(ids_with(R"({"eos_token_id": [256, 102]})"), ElementsAre(256, 102));
+  EXPECT_THAT(ids_with(R"({"eos_token_id": 3, "temperature": 0.6})"), ElementsAre(3));
+  EXPECT_THAT(ids_with(R"({"eos_token_id": null})"), ElementsAre(7));
+  EXPECT_THAT(ids_with(R"({"_from_model_config": true})"), ElementsAre(7));
+  EXPECT_THAT(error_of([&] { ids_with(R"({"eos_token_id": "x"})"); }),
+              HasSubstr("generation_config.json: field 'eos_token_id'"));
+  EXPECT_THAT(error_of([&] { ids_with("[]"); }),
+              HasSubstr("generation_config.json: expected an object"));
+}
+
 TEST(Config, IsWrittenAndReadBack) {
   Mamba2Config base = parse(hugging_face()).config;
   base.tie_embeddings = false;
-  std::vector<Mamba2Config> configs(8, base);
+  std::vector<Mamba2Config> configs(9, base);
   configs[1].d_inner = 1152;  // 1.5 times
   configs[1].nheads = 18;
   configs[2].dt_min = 0.001F;
   configs[2].dt_max = 0.1F;
   configs[3].bos_token_id = 0;
-  configs[3].eos_token_id = 50287;
+  configs[3].eos_token_ids = {50287};
   configs[4].tie_embeddings = true;
   configs[4].conv_bias = false;
   configs[5].norm_eps = 3e-6F;
@@ -261,6 +295,7 @@ TEST(Config, IsWrittenAndReadBack) {
   configs[6].ngroups = 8;
   configs[6].d_state = 64;
   configs[7].dt_min = 0.3F;
+  configs[8].eos_token_ids = {256, 102};
   EXPECT_EQ(base.dt_max, INFINITY);
   for (const Mamba2Config& config : configs) {
     SCOPED_TRACE(config_json(config));

@@ -189,7 +189,7 @@ TEST(Checkpoint, ReadsTheConsolidatedWeightsOfCodestral) {
   test::write_file(folder / "params.json", params.dump());
   const Model model = Model::load(folder.path());
   expect_logits(model, reference);
-  EXPECT_EQ(model.config().eos_token_id, 2);
+  EXPECT_EQ(model.config().eos_token_ids, std::vector<TokenId>{2});
   test::write_file(folder / "config.json", reference.hugging_face_config());
   expect_logits(Model::load(folder.path()), reference);
 }

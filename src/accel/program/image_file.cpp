@@ -13,7 +13,6 @@
 #include "base/utf8.h"
 #include "io/config_json.h"
 #include "io/json.h"
-#include "io/lfs_pointer.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -324,7 +323,6 @@ ImageFile parse_image_file(std::span<const std::byte> bytes, std::shared_ptr<con
 
 ImageFile read_image_file(const std::filesystem::path& path) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
-  refuse_lfs_pointer(file->bytes(), path);
   return parse_image_file(file->bytes(), file, path.string());
 }
 
