@@ -143,7 +143,9 @@ TEST(Hadamard, OtherDimensionsAreRotatedInTwoSteps) {
     const std::int64_t order = rotation_order(d);
     ASSERT_LE(order, d);
     ASSERT_GE(2 * order, d);
-    if (order < d && d >= 32) ASSERT_GT(9 * order, 8 * d);
+    if (order < d && d >= 32) {
+      ASSERT_GT(9 * order, 8 * d);
+    }
     ASSERT_NO_THROW(hadamard_shape(order)) << d;
   }
   EXPECT_EQ(rotation_order(66), 64);
