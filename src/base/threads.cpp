@@ -12,6 +12,7 @@
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 namespace lightmamba {
 namespace {
@@ -75,6 +76,14 @@ void parallel_for(std::int64_t count, std::int64_t operations,
     return;
   }
   share(count, body);
+}
+
+void parallel_for_large(std::int64_t count, const std::function<void(std::int64_t)>& body) {
+#if defined(LIGHTMAMBA_THREAD_SANITIZER)
+  share(count, body);
+#else
+  share(count, [&](std::int64_t i) { tbb::this_task_arena::isolate([&] { body(i); }); });
+#endif
 }
 
 }  // namespace lightmamba

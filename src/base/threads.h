@@ -18,4 +18,9 @@ int thread_count();
 void parallel_for(std::int64_t count, std::int64_t operations,
                   const std::function<void(std::int64_t)>& body);
 
+// The same for large bodies that hold parallel loops of their own: a thread that waits for one of
+// those takes no other call of `body` meanwhile, so that no more calls are under way than there are
+// threads, each with its memory.
+void parallel_for_large(std::int64_t count, const std::function<void(std::int64_t)>& body);
+
 }  // namespace lightmamba

@@ -38,6 +38,12 @@ void multiply(Size size, float alpha, Operand a, Operand b, float beta, Result c
               narrow(c.stride));
 }
 
+void add_gram(std::int64_t n, std::int64_t k, const float* a, std::int64_t stride, Result c) {
+  use_one_thread();
+  cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, narrow(n), narrow(k), 1.0F, a, narrow(stride),
+              1.0F, c.data, narrow(c.stride));
+}
+
 void multiply_vector(std::int64_t rows, std::int64_t columns, const float* a, const float* x,
                      float* y) {
   use_one_thread();

@@ -29,6 +29,9 @@ inline Operand transposed(Operand operand) {
 // C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C
 void multiply(Size size, float alpha, Operand a, Operand b, float beta, Result c);
 
+// C += Aᵀ A for A[k, n], on and above the diagonal of C[n, n]; what lies below is left alone
+void add_gram(std::int64_t n, std::int64_t k, const float* a, std::int64_t stride, Result c);
+
 // y[rows] = A[rows, columns] x[columns], A dense
 void multiply_vector(std::int64_t rows, std::int64_t columns, const float* a, const float* x,
                      float* y);

@@ -22,20 +22,10 @@ class LayerTaps {
   std::int64_t layer_;
 };
 
-void project_in(const Mamba2Config& config, const LayerWeights& w, std::span<float> conv_rows,
-                BlockBuffers& b) {
-  const std::int64_t x_begin = config.d_inner;
-  const std::int64_t dt_begin = x_begin + config.conv_dim();
-  const auto part = [&](std::int64_t begin, std::int64_t end, std::span<float> out) {
-    linear(w.in_proj.row_range(begin, end), b.tokens, b.u, out);
-    if (w.in_proj_bias.empty()) return;
-    add_bias(std::span(w.in_proj_bias)
-                 .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
-             out);
-  };
-  part(0, x_begin, b.z);
-  part(x_begin, dt_begin, conv_rows);
-  part(dt_begin, config.d_in_proj(), b.dt);
+// Where the rows of the run lie behind those that the conv keeps from before.
+std::span<float> conv_rows(const Mamba2Config& config, BlockBuffers& b) {
+  return std::span(b.conv_input)
+      .subspan(static_cast<std::size_t>((config.d_conv - 1) * config.conv_dim()));
 }
 
 // Puts the rows before the run in front, and keeps its last rows for the next.
@@ -106,14 +96,28 @@ void block_input(const BlockContext& context, const LayerWeights& w, std::int64_
   context.tap(Tap::in_proj_input, layer, b.u, context.config.d_model);
 }
 
+void block_projection(const BlockContext& context, const LayerWeights& w, BlockBuffers& b) {
+  const Mamba2Config& config = context.config;
+  const std::int64_t x_begin = config.d_inner;
+  const std::int64_t dt_begin = x_begin + config.conv_dim();
+  const auto part = [&](std::int64_t begin, std::int64_t end, std::span<float> out) {
+    linear(w.in_proj.row_range(begin, end), b.tokens, b.u, out);
+    if (w.in_proj_bias.empty()) return;
+    add_bias(std::span(w.in_proj_bias)
+                 .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+             out);
+  };
+  part(0, x_begin, b.z);
+  part(x_begin, dt_begin, conv_rows(config, b));
+  part(dt_begin, config.d_in_proj(), b.dt);
+}
+
 void block_mixer(const BlockContext& context, const LayerWeights& w, std::int64_t layer,
                  const LayerState& state, BlockBuffers& b) {
   const Mamba2Config& config = context.config;
   const LayerTaps tap(context, layer);
-  const std::span conv_rows = std::span(b.conv_input).subspan(state.conv.size());
-  project_in(config, w, conv_rows, b);
   tap(Tap::z, b.z, config.d_inner);
-  tap(Tap::conv_input, conv_rows, config.conv_dim());
+  tap(Tap::conv_input, conv_rows(config, b), config.conv_dim());
   convolve(config, w, state.conv, b);
   tap(Tap::conv_output, b.xbc, config.conv_dim());
   compute_dt(config, w, b.dt);
@@ -125,9 +129,14 @@ void block_mixer(const BlockContext& context, const LayerWeights& w, std::int64_
   tap(Tap::ssm_output, b.y, config.d_inner);
   gate(b.z, b.y);
   tap(Tap::gated, b.y, config.d_inner);
-  rmsnorm(b.y, w.gated_norm, config.norm_eps, config.ngroups, b.y);
-  add_bias(w.gated_norm_bias, b.y);
-  tap(Tap::out_proj_input, b.y, config.d_inner);
+}
+
+void block_gated_norm(const BlockContext& context, const LayerWeights& w, std::int64_t layer,
+                      std::span<const float> gated, std::span<float> out) {
+  const Mamba2Config& config = context.config;
+  rmsnorm(gated, w.gated_norm, config.norm_eps, config.ngroups, out);
+  add_bias(w.gated_norm_bias, out);
+  context.tap(Tap::out_proj_input, layer, out, config.d_inner);
 }
 
 void block_output(const BlockContext& context, const LayerWeights& w, std::int64_t layer,
@@ -142,7 +151,9 @@ void block_output(const BlockContext& context, const LayerWeights& w, std::int64
 void forward_block(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                    const LayerState& state, std::span<float> residual, BlockBuffers& buffers) {
   block_input(context, weights, layer, residual, buffers);
+  block_projection(context, weights, buffers);
   block_mixer(context, weights, layer, state, buffers);
+  block_gated_norm(context, weights, layer, buffers.y, buffers.y);
   block_output(context, weights, layer, residual, buffers);
 }
 

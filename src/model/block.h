@@ -53,13 +53,20 @@ struct BlockBuffers {
   AlignedVector<float> y;           // [tokens, d_inner]
 };
 
-// The three parts of a block, for calibration, which changes weights in between.
+// The parts of a block, for calibration, which changes weights in between.
 // buffers.u = the input of in_proj, as its tap leaves it.
 void block_input(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                  std::span<const float> residual, BlockBuffers& buffers);
-// buffers.y = the input of out_proj, as its tap leaves it, from buffers.u.
+// in_proj: buffers.z, buffers.conv_input (its last `tokens` rows) and buffers.dt from buffers.u.
+void block_projection(const BlockContext& context, const LayerWeights& weights,
+                      BlockBuffers& buffers);
+// buffers.y = what reaches the gated norm, from those three.
 void block_mixer(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                  const LayerState& state, BlockBuffers& buffers);
+// The input of out_proj, as its tap leaves it, from what reaches the gated norm [any, d_inner]. In
+// place if `out` is `gated`.
+void block_gated_norm(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
+                      std::span<const float> gated, std::span<float> out);
 // residual += W_out buffers.y
 void block_output(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                   std::span<float> residual, BlockBuffers& buffers);

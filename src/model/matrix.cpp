@@ -12,9 +12,20 @@
 namespace lightmamba {
 namespace {
 
-// Rows that one task multiplies: their floats fit the second-level cache at the widest inputs, and
-// as the size is fixed, so is the order of every sum.
+// Rows of a weight that one task multiplies. At least so many that their floats fill much of the
+// second-level cache at the widest inputs.
 constexpr std::int64_t kPanelRows = 64;
+
+// Each task packs all inputs anew, which many tokens make up for only with more rows; but a few
+// tasks must be left to share. By shape alone, so that the order of every sum is fixed.
+std::int64_t panel_rows(std::int64_t rows, std::int64_t tokens) {
+  constexpr std::int64_t kManyTokens = 256;
+  constexpr std::int64_t kTasks = 4;
+  constexpr std::int64_t kVector = 16;
+  if (tokens < kManyTokens) return kPanelRows;
+  return std::clamp((rows / kTasks + kVector - 1) / kVector * kVector, kPanelRows, 4 * kPanelRows);
+}
+
 constexpr auto kScaleBytes = static_cast<std::int64_t>(sizeof(std::uint16_t));
 
 // The rows as floats: in place where they are stored so, else widened into `scratch`.
@@ -97,20 +108,21 @@ void linear(const Matrix& weight, std::int64_t tokens, std::span<const float> x,
     fail("linear: {} inputs and {} outputs do not fit {} tokens of a {} x {} matrix", x.size(),
          y.size(), tokens, weight.rows, weight.columns);
   }
-  const std::int64_t panels = (weight.rows + kPanelRows - 1) / kPanelRows;
-  parallel_for(panels, kPanelRows * weight.columns * tokens, [&](std::int64_t index) {
-    thread_local AlignedVector<float> scratch;
-    const std::int64_t begin = index * kPanelRows;
-    const Matrix panel = weight.row_range(begin, std::min(begin + kPanelRows, weight.rows));
-    const float* values = as_floats(panel, scratch);
-    if (tokens == 1) {
-      blas::multiply_vector(panel.rows, panel.columns, values, x.data(), y.data() + begin);
-    } else {
-      blas::multiply({tokens, panel.rows, panel.columns}, 1.0F, {x.data(), weight.columns},
-                     blas::transposed({values, weight.columns}), 0.0F,
-                     {y.data() + begin, weight.rows});
-    }
-  });
+  const std::int64_t step = panel_rows(weight.rows, tokens);
+  parallel_for(
+      (weight.rows + step - 1) / step, step * weight.columns * tokens, [&](std::int64_t index) {
+        thread_local AlignedVector<float> scratch;
+        const std::int64_t begin = index * step;
+        const Matrix panel = weight.row_range(begin, std::min(begin + step, weight.rows));
+        const float* values = as_floats(panel, scratch);
+        if (tokens == 1) {
+          blas::multiply_vector(panel.rows, panel.columns, values, x.data(), y.data() + begin);
+        } else {
+          blas::multiply({tokens, panel.rows, panel.columns}, 1.0F, {x.data(), weight.columns},
+                         blas::transposed({values, weight.columns}), 0.0F,
+                         {y.data() + begin, weight.rows});
+        }
+      });
 }
 
 }  // namespace lightmamba

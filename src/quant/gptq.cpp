@@ -13,7 +13,7 @@
 namespace lightmamba {
 namespace {
 
-constexpr std::int64_t kPanel = 128;  // rows of the Hessian to a task
+constexpr std::int64_t kPanel = 192;  // rows of a sum over tokens to a task
 constexpr std::int64_t kRows = 64;    // rows of the weights to a task
 constexpr std::int64_t kBlock = 128;  // columns after which the rest is updated
 
@@ -163,10 +163,14 @@ void HessianAccumulator::add(std::span<const float> rows) {
   const std::int64_t panels = (columns_ + kPanel - 1) / kPanel;
   parallel_for(panels, tokens * columns_ * kPanel / 16, [&](std::int64_t panel) {
     const std::int64_t begin = panel * kPanel;
-    const blas::Operand inputs = {rows.data() + begin, columns_};
-    blas::multiply({std::min(kPanel, columns_ - begin), columns_ - begin, tokens}, 1.0F,
-                   blas::transposed(inputs), inputs, 1.0F,
-                   {sums_.data() + begin * (columns_ + 1), columns_});
+    const std::int64_t width = std::min(kPanel, columns_ - begin);
+    const float* inputs = rows.data() + begin;
+    float* sums = sums_.data() + begin * (columns_ + 1);
+    blas::add_gram(width, tokens, inputs, columns_, {sums, columns_});
+    if (begin + width == columns_) return;
+    blas::multiply({width, columns_ - begin - width, tokens}, 1.0F,
+                   blas::transposed({inputs, columns_}), {inputs + width, columns_}, 1.0F,
+                   {sums + width, columns_});
   });
   tokens_ += tokens;
 }
@@ -181,19 +185,34 @@ std::span<const float> HessianAccumulator::matrix() {
   return sums_;
 }
 
-AlignedVector<float> output_error_products(std::span<const float> errors, std::int64_t rows,
-                                           std::span<const float> inputs, std::int64_t columns) {
+AlignedVector<float> cross_products(std::span<const float> values, std::int64_t rows,
+                                    std::span<const float> inputs, std::int64_t columns) {
   const std::int64_t tokens = std::ssize(inputs) / columns;
-  require_size("the array of output errors", errors.size(), tokens * rows);
+  require_size("the input array", inputs.size(), tokens * columns);
+  require_size("the array of values beside the inputs", values.size(), tokens * rows);
   AlignedVector<float> products(static_cast<std::size_t>(rows * columns));
   parallel_for(
       (rows + kPanel - 1) / kPanel, tokens * columns * kPanel / 16, [&](std::int64_t panel) {
         const std::int64_t begin = panel * kPanel;
         blas::multiply({std::min(kPanel, rows - begin), columns, tokens}, 1.0F,
-                       blas::transposed({errors.data() + begin, rows}), {inputs.data(), columns},
+                       blas::transposed({values.data() + begin, rows}), {inputs.data(), columns},
                        0.0F, {products.data() + begin * columns, columns});
       });
   return products;
+}
+
+void add_product(float factor, std::span<const float> weights, std::span<const float> matrix,
+                 std::int64_t columns, std::span<float> products) {
+  const std::int64_t rows = std::ssize(weights) / columns;
+  require_size("the weight", weights.size(), rows * columns);
+  require_size("the matrix of moments", matrix.size(), columns * columns);
+  require_size("the product array", products.size(), rows * columns);
+  parallel_for((rows + kRows - 1) / kRows, kRows * columns * columns / 16, [&](std::int64_t task) {
+    const std::int64_t begin = task * kRows;
+    blas::multiply({std::min(kRows, rows - begin), columns, columns}, factor,
+                   {weights.data() + begin * columns, columns}, {matrix.data(), columns}, 1.0F,
+                   {products.data() + begin * columns, columns});
+  });
 }
 
 void gptq(std::span<float> weights, std::int64_t rows, std::int64_t columns,

@@ -40,10 +40,16 @@ struct GptqOptions {
   double damping = 0.01;  // added to the diagonal, relative to its mean
 };
 
-// Sums e xᵀ over the inputs x of a layer [tokens, columns] and the errors e of its outputs [tokens,
-// rows]: what is missing from each to the output that is wanted. [rows, columns]
-AlignedVector<float> output_error_products(std::span<const float> errors, std::int64_t rows,
-                                           std::span<const float> inputs, std::int64_t columns);
+// Sums d xᵀ over the inputs x of a layer and other values d of the same tokens, the same bytes at
+// any number of threads. `values` is row-major [tokens, rows], `inputs` [tokens, columns]; returns
+// [rows, columns]. Throws Error if they are not the same number of whole rows.
+AlignedVector<float> cross_products(std::span<const float> values, std::int64_t rows,
+                                    std::span<const float> inputs, std::int64_t columns);
+
+// products += factor W M for W [rows, columns] and M [columns, columns], all row-major. Throws
+// Error if a size is wrong.
+void add_product(float factor, std::span<const float> weights, std::span<const float> matrix,
+                 std::int64_t columns, std::span<float> products);
 
 // Rounds W of y = W x, row-major [rows, columns], so that the sum of |(W - Ŵ) x|² is small, where
 // `hessian` = sum of x xᵀ, [columns, columns], of which the upper triangle is read. On return W

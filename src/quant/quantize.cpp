@@ -1,20 +1,17 @@
-#include <algorithm>
-#include <cmath>
-#include <map>
 #include <memory>
 #include <utility>
 
 #include <lightmamba/quantize.h>
 
 #include "base/fail.h"
-#include "base/threads.h"
 #include "io/safetensors.h"
+#include "model/functions.h"
 #include "quant/calibration.h"
 #include "quant/conv_weights.h"
-#include "quant/gptq.h"
+#include "quant/gptq_sums.h"
+#include "quant/matrix_quantizer.h"
 #include "quant/method.h"
 #include "quant/numerics.h"
-#include "quant/pack.h"
 #include "quant/quantized_file.h"
 #include "quant/weight_source.h"
 
@@ -23,15 +20,8 @@ namespace {
 
 using FloatBuffer = std::shared_ptr<AlignedVector<float>>;
 
-FloatBuffer widened(const Matrix& matrix) {
-  auto values = std::make_shared<AlignedVector<float>>(
-      static_cast<std::size_t>(matrix.rows * matrix.columns));
-  parallel_for(matrix.rows, matrix.columns, [&](std::int64_t row) {
-    matrix.row_to_float(row,
-                        std::span(*values).subspan(static_cast<std::size_t>(row * matrix.columns),
-                                                   static_cast<std::size_t>(matrix.columns)));
-  });
-  return values;
+FloatBuffer shared_floats(const Matrix& matrix) {
+  return std::make_shared<AlignedVector<float>>(widened(matrix));
 }
 
 Matrix float_matrix(const FloatBuffer& values, std::int64_t columns) {
@@ -97,8 +87,8 @@ Quantization quantization_of(const QuantizeOptions& o) {
 struct OpenLayer {
   explicit OpenLayer(LayerWeights layer)
       : weights(std::move(layer)),
-        in_proj(widened(weights.in_proj)),
-        out_proj(widened(weights.out_proj)) {
+        in_proj(shared_floats(weights.in_proj)),
+        out_proj(shared_floats(weights.out_proj)) {
     weights.in_proj = float_matrix(in_proj, weights.in_proj.columns);
     weights.out_proj = float_matrix(out_proj, weights.out_proj.columns);
   }
@@ -124,6 +114,7 @@ class Pass {
         options_(options),
         quantization_(quantization_of(options)),
         config_(source.config),
+        matrices_(options),
         method_(make_method(options.method, source.config,
                             {options.scheme, options.group, options.seed, options.alpha})) {
     check_options(config_, options);
@@ -138,19 +129,20 @@ class Pass {
 
   const Quantization& quantization() const { return quantization_; }
   const Mamba2Config& config() const { return config_; }
-  std::vector<TensorError> take_errors() { return std::move(errors_); }
+  std::vector<TensorError> take_errors() { return matrices_.take_errors(); }
 
   // Hands over the tensors of quantized_layout(), in order.
   void quantize(const PutNamedTensor& put) {
     const QuantizedMatrix embedding = quantize_embedding(put);
     if (!config_.tie_embeddings) quantize_head(put);
     if (!calibration_.empty()) {
-      stream_.emplace(config_, embedded(embedding.matrix()), options_.calibration_window,
-                      stream_numerics());
+      const Vocabulary vocabulary(calibration_);
+      stream_.emplace(config_, vocabulary, embedded(embedding.matrix(), vocabulary),
+                      options_.calibration_window, stream_numerics());
       if (options_.gptq) {
-        AlignedVector<float> exact = embedded(source_.embedding);
+        AlignedVector<float> exact = embedded(source_.embedding, vocabulary);
         method_->prepare_embedding(exact);
-        exact_.emplace(config_, std::move(exact), options_.calibration_window,
+        exact_.emplace(config_, vocabulary, exact, options_.calibration_window,
                        make_online_transform(config_, options_.method));
       }
     }
@@ -173,12 +165,12 @@ class Pass {
   Weights transform() {
     Weights weights;
     weights.config = config_;
-    const FloatBuffer embedding = widened(source_.embedding);
+    const FloatBuffer embedding = shared_floats(source_.embedding);
     method_->prepare_embedding(*embedding);
     weights.embedding = float_matrix(embedding, config_.d_model);
     weights.head = weights.embedding;
     if (!config_.tie_embeddings) {
-      const FloatBuffer head = widened(source_.head);
+      const FloatBuffer head = shared_floats(source_.head);
       method_->prepare_head(source_.norm_f, *head);
       weights.head = float_matrix(head, config_.d_model);
     }
@@ -186,18 +178,17 @@ class Pass {
     method_->prepare_norm_f(weights.norm_f);
     weights.numerics = make_online_transform(config_, options_.method);
     if (method_->needs_statistics()) {
-      stream_.emplace(config_, embedded(weights.embedding), options_.calibration_window,
-                      weights.numerics);
+      const Vocabulary vocabulary(calibration_);
+      stream_.emplace(config_, vocabulary, embedded(weights.embedding, vocabulary),
+                      options_.calibration_window, weights.numerics);
     }
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       OpenLayer open(source_.layer(layer));
-      prepare_in_proj(open, layer);
-      AlignedVector<float> inputs;
-      if (stream_) inputs = stream_->in_proj_inputs(open.weights, layer);
-      prepare_out_proj(open, layer, inputs);
+      AlignedVector<float> inputs = prepare_in_proj(open, layer);
+      AlignedVector<float> gated = prepare_out_proj(open, layer, inputs);
       if (stream_) {
         stream_->advance(open.weights, layer,
-                         stream_->out_proj_inputs(open.weights, layer, inputs));
+                         stream_->out_proj_inputs(open.weights, layer, std::move(gated)));
       }
       weights.layers.push_back(std::move(open.weights));
     }
@@ -205,18 +196,17 @@ class Pass {
   }
 
  private:
-  ScaleRule rule() const { return options_.clip ? ScaleRule::mse : ScaleRule::absmax; }
-
   void progress() {
     const std::int64_t total = config_.n_layer + (config_.tie_embeddings ? 1 : 2);
     if (options_.progress) options_.progress(++done_, total);
   }
 
-  AlignedVector<float> embedded(const Matrix& embedding) const {
+  // Rows of an embedding. [words, d_model]
+  AlignedVector<float> embedded(const Matrix& embedding, const Vocabulary& vocabulary) const {
     const auto d_model = static_cast<std::size_t>(config_.d_model);
-    AlignedVector<float> rows(calibration_.size() * d_model);
-    for (std::size_t t = 0; t < calibration_.size(); ++t) {
-      embedding.row_to_float(calibration_[t], std::span(rows).subspan(t * d_model, d_model));
+    AlignedVector<float> rows(vocabulary.words.size() * d_model);
+    for (std::size_t i = 0; i < vocabulary.words.size(); ++i) {
+      embedding.row_to_float(vocabulary.words[i], std::span(rows).subspan(i * d_model, d_model));
     }
     return rows;
   }
@@ -234,38 +224,9 @@ class Pass {
     return taps;
   }
 
-  // A large matrix a few rows at a time. `prepare` changes rows in place.
-  QuantizedMatrix quantize_rows(const std::string& name, const Matrix& matrix,
-                                const std::function<void(std::span<float>)>& prepare) {
-    constexpr std::int64_t kRows = 4096;
-    QuantizedMatrix codes(matrix.rows, matrix.columns, {quantization_.head_bits, options_.group});
-    SquaredError error;
-    for (std::int64_t begin = 0; begin < matrix.rows; begin += kRows) {
-      const std::int64_t end = std::min(begin + kRows, matrix.rows);
-      const FloatBuffer rows = widened(matrix.row_range(begin, end));
-      prepare(*rows);
-      round_rows(name, *rows, begin, codes);
-      error += squared_error(*rows, codes.matrix().row_range(begin, end));
-    }
-    errors_.push_back({name, error.relative()});
-    return codes;
-  }
-
-  void round_rows(const std::string& name, std::span<const float> weights, std::int64_t first_row,
-                  QuantizedMatrix& codes) {
-    const std::int64_t columns = codes.columns;
-    const auto round_row = [&](std::int64_t row) {
-      quantize_row(weights.subspan(static_cast<std::size_t>(row * columns),
-                                   static_cast<std::size_t>(columns)),
-                   rule(), first_row + row, codes);
-    };
-    with_context(fmt::format("tensor '{}'", name),
-                 [&] { parallel_for(std::ssize(weights) / columns, 100 * columns, round_row); });
-  }
-
   QuantizedMatrix quantize_embedding(const PutNamedTensor& put) {
     const std::string name = "backbone.embeddings.weight";
-    QuantizedMatrix codes = quantize_rows(
+    QuantizedMatrix codes = matrices_.by_rows(
         name, source_.embedding, [&](std::span<float> rows) { method_->prepare_embedding(rows); });
     put_matrix(put, name, codes);
     progress();
@@ -274,9 +235,9 @@ class Pass {
 
   void quantize_head(const PutNamedTensor& put) {
     const std::string name = "lm_head.weight";
-    put_matrix(put, name, quantize_rows(name, source_.head, [&](std::span<float> rows) {
-                 method_->prepare_head(source_.norm_f, rows);
-               }));
+    put_matrix(put, name, matrices_.by_rows(name, source_.head, [&](std::span<float> rows) {
+      method_->prepare_head(source_.norm_f, rows);
+    }));
     progress();
   }
 
@@ -286,23 +247,32 @@ class Pass {
     scales_.emplace_back(name + ".scales", codes.scale_tensor());
   }
 
-  void prepare_in_proj(OpenLayer& open, std::int64_t layer) {
+  // Both return what reaches the layer's norm or in_proj afterwards, as far as it is known.
+
+  // Returns the inputs of in_proj; nothing without text.
+  AlignedVector<float> prepare_in_proj(OpenLayer& open, std::int64_t layer) {
     SiteStatistics seen;
     if (method_->needs_statistics()) {
       seen = site_statistics(stream_->in_proj_inputs(open.weights, layer), config_.d_model);
     }
     LinearSite site = open.in_proj_site();
     method_->prepare_in_proj(site, seen);
+    return stream_ ? stream_->in_proj_inputs(open.weights, layer) : AlignedVector<float>();
   }
 
-  void prepare_out_proj(OpenLayer& open, std::int64_t layer, std::span<const float> inputs) {
+  // Returns what reaches the gated norm, which the change leaves alone; nothing where no statistics
+  // were needed.
+  AlignedVector<float> prepare_out_proj(OpenLayer& open, std::int64_t layer,
+                                        std::span<const float> inputs) {
+    AlignedVector<float> gated;
     SiteStatistics seen;
     if (method_->needs_statistics()) {
-      seen =
-          site_statistics(stream_->out_proj_inputs(open.weights, layer, inputs), config_.d_inner);
+      gated = stream_->gated(open.weights, layer, inputs);
+      seen = site_statistics(stream_->out_proj_inputs(open.weights, layer, gated), config_.d_inner);
     }
     LinearSite site = open.out_proj_site();
     method_->prepare_out_proj(site, seen);
+    return gated;
   }
 
   // The clip of a quantizer for what `values` gives, which is called only where it is needed.
@@ -320,95 +290,53 @@ class Pass {
                   inputs);
   }
 
-  // What a linear layer is rounded by: its inputs as they will be, and what its outputs lack of the
-  // float model's, both empty without GPTQ.
-  struct Targets {
-    AlignedVector<float> inputs;         // [tokens, columns]
-    AlignedVector<float> output_errors;  // [tokens, rows]
-  };
-
-  // The outputs that `weight` would give for the float model's inputs instead of the rounded ones.
-  Targets targets(const Matrix& weight, AlignedVector<float> rounded,
-                  std::span<const float> exact) const {
-    if (!options_.gptq) return {};
-    const std::int64_t tokens = std::ssize(rounded) / weight.columns;
-    AlignedVector<float> missing(exact.begin(), exact.end());
-    for (std::size_t i = 0; i < missing.size(); ++i) missing[i] -= rounded[i];
-    Targets result{std::move(rounded),
-                   AlignedVector<float>(static_cast<std::size_t>(tokens * weight.rows))};
-    linear(weight, tokens, missing, result.output_errors);
-    return result;
+  // What out_proj must add to the residual stream so that it becomes that of the float model, which
+  // is behind this layer already. [tokens, d_model]
+  AlignedVector<float> wanted_outputs(const LayerWeights& w) const {
+    const std::span<const float> residual = stream_->residual();
+    AlignedVector<float> wanted(exact_->residual().begin(), exact_->residual().end());
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] -= residual[i];
+    AlignedVector<float> bias = w.out_proj_bias;
+    for (float& value : bias) value = -value;
+    add_bias(bias, wanted);
+    return wanted;
   }
 
-  // Rounds `weights`; with GPTQ they become the values of their codes.
-  QuantizedMatrix quantize_linear(const std::string& name, AlignedVector<float>& weights,
-                                  std::int64_t columns, const Targets& wanted) {
-    const std::int64_t rows = std::ssize(weights) / columns;
-    QuantizedMatrix codes(rows, columns, {options_.scheme.weight_bits, options_.group});
-    if (options_.gptq) {
-      const AlignedVector<float> exact = weights;
-      with_context(fmt::format("tensor '{}'", name), [&] { compensate(weights, wanted, codes); });
-      errors_.push_back({name, squared_error(exact, codes.matrix()).relative()});
-    } else {
-      round_rows(name, weights, 0, codes);
-      errors_.push_back({name, squared_error(weights, codes.matrix()).relative()});
+  void quantize_in_proj(OpenLayer& open, std::int64_t layer, const PutNamedTensor& put,
+                        std::span<const float> inputs) {
+    const std::string name = fmt::format("backbone.layers.{}.mixer.in_proj.weight", layer);
+    if (!options_.gptq) {
+      return put_matrix(put, name, matrices_.plain(name, *open.in_proj, config_.d_model));
     }
-    return codes;
+    AlignedVector<float> exact = exact_->in_proj_inputs(open.weights, layer);
+    exact_->advance_from_in_proj(open.weights, layer, exact);
+    const GptqSums sums = sums_for_inputs(*open.in_proj, config_.d_model, inputs, std::move(exact));
+    put_matrix(put, name, matrices_.compensated(name, *open.in_proj, config_.d_model, sums));
   }
 
-  void compensate(std::span<float> weights, const Targets& wanted, QuantizedMatrix& out) {
-    HessianAccumulator hessian(out.columns);
-    hessian.add(wanted.inputs);
-    const AlignedVector<float> products =
-        output_error_products(wanted.output_errors, out.rows, wanted.inputs, out.columns);
-    const int bits = out.format.bits;
-    std::vector<std::int8_t> codes(weights.size());
-    const std::int64_t groups = out.format.groups(out.columns);
-    std::vector<float> scales(static_cast<std::size_t>(out.rows * groups));
-    gptq(
-        weights, out.rows, out.columns, hessian.matrix(), products,
-        {.group = options_.group,
-         .lowest = lowest_code(bits, rule()),
-         .highest = (1 << (bits - 1)) - 1},
-        [&](std::span<const float> group, std::span<const float> importance) {
-          return group_scale(group, importance, bits, rule());
-        },
-        codes, scales);
-    parallel_for(out.rows, out.columns, [&](std::int64_t row) {
-      out.set_row(row,
-                  std::span(codes).subspan(static_cast<std::size_t>(row * out.columns),
-                                           static_cast<std::size_t>(out.columns)),
-                  std::span(scales).subspan(static_cast<std::size_t>(row * groups),
-                                            static_cast<std::size_t>(groups)));
-    });
+  void quantize_out_proj(OpenLayer& open, std::int64_t layer, const PutNamedTensor& put,
+                         std::span<const float> inputs) {
+    const std::string name = fmt::format("backbone.layers.{}.mixer.out_proj.weight", layer);
+    if (!options_.gptq) {
+      return put_matrix(put, name, matrices_.plain(name, *open.out_proj, config_.d_inner));
+    }
+    const GptqSums sums =
+        sums_for_outputs(*open.out_proj, config_.d_inner, inputs, wanted_outputs(open.weights));
+    put_matrix(put, name, matrices_.compensated(name, *open.out_proj, config_.d_inner, sums));
   }
 
   void quantize_layer(std::int64_t layer, const PutNamedTensor& put,
                       std::vector<std::pair<std::string, Tensor>>& small) {
     OpenLayer open(source_.layer(layer));
     LayerWeights& w = open.weights;
-    const std::string block = fmt::format("backbone.layers.{}.", layer);
-    const std::string in_proj = block + "mixer.in_proj.weight";
-    const std::string out_proj = block + "mixer.out_proj.weight";
     const int bits = options_.scheme.activation_bits;
 
-    prepare_in_proj(open, layer);
-    AlignedVector<float> inputs;
-    if (stream_) inputs = stream_->in_proj_inputs(w, layer);
+    AlignedVector<float> inputs = prepare_in_proj(open, layer);
     clips_.push_back(
         clip_for(bits, config_.d_model, [&]() -> const AlignedVector<float>& { return inputs; }));
     round_inputs(inputs, config_.d_model);
-    prepare_out_proj(open, layer, inputs);
-
-    AlignedVector<float> exact_inputs;
-    AlignedVector<float> exact_outputs;
-    if (exact_) {
-      exact_inputs = exact_->in_proj_inputs(w, layer);
-      exact_outputs = exact_->out_proj_inputs(w, layer, exact_inputs);
-    }
-    put_matrix(put, in_proj,
-               quantize_linear(in_proj, *open.in_proj, config_.d_model,
-                               targets(w.in_proj, inputs, exact_inputs)));
+    AlignedVector<float> gated = prepare_out_proj(open, layer, inputs);
+    quantize_in_proj(open, layer, put, inputs);
 
     ConvCodes conv;
     if (options_.ssm == SsmFormat::pot8) {
@@ -416,21 +344,21 @@ class Pass {
       if (options_.gptq) conv_to_float(conv.codes, conv.exponents, w.conv1d);
     }
     AlignedVector<float> outputs;
-    if (stream_) outputs = stream_->out_proj_inputs(w, layer, inputs);
+    if (stream_) {
+      // Where GPTQ has changed in_proj and the conv, what was known does not hold any more.
+      if (gated.empty() || options_.gptq) gated = stream_->gated(w, layer, inputs);
+      outputs = stream_->out_proj_inputs(w, layer, std::move(gated));
+    }
+    inputs = {};
     clips_.push_back(
         clip_for(bits, config_.d_inner, [&]() -> const AlignedVector<float>& { return outputs; }));
     round_inputs(outputs, config_.d_inner);
-    Targets wanted = targets(w.out_proj, outputs, exact_outputs);
-    if (exact_) {
-      for (std::size_t i = 0; i < wanted.output_errors.size(); ++i) {
-        wanted.output_errors[i] += exact_->residual()[i] - stream_->residual()[i];
-      }
-      exact_->advance(w, layer, exact_outputs);
+    quantize_out_proj(open, layer, put, outputs);
+    if (stream_) {
+      if (layer + 1 == config_.n_layer) stream_->thin(outputs, config_.d_inner);
+      stream_->advance(w, layer, outputs);
     }
-    put_matrix(put, out_proj, quantize_linear(out_proj, *open.out_proj, config_.d_inner, wanted));
-    if (stream_) stream_->advance(w, layer, outputs);
-
-    collect_small(w, conv, block, small);
+    collect_small(w, conv, fmt::format("backbone.layers.{}.", layer), small);
   }
 
   void collect_small(const LayerWeights& w, const ConvCodes& conv, const std::string& block,
@@ -465,6 +393,7 @@ class Pass {
   const QuantizeOptions& options_;
   Quantization quantization_;
   Mamba2Config config_;  // of the result
+  MatrixQuantizer matrices_;
   std::unique_ptr<const WeightMethod> method_;
   std::vector<TokenId> calibration_;
   // With GPTQ the rounded model and the float model, else the float model alone.
@@ -472,7 +401,6 @@ class Pass {
   std::optional<CalibrationStream> exact_;
   std::vector<std::pair<std::string, Tensor>> scales_;  // they follow all codes
   std::vector<float> clips_;
-  std::vector<TensorError> errors_;
   std::int64_t done_ = 0;
 };
 

@@ -19,6 +19,18 @@ TEST(Functions, ActivationsHoldAtTheExtremes) {
   }
 }
 
+TEST(Functions, TheGateHoldsOverItsRange) {
+  std::vector<float> gates;
+  for (float z = -80; z < 80; z += 0.0137F) gates.push_back(z);
+  std::vector<float> values(gates.size(), 3.0F);
+  gate(gates, values);
+  for (std::size_t i = 0; i < gates.size(); ++i) {
+    const auto z = static_cast<double>(gates[i]);
+    const double exact = 3 * z / (1 + std::exp(-z));
+    ASSERT_NEAR(values[i], exact, 4e-7 * std::abs(exact)) << z;
+  }
+}
+
 TEST(Functions, RmsnormWorksInEachGroupByItself) {
   const std::vector<float> x = {3, 4, 300, 400, 0, 0, 5, 12};
   const std::vector<float> gain = {1, 2, 1, 2};

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <random>
 
 #include "support/errors.h"
@@ -43,6 +44,14 @@ TEST(SpreadWindows, TakesAShortTextWhole) {
   EXPECT_LE(spread_windows(tokens, 35, 20).size(), 35u);
 }
 
+TEST(Vocabulary, HasEachTokenOnce) {
+  const Vocabulary vocabulary(std::vector<TokenId>{7, 3, 7, 9, 3});
+  EXPECT_THAT(vocabulary.words, testing::ElementsAre(7, 3, 9));
+  EXPECT_THAT(vocabulary.first, testing::ElementsAre(0, 1, 3));
+  EXPECT_THAT(vocabulary.indices, testing::ElementsAre(0, 1, 0, 2, 1));
+  EXPECT_TRUE(Vocabulary({}).words.empty());
+}
+
 using Seen = std::map<std::pair<Tap, std::int64_t>, std::vector<float>>;
 
 // What passes the taps when each window is prefilled by itself.
@@ -71,20 +80,25 @@ TEST(CalibrationStream, GivesWhatTapsSeeWindowByWindow) {
     const std::vector<TokenId> tokens = test::random_tokens(75, 37);
     Seen seen = seen_by_taps(model, tokens, kWindow);
     const Weights& weights = model.weights();
-    AlignedVector<float> embedded(tokens.size() * 24);
-    for (std::size_t t = 0; t < tokens.size(); ++t) {
-      weights.embedding.row_to_float(tokens[t], std::span(embedded).subspan(t * 24, 24));
+    const Vocabulary vocabulary(tokens);
+    AlignedVector<float> embedded(vocabulary.words.size() * 24);
+    for (std::size_t i = 0; i < vocabulary.words.size(); ++i) {
+      weights.embedding.row_to_float(vocabulary.words[i], std::span(embedded).subspan(i * 24, 24));
     }
-    CalibrationStream stream(model.config(), embedded, kWindow, {});
+    CalibrationStream stream(model.config(), vocabulary, embedded, kWindow, {});
     for (std::int64_t layer = 0; layer < 3; ++layer) {
       const LayerWeights& w = weights.layers[static_cast<std::size_t>(layer)];
       const AlignedVector<float> inputs = stream.in_proj_inputs(w, layer);
       EXPECT_LT(relative_distance(inputs, seen[{Tap::in_proj_input, layer}]), 1e-5);
-      const AlignedVector<float> outputs = stream.out_proj_inputs(w, layer, inputs);
+      const AlignedVector<float> outputs =
+          stream.out_proj_inputs(w, layer, stream.gated(w, layer, inputs));
       EXPECT_LT(relative_distance(outputs, seen[{Tap::out_proj_input, layer}]), 1e-5);
       // Looking does not move it.
-      EXPECT_EQ(stream.out_proj_inputs(w, layer, inputs), outputs);
+      EXPECT_EQ(stream.out_proj_inputs(w, layer, stream.gated(w, layer, inputs)), outputs);
+      CalibrationStream at_once = stream;
+      at_once.advance_from_in_proj(w, layer, inputs);
       stream.advance(w, layer, outputs);
+      EXPECT_THAT(at_once.residual(), testing::ElementsAreArray(stream.residual()));
       EXPECT_LT(relative_distance(stream.residual(), seen[{Tap::residual, layer}]), 1e-5);
     }
     EXPECT_LT(relative_distance(stream.head_inputs(weights.norm_f), seen[{Tap::head_input, -1}]),
@@ -102,11 +116,52 @@ TEST(CalibrationStream, AppliesItsNumerics) {
   numerics.set(Tap::out_proj_input, [](const TapValue& value) {
     for (float& v : value.data) v = 2;
   });
-  CalibrationStream stream(model.config(), AlignedVector<float>(5 * 24, 1.0F), 3, numerics);
+  CalibrationStream stream(model.config(), Vocabulary(std::vector<TokenId>(5)),
+                           std::vector<float>(24, 1.0F), 3, numerics);
   const LayerWeights& w = model.weights().layers[0];
-  const AlignedVector<float> outputs = stream.out_proj_inputs(w, 0, stream.in_proj_inputs(w, 0));
+  const AlignedVector<float> outputs =
+      stream.out_proj_inputs(w, 0, stream.gated(w, 0, stream.in_proj_inputs(w, 0)));
   EXPECT_EQ(outputs.size(), 5u * 48);
   EXPECT_THAT(outputs, testing::Each(2.0F));
+}
+
+std::vector<TokenId> all_different(std::size_t count) {
+  std::vector<TokenId> tokens(count);
+  std::iota(tokens.begin(), tokens.end(), 0);
+  return tokens;
+}
+
+TEST(CalibrationStream, ThinnedItGoesOnWithSomeOfTheTokens) {
+  constexpr std::size_t kTokens = 1000;
+  const Model model = test::load_random_model();
+  const LayerWeights& w = model.weights().layers[0];
+  std::mt19937 generator(3);
+  std::normal_distribution<float> normal;
+  AlignedVector<float> embedded(kTokens * 24);
+  AlignedVector<float> outputs(kTokens * 48);
+  for (float& value : embedded) value = normal(generator);
+  for (float& value : outputs) value = normal(generator);
+  CalibrationStream stream(model.config(), Vocabulary(all_different(kTokens)), embedded, 300, {});
+  CalibrationStream thinned = stream;
+  stream.advance(w, 0, outputs);
+  thinned.thin(outputs, 48);
+  thinned.advance(w, 0, outputs);
+
+  // Each row that is left is one of the whole stream's, in order, from its begin to its end.
+  const std::span<const float> all = stream.residual();
+  const std::span<const float> some = thinned.residual();
+  EXPECT_EQ(some.size() / 24, outputs.size() / 48);
+  ASSERT_GT(some.size() / 24, 100u);
+  ASSERT_LT(some.size() / 24, kTokens / 2);
+  std::size_t at = 0;
+  for (std::size_t row = 0; row < some.size(); row += 24) {
+    while (at < all.size() &&
+           relative_distance(all.subspan(at, 24), some.subspan(row, 24)) > 1e-5) {
+      at += 24;
+    }
+    ASSERT_LT(at, all.size()) << row / 24;
+  }
+  EXPECT_GT(at, all.size() * 9 / 10);
 }
 
 TEST(SiteStatistics, AreTheRangesOfTheChannels) {

@@ -326,8 +326,7 @@ struct WantedOutputs {
 
 TEST(Gptq, ProductsAreSumsOverTokens) {
   const WantedOutputs w;
-  const AlignedVector<float> products =
-      output_error_products(w.errors, w.rows, w.inputs, w.columns);
+  const AlignedVector<float> products = cross_products(w.errors, w.rows, w.inputs, w.columns);
   ASSERT_EQ(std::ssize(products), w.rows * w.columns);
   for (std::int64_t r = 0; r < w.rows; ++r) {
     for (std::int64_t c = 0; c < w.columns; ++c) {
@@ -340,9 +339,9 @@ TEST(Gptq, ProductsAreSumsOverTokens) {
     }
   }
   EXPECT_THAT(test::error_of([&] {
-                output_error_products(std::span(w.errors).first(5), w.rows, w.inputs, w.columns);
+                cross_products(std::span(w.errors).first(5), w.rows, w.inputs, w.columns);
               }),
-              testing::HasSubstr("output errors has 5 elements instead of 480"));
+              testing::HasSubstr("values beside the inputs has 5 elements instead of 480"));
 }
 
 TEST(Gptq, WithProductsWeightsMoveToTheRidgeSolutionFirst) {
@@ -391,8 +390,7 @@ TEST(Gptq, WithProductsOutputsComeCloserToWhatIsWanted) {
   const WantedOutputs w;
   HessianAccumulator accumulator(w.columns);
   accumulator.add(w.inputs);
-  const AlignedVector<float> products =
-      output_error_products(w.errors, w.rows, w.inputs, w.columns);
+  const AlignedVector<float> products = cross_products(w.errors, w.rows, w.inputs, w.columns);
   const GptqOptions options{.group = 20, .lowest = -128, .highest = 127, .damping = 1e-4};
   const ScaleFn scale = [](std::span<const float> weights, std::span<const float> importance) {
     return largest_over_seven(weights, importance) * 7 / 127;
