@@ -164,7 +164,10 @@ class Engine::Pass {
             rotation.order, rotation.n, rotation.m, rotation.matrix.data(),
             work_.scratch[static_cast<std::size_t>(thread)].data()};
         kernels_.hadamard(arguments, y);
-        if (rotation.order < c_.d_inner) {
+        if (!rotation.signs.empty()) {
+          for (std::int64_t i = 0; i < c_.d_inner; ++i) {
+            y[i] *= rotation.signs[static_cast<std::size_t>(i)];
+          }
           kernels_.hadamard(arguments, y + c_.d_inner - rotation.order);
         }
       }

@@ -20,7 +20,7 @@ RotationPlan make_rotation_plan(std::int64_t d_inner) {
   const std::int64_t order = rotation_order(d_inner);
   const HadamardShape shape = hadamard_shape(order);
   const std::vector<std::int8_t> matrix = hadamard_matrix(shape.m);
-  return {order, shape.m, shape.n, {matrix.begin(), matrix.end()}};
+  return {order, shape.m, shape.n, signs_between_steps(d_inner), {matrix.begin(), matrix.end()}};
 }
 
 }  // namespace

@@ -22,9 +22,10 @@ struct LayerPlan {
 };
 
 // The online rotation of the out_proj input by H_m (x) H_n: of all channels, or where the order is
-// below their number of the first ones and then of the last.
+// below their number of the first ones and then, with changed signs, of the last.
 struct RotationPlan {
   std::int64_t order, m, n;
+  std::vector<float> signs;     // [d_inner], or empty: signs_between_steps()
   AlignedVector<float> matrix;  // [m, m]
 };
 

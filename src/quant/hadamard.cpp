@@ -302,6 +302,11 @@ std::int64_t rotation_order(std::int64_t d) {
   return d / unit * unit;
 }
 
+std::vector<float> signs_between_steps(std::int64_t d) {
+  constexpr std::uint64_t kSeed = 0;
+  return rotation_order(d) == d ? std::vector<float>() : random_signs(d, kSeed);
+}
+
 void hadamard_butterfly(std::span<float> x, std::int64_t n) {
   const std::int64_t size = std::ssize(x);
   for (std::int64_t step = size / n; step < size;) {
@@ -337,6 +342,7 @@ void hadamard_mix(std::span<float> x, std::span<const float> matrix, std::int64_
 HadamardTransform::HadamardTransform(std::int64_t d)
     : d_(d),
       order_(rotation_order(d)),
+      signs_(signs_between_steps(d)),
       shape_(hadamard_shape(order_)),
       seed_order_(seed_order(shape_.m)) {
   const std::vector<std::int8_t> seed = seed_matrix(seed_order_);
@@ -352,12 +358,13 @@ HadamardTransform::HadamardTransform(std::int64_t d)
 
 // x is [d, run]: one row, or a panel of columns.
 void HadamardTransform::transform(std::span<float> x, Direction direction) const {
-  const std::size_t part =
-      x.size() / static_cast<std::size_t>(d_) * static_cast<std::size_t>(order_);
   const bool forward = direction == Direction::forward;
   const AlignedVector<float>& mix = forward ? mix_ : mix_transposed_;
   if (order_ == d_) return transform_part(x, mix);
+  const std::size_t run = x.size() / static_cast<std::size_t>(d_);
+  const std::size_t part = run * static_cast<std::size_t>(order_);
   transform_part(forward ? x.first(part) : x.last(part), mix);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] *= signs_[i / run];
   transform_part(forward ? x.last(part) : x.first(part), mix);
 }
 

@@ -39,9 +39,13 @@ void hadamard_mix(std::span<float> x, std::span<const float> matrix, std::int64_
 
 // The order o of the Hadamard matrix that rotates d channels: d itself where a construction is
 // known, else c 2^k with c = 4, 8 ... 60, the largest up to d: never below d / 2, and above 8/9 d
-// from d = 32 on. The d channels are then rotated in two steps, the first o of them and after that
-// the last o, which overlap. Throws Error where d is below 1.
+// from d = 32 on. The d channels are then rotated in two steps, the first o of them and, after a
+// change of signs, the last o, which overlap. Throws Error where d is below 1.
 std::int64_t rotation_order(std::int64_t d);
+
+// What the d channels are multiplied by between the steps, +1 or -1, always the same: without it
+// the second step would undo most of the first. Empty where there is one step.
+std::vector<float> signs_between_steps(std::int64_t d);
 
 // Multiplication by an orthogonal H of order d: (H_m (x) H_n) / sqrt(d) of hadamard_shape(d), or
 // the two steps of rotation_order(d). May be used from several threads; runs in parallel itself,
@@ -77,6 +81,7 @@ class HadamardTransform {
 
   std::int64_t d_;
   std::int64_t order_;        // rotation_order(d)
+  std::vector<float> signs_;  // signs_between_steps(d)
   HadamardShape shape_;       // of the order
   std::int64_t seed_order_;   // m without the doublings, which are done as butterflies
   AlignedVector<float> mix_;  // [seed_order, seed_order]

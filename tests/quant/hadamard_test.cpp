@@ -148,6 +148,7 @@ TEST(Hadamard, OtherDimensionsAreRotatedInTwoSteps) {
     }
     ASSERT_NO_THROW(hadamard_shape(order)) << d;
   }
+  EXPECT_THAT(signs_between_steps(64), testing::IsEmpty());
   EXPECT_EQ(rotation_order(66), 64);
   EXPECT_EQ(rotation_order(92), 88);
   EXPECT_EQ(rotation_order(770), 768);
@@ -163,6 +164,9 @@ TEST(Hadamard, OtherDimensionsAreRotatedInTwoSteps) {
     for (const std::int64_t begin : {std::int64_t{0}, d - order}) {
       const std::vector<double> step = dense_product(order, steps.data() + begin, 1);
       std::copy(step.begin(), step.end(), steps.begin() + begin);
+      if (begin > 0) break;
+      const std::vector<float> signs = signs_between_steps(d);
+      for (std::size_t i = 0; i < x.size(); ++i) steps[i] *= signs[i];
     }
     for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], steps[i], 1e-6 * norm(x));
     EXPECT_NEAR(norm(y) / norm(x), 1.0, 1e-6);
@@ -183,7 +187,7 @@ TEST(Hadamard, TwoStepsSpreadEveryChannel) {
       std::vector<float> x(static_cast<std::size_t>(d));
       x[static_cast<std::size_t>(channel)] = 1;
       HadamardTransform(d).apply(x);
-      for (const float value : x) ASSERT_LT(std::abs(value), 0.36F) << d << ", " << channel;
+      for (const float value : x) ASSERT_LT(std::abs(value), 0.5F) << d << ", " << channel;
     }
   }
 }
