@@ -49,6 +49,7 @@ struct PerplexityResult {
 // Cuts `tokens` into windows that do not overlap. Window k feeds tokens [k*context, (k+1)*context)
 // to a fresh state and scores the successor of each, so that every token but the first of the text
 // is scored once. Probabilities are the softmax over all vocab_size logits, padding rows included.
+// The model runs on its back end; with taps, on the reference. The same on any number of threads.
 // Throws Error if there are fewer than two tokens, an option is out of range, or a logit is NaN.
 PerplexityResult perplexity(const Model& model, std::span<const TokenId> tokens,
                             const PerplexityOptions& options = {});
@@ -61,8 +62,8 @@ struct Divergence {
 };
 
 // Feeds both models the same windows as perplexity(); the taps are those of `model`, the reference
-// has none. Holds at most 256 rows of logits. Throws Error as perplexity() does, and if the
-// vocabularies are not of one size.
+// has none. Holds 256 rows of the logits of both at a time. Throws Error as perplexity() does, and
+// if the vocabularies are not of one size.
 Divergence compare_models(const Model& reference, const Model& model,
                           std::span<const TokenId> tokens, const PerplexityOptions& options = {});
 

@@ -5,11 +5,17 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace lightmamba {
 
 // Called with the units done so far and the total.
 using ProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;
+
+// What a bar shows after so many seconds: bar, units, rate and an estimate of the time left, which
+// takes the rate so far to stay. Without the estimate until something is done.
+std::string progress_line(std::string_view label, std::string_view unit, std::int64_t done,
+                          std::int64_t total, double seconds);
 
 // A bar with rate and remaining time, redrawn in place; silent unless standard error is a terminal
 // and `enabled`. The line is ended when the object goes.

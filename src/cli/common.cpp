@@ -82,17 +82,34 @@ Model load_model(const ModelOptions& options) {
   return model;
 }
 
-void add_engine_options(CLI::App& command, ModelOptions& options) {
+namespace {
+
+void add_isa_option(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--isa", options.isa,
                   "Instructions that the engine uses: scalar, avx2 or avx512; by default the best "
                   "that there are")
       ->type_name("NAME")
       ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
+}
+
+void add_pin_option(CLI::App& command, ModelOptions& options) {
   command.add_flag("--pin", options.pin, "Keep each thread of the engine on its own processor");
 }
 
+}  // namespace
+
+void add_engine_options(CLI::App& command, ModelOptions& options) {
+  add_isa_option(command, options);
+  add_pin_option(command, options);
+}
+
 void add_backend_options(CLI::App& command, ModelOptions& options) {
+  add_backend_choice(command, options);
+  add_pin_option(command, options);
+}
+
+void add_backend_choice(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--backend", options.backend,
                   "engine (fast), reference (float32), golden (the accelerator's integers), or "
@@ -100,7 +117,7 @@ void add_backend_options(CLI::App& command, ModelOptions& options) {
       ->type_name("NAME")
       ->check(CLI::IsMember({"auto", "engine", "reference", "golden"}))
       ->capture_default_str();
-  add_engine_options(command, options);
+  add_isa_option(command, options);
 }
 
 EngineOptions engine_options(const ModelOptions& options) {
@@ -108,15 +125,21 @@ EngineOptions engine_options(const ModelOptions& options) {
   return {.threads = options.threads, .pin_threads = options.pin};
 }
 
+std::string backend_for(const Model& model, const ModelOptions& options) {
+  if (options.backend != "auto") return options.backend;
+  return engine_supports(model) ? "engine" : "reference";
+}
+
+Model on_backend(const Model& model, const ModelOptions& options) {
+  const std::string backend = backend_for(model, options);
+  if (backend == "golden") return accel::with_golden(model);
+  return backend == "engine" ? with_engine(model, engine_options(options)) : model;
+}
+
 Model load_on_backend(const ModelOptions& options) {
-  const EngineOptions engine = engine_options(options);
-  Model model = load_model(options);
-  return with_context(options.model.string(), [&] {
-    if (options.backend == "golden") return accel::with_golden(model);
-    const bool wanted =
-        options.backend == "engine" || (options.backend == "auto" && engine_supports(model));
-    return wanted ? with_engine(model, engine) : model;
-  });
+  engine_options(options);  // for errors in them, before the work
+  const Model model = load_model(options);
+  return with_context(options.model.string(), [&] { return on_backend(model, options); });
 }
 
 Tokenizer load_tokenizer(const ModelOptions& options) {

@@ -58,6 +58,8 @@ void add_run_options(CLI::App& command, ModelOptions& options);
 void add_engine_options(CLI::App& command, ModelOptions& options);
 // Those of commands that can run a model on another back end than the reference.
 void add_backend_options(CLI::App& command, ModelOptions& options);
+// The same but pinned threads, for commands that run several models.
+void add_backend_choice(CLI::App& command, ModelOptions& options);
 
 EngineOptions engine_options(const ModelOptions& options);
 
@@ -69,6 +71,11 @@ Model load_model(const ModelOptions& options);
 void print_notes(const std::vector<std::string>& notes);
 // The same on the back end that is asked for.
 Model load_on_backend(const ModelOptions& options);
+
+// The back end that a model runs on by the options: "engine", "golden" or "reference"; and the
+// model on it, which throws Error where it cannot run the model.
+std::string backend_for(const Model& model, const ModelOptions& options);
+Model on_backend(const Model& model, const ModelOptions& options);
 
 // The tokenizer alone. Here the model may also be given as a tokenizer.json.
 Tokenizer load_tokenizer(const ModelOptions& options);

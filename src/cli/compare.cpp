@@ -93,6 +93,7 @@ nlohmann::ordered_json row_json(const CompareRow& row, const Comparison& compari
   }
   json["tasks"] = tasks;
   json["bytes"] = row.bytes;
+  json["backend"] = row.backend;
   json["quantization"] = nullptr;
   if (row.quantization) json["quantization"] = quantization_json(*row.quantization);
   return json;
@@ -223,6 +224,9 @@ Comparison compare(const CompareArguments& options, const Model& model) {
       options.file.string(), [&] { return model.tokenizer().encode(read_input(options.file)); });
   CompareOptions settings = options.comparison;
   settings.runs = make_runs(options, model);
+  settings.place = [&](const Model& quantized) -> PlacedModel {
+    return {on_backend(quantized, options.model), backend_for(quantized, options.model)};
+  };
   ProgressBar bar("compare", "parts");
   settings.progress = [&](std::string_view step, std::int64_t done, std::int64_t total) {
     if (bar.label() != step) bar.restart(std::string(step));
@@ -236,6 +240,7 @@ void run(CompareArguments options) {
     options.comparison.tasks.push_back(parse_task_file(task));
   }
   options.comparison.taps = !options.no_taps;
+  engine_options(options.model);  // for errors in them, before the work
   const Model model = load_model(options.model);
   const Comparison comparison = compare(options, model);
   const nlohmann::ordered_json json = as_json(comparison, options);
@@ -311,6 +316,7 @@ void add_compare(CLI::App& app) {
       ->type_name("FILE")
       ->check(NotEmpty());
   add_run_options(*command, options->model);
+  add_backend_choice(*command, options->model);
   command->callback([options] { run(*options); });
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "eval/tap_errors.h"
+#include "eval/text_comparison.h"
 #include "model/weights.h"
 
 namespace lightmamba {
@@ -16,6 +18,7 @@ constexpr std::array kMethods = {Method::rtn, Method::smoothquant, Method::os_pl
                                  Method::lightmamba};
 constexpr std::string_view kClip = "+clip";
 constexpr std::string_view kGptq = "+gptq";
+constexpr Quantizer kFourBits = {.bits = 4, .group = 128};
 
 bool take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
@@ -42,57 +45,87 @@ class Comparer {
   Comparer(const Model& model, std::span<const TokenId> tokens, const CompareOptions& options)
       : model_(model), tokens_(tokens), options_(options) {}
 
-  CompareRow float_row() const {
-    CompareRow row{.variant = "float", .bytes = stored_bytes(model_.weights())};
-    row.text = {.perplexity = perplexity(model_, tokens_, text_options("float")), .agreement = 1};
-    row.tasks = tasks(model_, "float");
-    return row;
-  }
-
-  CompareRow row(QuantizeOptions run) const {
-    CompareRow row{.variant = variant_name(run)};
-    const std::string name = fmt::format("{} {}", scheme_name(run.scheme), row.variant);
-    run.progress = progress(name + ", quantize");
-    const QuantizedModel quantized = quantize(model_, run);
-    row.quantization = quantized.report.quantization;
-    row.bytes = quantized.report.bytes;
-    row.text = compare_models(model_, quantized.model, tokens_, text_options(name));
-    row.tasks = tasks(quantized.model, name);
-    return row;
+  std::vector<CompareRow> rows() const {
+    std::vector<CompareRow> rows = {{.variant = "float", .bytes = stored_bytes(model_.weights())}};
+    std::size_t next = 0;
+    do {
+      const std::size_t first = rows.size();
+      std::vector<Model> batch;
+      std::int64_t bytes = 0;
+      for (; next < options_.runs.size() && (batch.empty() || bytes < options_.batch_bytes);
+           ++next) {
+        rows.push_back(quantized(next, batch));
+        bytes += rows.back().bytes;
+      }
+      evaluate_batch(batch, rows.front(), std::span(rows).subspan(first));
+    } while (next < options_.runs.size());
+    return rows;
   }
 
   std::vector<MethodTaps> taps() const {
     std::vector<MethodTaps> result;
-    result.push_back({{}, errors(model_)});
+    result.push_back({{}, tap_errors(model_, first_window(), kFourBits)});
+    const EvaluationProgressFn report = progress("errors at the taps");
+    std::int64_t done = 0;
     for (QuantizeOptions run : options_.runs) {
+      if (report) report(done++, std::ssize(options_.runs));
       if (std::any_of(result.begin(), result.end(),
                       [&](const MethodTaps& taps) { return taps.method == run.method; })) {
         continue;
       }
       run.scheme = {.weight_bits = 4, .activation_bits = 4};
       run.progress = {};
-      std::vector<TapError> found =
-          run.method == Method::rtn ? result.front().errors : errors(transform(model_, run));
-      std::erase_if(found, [](const TapError& error) {
-        return error.tap != Tap::in_proj_input && error.tap != Tap::out_proj_input;
-      });
-      result.push_back({run.method, std::move(found)});
+      result.push_back({run.method, errors_of_method(run, result.front().errors)});
     }
     return result;
   }
 
  private:
+  // Quantizes run `index` and adds the model to the batch.
+  CompareRow quantized(std::size_t index, std::vector<Model>& batch) const {
+    QuantizeOptions run = options_.runs[index];
+    CompareRow row{.variant = variant_name(run)};
+    const std::string name = fmt::format("{} {}", scheme_name(run.scheme), row.variant);
+    run.progress =
+        progress(fmt::format("quantize {} ({} of {})", name, index + 1, options_.runs.size()));
+    // Shows the step already while the method calibrates.
+    if (run.progress) run.progress(0, model_.config().n_layer + 2);
+    const QuantizedModel made = quantize(model_, run);
+    row.quantization = made.report.quantization;
+    row.bytes = made.report.bytes;
+    if (!options_.place) {
+      batch.push_back(made.model);
+      return row;
+    }
+    PlacedModel placed = with_context(name, [&] { return options_.place(made.model); });
+    row.backend = std::move(placed.backend);
+    batch.push_back(std::move(placed.model));
+    return row;
+  }
+
+  // The text and the tasks, of the float model only in the first batch.
+  void evaluate_batch(std::span<const Model> batch, CompareRow& exact,
+                      std::span<CompareRow> rows) const {
+    PerplexityOptions text = options_.perplexity;
+    text.progress = progress("text, all models");
+    TextComparison found = compare_over_text(model_, batch, tokens_, text);
+    if (exact.text.perplexity.tokens == 0) {  // not yet known
+      exact.text = {.perplexity = std::move(found.reference), .agreement = 1};
+      exact.tasks = tasks(model_, "float");
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].text = std::move(found.models[i]);
+      rows[i].tasks =
+          tasks(batch[i],
+                fmt::format("{} {}", scheme_name(rows[i].quantization->scheme), rows[i].variant));
+    }
+  }
+
   EvaluationProgressFn progress(const std::string& step) const {
     if (!options_.progress) return {};
     return [this, step](std::int64_t done, std::int64_t total) {
       options_.progress(step, done, total);
     };
-  }
-
-  PerplexityOptions text_options(const std::string& name) const {
-    PerplexityOptions result = options_.perplexity;
-    result.progress = progress(name + ", text");
-    return result;
   }
 
   std::vector<TaskResult> tasks(const Model& model, const std::string& name) const {
@@ -105,11 +138,24 @@ class Comparer {
     return results;
   }
 
-  std::vector<TapError> errors(const Model& model) const {
+  std::span<const TokenId> first_window() const {
     std::int64_t count = std::min(std::ssize(tokens_), options_.perplexity.context);
     if (options_.perplexity.max_tokens > 0) count = std::min(count, options_.perplexity.max_tokens);
-    return tap_errors(model, tokens_.first(static_cast<std::size_t>(count)),
-                      {.bits = 4, .group = 128});
+    return tokens_.first(static_cast<std::size_t>(count));
+  }
+
+  // At the inputs of the linear layers. rtn leaves the float model as it is.
+  std::vector<TapError> errors_of_method(const QuantizeOptions& run,
+                                         const std::vector<TapError>& float_errors) const {
+    static constexpr std::array kInputs = {Tap::in_proj_input, Tap::out_proj_input};
+    if (run.method != Method::rtn) {
+      return tap_errors_at(transform(model_, run), first_window(), kFourBits, kInputs);
+    }
+    std::vector<TapError> errors;
+    for (const TapError& error : float_errors) {
+      if (std::ranges::find(kInputs, error.tap) != kInputs.end()) errors.push_back(error);
+    }
+    return errors;
   }
 
   const Model& model_;
@@ -147,8 +193,7 @@ Comparison compare_methods(const Model& model, std::span<const TokenId> tokens,
                            const CompareOptions& options) {
   const Comparer comparer(model, tokens, options);
   Comparison result;
-  result.rows.push_back(comparer.float_row());
-  for (const QuantizeOptions& run : options.runs) result.rows.push_back(comparer.row(run));
+  result.rows = comparer.rows();
   if (options.taps) result.taps = comparer.taps();
   return result;
 }

@@ -27,12 +27,23 @@ struct TaskFile {
   std::filesystem::path data;
 };
 
+// A quantized model on a back end, and the back end's name.
+struct PlacedModel {
+  Model model;
+  std::string backend;
+};
+
 struct CompareOptions {
   std::vector<QuantizeOptions> runs = {};  // their progress is not called
   PerplexityOptions perplexity = {};       // without taps; its progress is not called
   std::vector<TaskFile> tasks = {};
   std::int64_t limit = 0;  // items of each task; 0: all
   bool taps = true;        // also find the errors at the taps
+  // Chooses the back end of a quantized model; by default each runs on the reference.
+  std::function<PlacedModel(const Model&)> place = {};
+  // Quantized models are made until they take so many bytes, and then go through the text together.
+  // Each such batch runs the float model once.
+  std::int64_t batch_bytes = std::int64_t{2} << 30;
   // Called with what is being worked on and its parts done so far.
   std::function<void(std::string_view step, std::int64_t done, std::int64_t total)> progress = {};
 };
@@ -43,6 +54,7 @@ struct CompareRow {
   Divergence text = {};                           // from the float model
   std::vector<TaskResult> tasks = {};             // in the order of the options
   std::int64_t bytes = 0;                         // of the weights as stored
+  std::string backend = "reference";              // that the text and the tasks ran on
 };
 
 struct MethodTaps {
@@ -58,8 +70,8 @@ struct Comparison {
   std::vector<MethodTaps> taps;
 };
 
-// One quantized model exists at a time. Throws Error as quantize(), compare_models() and
-// evaluate_task() do.
+// The rows are what perplexity(), compare_models() and evaluate_task() give, whatever the batches.
+// Throws Error as these and quantize() do.
 Comparison compare_methods(const Model& model, std::span<const TokenId> tokens,
                            const CompareOptions& options);
 

@@ -1,5 +1,9 @@
+#include <optional>
+
 #include <lightmamba/evaluate.h>
 
+#include "eval/scoring.h"
+#include "eval/tapped_sequence.h"
 #include "eval/text_score.h"
 
 namespace lightmamba {
@@ -7,15 +11,13 @@ namespace lightmamba {
 PerplexityResult perplexity(const Model& model, std::span<const TokenId> tokens,
                             const PerplexityOptions& options) {
   TextScore score(model, tokens, options);
-  score.for_each_window([&](std::int64_t begin, std::span<const TokenId> fed) {
-    State state = model.new_state();
-    model.prefill_all(
-        state, fed,
-        [&](std::int64_t index, std::span<const float> logits) {
-          score.add(begin + index, logits);
-        },
-        options.taps);
-  });
+  std::optional<TappedSequence> sequence;
+  std::vector<float> room;
+  for (const TextPart& part : score.parts()) {
+    if (part.first) sequence.emplace(model, options.taps);
+    score.add(part, token_nlls(sequence->rows(part.fed, room), part.scored));
+    if (options.progress) options.progress(part.begin + std::ssize(part.fed), score.tokens());
+  }
   return score.result();
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "base/threads.h"
 #include "io/unicode.h"
 
 namespace lightmamba {
@@ -22,28 +23,43 @@ std::size_t stripped_size(std::string_view text) {
 
 }  // namespace
 
-double token_nll(std::span<const float> logits, TokenId target) {
-  if (target < 0 || target >= std::ssize(logits)) {
-    fail("token id {} is outside the vocabulary of {}", target, logits.size());
-  }
+double log_sum_exp(std::span<const float> logits) {
   const auto largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
   double sum = 0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  const double nll =
-      std::log(sum) + largest - static_cast<double>(logits[static_cast<std::size_t>(target)]);
+  return std::log(sum) + largest;
+}
+
+double token_nll(std::span<const float> logits, TokenId target, double log_sum) {
+  if (target < 0 || target >= std::ssize(logits)) {
+    fail("token id {} is outside the vocabulary of {}", target, logits.size());
+  }
+  const double nll = log_sum - static_cast<double>(logits[static_cast<std::size_t>(target)]);
   if (std::isnan(nll)) fail("the model's logits are not numbers");
   return nll;
 }
 
-bool is_most_likely(std::span<const float> logits, TokenId target) {
-  return std::max_element(logits.begin(), logits.end()) - logits.begin() == target;
+double token_nll(std::span<const float> logits, TokenId target) {
+  return token_nll(logits, target, log_sum_exp(logits));
+}
+
+std::vector<double> token_nlls(std::span<const float> rows, std::span<const TokenId> targets) {
+  const std::size_t vocab = rows.size() / targets.size();
+  std::vector<double> result(targets.size());
+  parallel_for(std::ssize(targets), kOperationsPerLogit * static_cast<std::int64_t>(vocab),
+               [&](std::int64_t i) {
+                 const auto row = static_cast<std::size_t>(i);
+                 result[row] = token_nll(rows.subspan(row * vocab, vocab), targets[row]);
+               });
+  return result;
+}
+
+TokenId most_likely(std::span<const float> logits) {
+  return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
 ContextScorer::ContextScorer(const Model& model, std::span<const TokenId> context, const Taps* taps)
-    : model_(model),
-      taps_(taps),
-      state_(model.new_state()),
-      logits_(model.prefill(state_, context, taps)) {}
+    : context_(model, taps), logits_(context_.prefill(context)) {}
 
 ContinuationScore ContextScorer::score(std::span<const TokenId> continuation) const {
   ContinuationScore result;
@@ -53,13 +69,12 @@ ContinuationScore ContextScorer::score(std::span<const TokenId> continuation) co
   };
   add(logits_, continuation.front());
   if (continuation.size() == 1) return result;
-  State state = state_;
-  model_.prefill_all(
-      state, continuation.first(continuation.size() - 1),
-      [&](std::int64_t index, std::span<const float> logits) {
-        add(logits, continuation[static_cast<std::size_t>(index) + 1]);
-      },
-      taps_);
+  TappedSequence sequence = context_.fork();
+  std::vector<float> room;
+  const std::span rows = sequence.rows(continuation.first(continuation.size() - 1), room);
+  for (std::size_t i = 1; i < continuation.size(); ++i) {
+    add(rows.subspan((i - 1) * logits_.size(), logits_.size()), continuation[i]);
+  }
   return result;
 }
 

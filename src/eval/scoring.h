@@ -1,6 +1,7 @@
 // Log-likelihoods of tokens under a model.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,14 +9,29 @@
 
 #include <lightmamba/model.h>
 
+#include "eval/tapped_sequence.h"
+
 namespace lightmamba {
 
-// -log softmax(logits)[target], in nats, computed in double. Throws Error if it is NaN or there is
-// no such logit.
+// log(sum of exp(logits)), computed in double.
+double log_sum_exp(std::span<const float> logits);
+
+// -log softmax(logits)[target], in nats; `log_sum` is log_sum_exp(logits), for those who have it.
+// Throws Error if it is NaN or there is no such logit.
+double token_nll(std::span<const float> logits, TokenId target, double log_sum);
 double token_nll(std::span<const float> logits, TokenId target);
 
-// Whether `target` has the largest logit; of equal ones the lowest id counts as the largest.
-bool is_most_likely(std::span<const float> logits, TokenId target);
+// token_nll() of each row of logits [targets, vocab_size] and its target, found in parallel.
+std::vector<double> token_nlls(std::span<const float> rows, std::span<const TokenId> targets);
+
+// Operations that a logit takes in a sum of exps, roughly, as parallel_for() counts them.
+inline constexpr std::int64_t kOperationsPerLogit = 20;
+
+// The index of the largest logit; of equal ones the lowest id counts as the largest.
+TokenId most_likely(std::span<const float> logits);
+inline bool is_most_likely(std::span<const float> logits, TokenId target) {
+  return most_likely(logits) == target;
+}
 
 struct ContinuationScore {
   double log_likelihood = 0;  // of all its tokens together, in nats
@@ -25,16 +41,14 @@ struct ContinuationScore {
 // Scores continuations of one context, which goes through the model once.
 class ContextScorer {
  public:
-  // `taps` may be null and must outlive the scorer.
+  // The model and the taps, which may be null, must outlive the scorer.
   ContextScorer(const Model& model, std::span<const TokenId> context, const Taps* taps);
 
   ContinuationScore score(std::span<const TokenId> continuation) const;
 
  private:
-  const Model& model_;
-  const Taps* taps_;
-  State state_;
-  std::vector<float> logits_;  // after the context
+  TappedSequence context_;     // has seen the context
+  std::vector<float> logits_;  // after it
 };
 
 // Tokens of a context and of texts that may follow it. White space at the end of the context goes

@@ -1,8 +1,8 @@
+#include "eval/tap_errors.h"
+
 #include <algorithm>
 #include <map>
 #include <utility>
-
-#include <lightmamba/evaluate.h>
 
 #include "eval/value_summary.h"
 
@@ -16,22 +16,24 @@ std::pair<std::int64_t, Tap> computed_at(const TapError& value, std::int64_t lay
 
 }  // namespace
 
-std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> tokens,
-                                 const Quantizer& quantizer, const TapErrorOptions& options) {
+std::vector<TapError> tap_errors_at(const Model& model, std::span<const TokenId> tokens,
+                                    const Quantizer& quantizer, std::span<const Tap> at) {
   std::map<std::pair<std::int64_t, Tap>, ValueSummarizer> summarizers;
   Taps taps;
-  for (int i = 0; i < kTapCount; ++i) {
-    const auto tap = static_cast<Tap>(i);
-    if (tap == Tap::state && !options.state) continue;
+  for (const Tap tap : at) {
     taps.set(tap, [&](const TapValue& value) {
       summarizers.try_emplace({value.layer, value.tap}, quantizer)
           .first->second.add(value.columns, value.data);
     });
   }
   State state = model.new_state();
-  // Logits are asked for after every token, so that the taps of the head see every token.
-  model.prefill_all(
-      state, tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
+  if (taps.has(Tap::head_input) || taps.has(Tap::logits)) {
+    // Logits are asked for after every token, so that these taps see every token.
+    model.prefill_all(
+        state, tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
+  } else {
+    model.prefill(state, tokens, &taps);
+  }
 
   std::vector<TapError> result;
   result.reserve(summarizers.size());
@@ -43,6 +45,16 @@ std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> to
     return computed_at(a, layers) < computed_at(b, layers);
   });
   return result;
+}
+
+std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> tokens,
+                                 const Quantizer& quantizer, const TapErrorOptions& options) {
+  std::vector<Tap> at;
+  for (int i = 0; i < kTapCount; ++i) {
+    const auto tap = static_cast<Tap>(i);
+    if (tap != Tap::state || options.state) at.push_back(tap);
+  }
+  return tap_errors_at(model, tokens, quantizer, at);
 }
 
 }  // namespace lightmamba

@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "base/fail.h"
-#include "eval/scoring.h"
+#include "eval/tapped_sequence.h"
 
 namespace lightmamba {
 namespace {
@@ -39,25 +39,30 @@ TextScore::TextScore(const Model& model, std::span<const TokenId> tokens,
   if (model.has_tokenizer()) bytes_ = text_bytes(model.tokenizer(), scored_);
 }
 
-void TextScore::for_each_window(
-    const std::function<void(std::int64_t, std::span<const TokenId>)>& window) const {
-  for (std::int64_t begin = 0; begin < std::ssize(fed_); begin += options_.context) {
-    const std::int64_t count = std::min(options_.context, std::ssize(fed_) - begin);
-    window(begin, fed_.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+std::vector<TextPart> TextScore::parts() const {
+  std::vector<TextPart> parts;
+  const auto context = static_cast<std::size_t>(options_.context);
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < fed_.size(); begin += count) {
+    const std::size_t in_window = begin % context;
+    count = std::min({kLogitRows, context - in_window, fed_.size() - begin});
+    parts.push_back({static_cast<std::int64_t>(begin), in_window == 0, fed_.subspan(begin, count),
+                     scored_.subspan(begin, count)});
   }
+  return parts;
 }
 
-void TextScore::add(std::int64_t index, std::span<const float> logits) {
-  const double nll = token_nll(logits, scored_[static_cast<std::size_t>(index)]);
-  total_.nll += nll;
-  ++total_.tokens;
-  if (options_.bin > 0) {
+void TextScore::add(const TextPart& part, std::span<const double> nll) {
+  for (std::size_t i = 0; i < nll.size(); ++i) {
+    total_.nll += nll[i];
+    ++total_.tokens;
+    if (options_.bin == 0) continue;
+    const std::int64_t index = part.begin + static_cast<std::int64_t>(i);
     const auto bin = static_cast<std::size_t>(index % options_.context / options_.bin);
     if (bin >= bins_.size()) bins_.resize(bin + 1);
-    bins_[bin].nll += nll;
+    bins_[bin].nll += nll[i];
     ++bins_[bin].tokens;
   }
-  if (options_.progress) options_.progress(index + 1, std::ssize(scored_));
 }
 
 PerplexityResult TextScore::result() const {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,19 +10,26 @@
 
 namespace lightmamba {
 
+// Tokens that models are fed together, all of one window; at most kLogitRows.
+struct TextPart {
+  std::int64_t begin = 0;  // index of the first one in the text
+  bool first = false;      // of its window, so that a new sequence begins
+  std::span<const TokenId> fed = {};
+  std::span<const TokenId> scored = {};  // the successor of each
+};
+
 class TextScore {
  public:
   // All must outlive this object. Throws Error as perplexity() does.
   TextScore(const Model& model, std::span<const TokenId> tokens, const PerplexityOptions& options);
 
-  // Calls `window` with the index of each window's first token and the tokens to feed.
-  void for_each_window(
-      const std::function<void(std::int64_t begin, std::span<const TokenId> fed)>& window) const;
+  std::int64_t tokens() const { return std::ssize(scored_); }  // to be scored
+  std::vector<TextPart> parts() const;
 
-  // Takes the logits [vocab_size] after the text's token `index`; in order.
-  void add(std::int64_t index, std::span<const float> logits);
+  // Takes the negative log-likelihood of each scored token of a part; parts in order.
+  void add(const TextPart& part, std::span<const double> nll);
 
-  // Once all logits were added.
+  // Once all parts were added.
   PerplexityResult result() const;
 
  private:

@@ -4,7 +4,15 @@
 #include <cmath>
 #include <vector>
 
+#include "base/threads.h"
+
 namespace lightmamba {
+namespace {
+
+constexpr std::int64_t kSliceValues = 16384;  // summed together, few enough for the nearest cache
+constexpr std::int64_t kOperations = 10;      // for each value, roughly
+
+}  // namespace
 
 ValueSummarizer::Moments ValueSummarizer::moments_of(std::span<const float> values) {
   Moments result;
@@ -22,42 +30,65 @@ ValueSummarizer::Moments ValueSummarizer::moments_of(std::span<const float> valu
 
 // Pébay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order
 // statistical moments", 2008, equations 1.5 and 2.1 for the orders up to 4.
-void ValueSummarizer::join(const Moments& b) {
-  const Moments a = moments_;
+ValueSummarizer::Moments ValueSummarizer::joined(const Moments& a, const Moments& b) {
   const double n = a.count + b.count;
   const double d = (b.mean - a.mean) / n;
-  moments_.count = n;
-  moments_.mean = a.mean + d * b.count;
-  moments_.m2 = a.m2 + b.m2 + d * d * n * a.count * b.count;
-  moments_.m3 = a.m3 + b.m3 + d * d * d * n * a.count * b.count * (a.count - b.count) +
-                3 * d * (a.count * b.m2 - b.count * a.m2);
-  moments_.m4 = a.m4 + b.m4 +
-                d * d * d * d * n * a.count * b.count *
-                    (a.count * a.count - a.count * b.count + b.count * b.count) +
-                6 * d * d * (a.count * a.count * b.m2 + b.count * b.count * a.m2) +
-                4 * d * (a.count * b.m3 - b.count * a.m3);
+  Moments result;
+  result.count = n;
+  result.mean = a.mean + d * b.count;
+  result.m2 = a.m2 + b.m2 + d * d * n * a.count * b.count;
+  result.m3 = a.m3 + b.m3 + d * d * d * n * a.count * b.count * (a.count - b.count) +
+              3 * d * (a.count * b.m2 - b.count * a.m2);
+  result.m4 = a.m4 + b.m4 +
+              d * d * d * d * n * a.count * b.count *
+                  (a.count * a.count - a.count * b.count + b.count * b.count) +
+              6 * d * d * (a.count * a.count * b.m2 + b.count * b.count * a.m2) +
+              4 * d * (a.count * b.m3 - b.count * a.m3);
+  return result;
+}
+
+ValueSummarizer::Sums ValueSummarizer::sums_of(std::int64_t columns,
+                                               std::span<const float> values) const {
+  std::vector<float> quantized(values.begin(), values.end());
+  fake_quantize(quantizer_, columns, quantized);
+  Sums sums;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double x = values[i];
+    sums.largest = std::max(sums.largest, std::abs(x));
+    sums.squares += x * x;
+    sums.squared_error += (quantized[i] - x) * (quantized[i] - x);
+  }
+  sums.moments = moments_of(values);
+  return sums;
 }
 
 void ValueSummarizer::add(std::int64_t columns, std::span<const float> values) {
-  std::vector<float> quantized(values.begin(), values.end());
-  fake_quantize(quantizer_, columns, quantized);
-  if (values.empty()) return;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double x = values[i];
-    largest_ = std::max(largest_, std::abs(x));
-    squares_ += x * x;
-    squared_error_ += (quantized[i] - x) * (quantized[i] - x);
+  fake_quantize(quantizer_, columns, {});  // for its errors
+  const std::int64_t slice = std::max(std::int64_t{1}, kSliceValues / columns) * columns;
+  const std::int64_t size = std::ssize(values);
+  std::vector<Sums> slices(static_cast<std::size_t>((size + slice - 1) / slice));
+  parallel_for(std::ssize(slices), kOperations * slice, [&](std::int64_t i) {
+    const std::int64_t begin = i * slice;
+    slices[static_cast<std::size_t>(i)] =
+        sums_of(columns, values.subspan(static_cast<std::size_t>(begin),
+                                        static_cast<std::size_t>(std::min(slice, size - begin))));
+  });
+  for (const Sums& part : slices) {
+    sums_.moments = joined(sums_.moments, part.moments);
+    sums_.largest = std::max(sums_.largest, part.largest);
+    sums_.squares += part.squares;
+    sums_.squared_error += part.squared_error;
   }
-  join(moments_of(values));
 }
 
 ValueSummary ValueSummarizer::summary() const {
   ValueSummary result;
-  if (moments_.count == 0) return result;
-  result.largest = largest_;
-  result.rms = std::sqrt(squares_ / moments_.count);
-  if (moments_.m2 > 0) result.kurtosis = moments_.count * moments_.m4 / (moments_.m2 * moments_.m2);
-  if (squares_ > 0) result.error = std::sqrt(squared_error_ / squares_);
+  const Moments& moments = sums_.moments;
+  if (moments.count == 0) return result;
+  result.largest = sums_.largest;
+  result.rms = std::sqrt(sums_.squares / moments.count);
+  if (moments.m2 > 0) result.kurtosis = moments.count * moments.m4 / (moments.m2 * moments.m2);
+  if (sums_.squares > 0) result.error = std::sqrt(sums_.squared_error / sums_.squares);
   return result;
 }
 

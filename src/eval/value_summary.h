@@ -27,13 +27,18 @@ class ValueSummarizer {
     double m4 = 0;
   };
   static Moments moments_of(std::span<const float> values);
-  void join(const Moments& part);
+  static Moments joined(const Moments& a, const Moments& b);
+
+  struct Sums {
+    Moments moments;
+    double largest = 0;
+    double squares = 0;
+    double squared_error = 0;
+  };
+  Sums sums_of(std::int64_t columns, std::span<const float> values) const;
 
   Quantizer quantizer_;
-  Moments moments_;
-  double largest_ = 0;
-  double squares_ = 0;
-  double squared_error_ = 0;
+  Sums sums_;
 };
 
 }  // namespace lightmamba

@@ -88,6 +88,30 @@ TEST(Compare, QuantizesAllRowsWithTheDetailsGiven) {
   EXPECT_EQ(report["rows"][1]["quantization"]["group"], 64);
 }
 
+TEST(Compare, RunsOnTheEngineWhereItCan) {
+  const auto rows = [](const std::string& backend) {
+    return lightmamba_json(compare_command(
+        {"--methods", "lightmamba*", "--schemes", "w8a8,w4a16", "--no-taps", "--backend", backend},
+        "300"))["rows"];
+  };
+  const json found = rows("auto");
+  const json expected = rows("reference");
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0]["backend"], "reference");  // the float model
+  EXPECT_EQ(found[1]["backend"], "engine");
+  EXPECT_EQ(found[2]["backend"], "reference");
+  EXPECT_EQ(expected[1]["backend"], "reference");
+  EXPECT_EQ(found[0], expected[0]);
+  EXPECT_EQ(found[2], expected[2]);
+  EXPECT_NE(found[1]["perplexity"], expected[1]["perplexity"]);
+  EXPECT_NEAR(found[1]["perplexity"].get<double>(), expected[1]["perplexity"].get<double>(),
+              0.005 * expected[1]["perplexity"].get<double>());  // over so few tokens
+  EXPECT_THAT(
+      failure(compare_command({"--methods", "rtn", "--schemes", "w4a16", "--backend", "engine"}),
+              1),
+      HasSubstr("activations have 16 bits"));
+}
+
 TEST(Compare, RefusesWhatItCannotDo) {
   EXPECT_THAT(failure(compare_command({"--methods", "rtn,awq"}), 2),
               AllOf(HasSubstr("unknown method 'awq'"), HasSubstr("rtn, smoothquant, os+")));

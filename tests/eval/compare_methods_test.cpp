@@ -1,5 +1,7 @@
 #include "eval/compare_methods.h"
 
+#include <lightmamba/engine.h>
+
 #include "support/errors.h"
 #include "support/paths.h"
 #include "support/random_model.h"
@@ -69,6 +71,40 @@ TEST_F(CompareMethods, RowsAreWhatTheirPartsGive) {
     EXPECT_GT(row.text.kl, 0);
   }
   EXPECT_LT(found.rows[1].text.kl, found.rows[2].text.kl);
+}
+
+TEST_F(CompareMethods, RowsAreTheSameInBatchesOfAnySize) {
+  CompareOptions options;
+  options.runs = {run("rtn", {8, 8}), run("rtn", {4, 16}), run("lightmamba*", {4, 4})};
+  options.perplexity = {.context = 300};
+  options.taps = false;
+  options.place = [](const Model& model) -> PlacedModel {
+    if (!engine_supports(model)) return {model, "reference"};
+    return {with_engine(model), "engine"};
+  };
+  const std::vector<TokenId> tokens = some_tokens(400);
+  const Comparison together = compare_methods(*model_, tokens, options);
+  ASSERT_EQ(together.rows.size(), 4u);
+  EXPECT_EQ(together.rows[0].backend, "reference");
+  EXPECT_EQ(together.rows[1].backend, "engine");
+  EXPECT_EQ(together.rows[2].backend, "reference");
+  const Divergence on_engine = compare_models(
+      *model_, with_engine(quantize(*model_, options.runs[2]).model), tokens, options.perplexity);
+  EXPECT_EQ(together.rows[3].text.kl, on_engine.kl);
+  EXPECT_EQ(together.rows[3].text.perplexity.nll, on_engine.perplexity.nll);
+
+  for (const std::int64_t bytes : {std::int64_t{1}, together.rows[1].bytes + 1}) {
+    options.batch_bytes = bytes;
+    const Comparison found = compare_methods(*model_, tokens, options);
+    ASSERT_EQ(found.rows.size(), together.rows.size());
+    for (std::size_t i = 0; i < found.rows.size(); ++i) {
+      EXPECT_EQ(found.rows[i].variant, together.rows[i].variant);
+      EXPECT_EQ(found.rows[i].backend, together.rows[i].backend);
+      EXPECT_EQ(found.rows[i].text.perplexity.nll, together.rows[i].text.perplexity.nll);
+      EXPECT_EQ(found.rows[i].text.kl, together.rows[i].text.kl);
+      EXPECT_EQ(found.rows[i].text.agreement, together.rows[i].text.agreement);
+    }
+  }
 }
 
 TEST_F(CompareMethods, SizeOfTheFloatModelIsThatOfItsTensors) {
@@ -150,7 +186,7 @@ TEST_F(CompareMethods, ReportsItsProgress) {
     if (steps.empty() || steps.back() != step) steps.emplace_back(step);
   };
   compare_methods(*model_, some_tokens(30), options);
-  EXPECT_THAT(steps, ::testing::ElementsAre("float, text", "w8a4 os+, quantize", "w8a4 os+, text"));
+  EXPECT_THAT(steps, ::testing::ElementsAre("quantize w8a4 os+ (1 of 1)", "text, all models"));
 }
 
 TEST(Variants, AreParsedAndNamed) {
