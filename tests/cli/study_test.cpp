@@ -4,6 +4,7 @@ namespace lightmamba::test {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 const std::string kModel = shipped_model();
@@ -49,7 +50,12 @@ TEST(Study, RefusesBadOptions) {
   EXPECT_THAT(failure({"study", "ssm-step", "--data", "none"}, 1), HasSubstr("none: cannot open"));
   EXPECT_THAT(failure({"study", "ssm-step", "--data", kModel + "/model.safetensors"}, 1),
               HasSubstr("model.safetensors: there is no tensor step.state"));
-  EXPECT_THAT(failure({"study", "outliers", "--channels", "641"}, 1), HasSubstr("641"));
+}
+
+TEST(Study, RotatesAnyNumberOfChannels) {
+  const ProcessResult result = lightmamba({"study", "outliers", "--channels", "641"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("641 channels"), HasSubstr("rotation")));
 }
 
 }  // namespace
