@@ -32,7 +32,9 @@ void run(const Options& options) {
   const Model model = load_on_backend(options.model);
   const Tokenizer& tokenizer = model.tokenizer();
   const std::string prompt = read_text(options.prompt);
-  const std::vector<TokenId> ids = tokenizer.encode(prompt);
+  // What follows a saved state does not begin a text.
+  const std::vector<TokenId> ids =
+      tokenizer.encode(prompt, {.add_special_tokens = options.load_state.empty()});
   if (ids.empty()) fail("{}: the prompt has no tokens", source_name(options.prompt));
   if (const auto folder = options.save_state.parent_path();
       !folder.empty() && !std::filesystem::is_directory(folder)) {
@@ -127,7 +129,7 @@ void add_generate(CLI::App& app) {
   command->add_option("--seed", sampling.seed, "Seed of the random numbers")
       ->type_name("N")
       ->capture_default_str();
-  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after the end-of-text token");
+  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after an end-of-text token");
   command->add_flag("--echo", options->echo, "Print the prompt first");
   command->add_option("--load-state", options->load_state, "Go on from a saved state")
       ->type_name("FILE")

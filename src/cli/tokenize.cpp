@@ -12,11 +12,13 @@ struct Options {
   TextSource source;
   bool pieces = false;
   bool ids = false;
+  bool no_special_tokens = false;
 };
 
 void tokenize(const Options& options) {
   const Tokenizer tokenizer = load_tokenizer(options.model);
-  const std::vector<TokenId> ids = tokenizer.encode(read_text(options.source));
+  const std::vector<TokenId> ids = tokenizer.encode(
+      read_text(options.source), {.add_special_tokens = !options.no_special_tokens});
   if (options.model.json) {
     print_json({{"ids", ids}});
     return;
@@ -60,6 +62,8 @@ void add_tokenize(CLI::App& app) {
   CLI::Option* ids = command->add_flag("--ids", options->ids, "Ids alone (the default)");
   command->add_flag("--pieces", options->pieces, "Each id with its text, as a JSON string")
       ->excludes(ids);
+  command->add_flag("--no-special-tokens", options->no_special_tokens,
+                    "Without the tokens that the tokenizer puts around a prompt");
   command->callback([options] { tokenize(*options); });
 }
 

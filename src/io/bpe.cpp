@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "io/unicode.h"
 
 namespace lightmamba {
 namespace {
@@ -24,9 +25,9 @@ std::uint64_t queue_entry(std::uint32_t rank, std::uint32_t position) {
 
 }  // namespace
 
-BpeTable::BpeTable(const std::array<TokenId, 256>& byte_ids, const std::vector<BpeMerge>& merges,
+BpeTable::BpeTable(BpeAlphabet alphabet, const std::vector<BpeMerge>& merges,
                    std::unordered_map<std::string, TokenId> whole_words)
-    : byte_ids_(byte_ids), whole_words_(std::move(whole_words)) {
+    : alphabet_(std::move(alphabet)), whole_words_(std::move(whole_words)) {
   ranks_.reserve(merges.size());
   results_.reserve(merges.size());
   for (const BpeMerge& merge : merges) {
@@ -74,6 +75,50 @@ void BpeEncoder::rank_pair(std::uint32_t left) {
   if (symbol.rank != BpeTable::kNoMerge) queue_.push_back(queue_entry(symbol.rank, left));
 }
 
+void BpeEncoder::add_symbol(TokenId id) {
+  const auto index = static_cast<std::uint32_t>(symbols_.size());
+  symbols_.push_back({id, index + 1, index - 1, BpeTable::kNoMerge});
+}
+
+// The symbols of the word before merging, in the order that the tokenizers library gives them: a
+// pending unknown token comes after the bytes of a character that follows it.
+void BpeEncoder::begin_symbols(std::string_view word) {
+  const BpeAlphabet& alphabet = table_.alphabet_;
+  symbols_.clear();
+  bool pending = false;  // an unknown token
+  for (std::size_t at = 0; at < word.size();) {
+    const auto first = static_cast<unsigned char>(word[at]);
+    const CodePoint symbol =
+        alphabet.has_characters ? code_point_at(word, at) : CodePoint{first, 1};
+    const std::string_view bytes = word.substr(at, symbol.size);
+    at += symbol.size;
+    const auto id_of_byte = [&](char byte) {
+      return alphabet.bytes[static_cast<unsigned char>(byte)];
+    };
+    const TokenId* character =
+        alphabet.has_characters ? alphabet.characters.find(symbol.value) : nullptr;
+    const TokenId id =
+        alphabet.has_characters ? (character != nullptr ? *character : -1) : alphabet.bytes[first];
+    if (id >= 0) {
+      if (pending) add_symbol(alphabet.unknown);
+      pending = false;
+      add_symbol(id);
+    } else if (alphabet.has_characters && std::all_of(bytes.begin(), bytes.end(), [&](char byte) {
+                 return id_of_byte(byte) >= 0;
+               })) {
+      for (const char byte : bytes) add_symbol(id_of_byte(byte));
+    } else if (alphabet.unknown >= 0) {
+      if (pending && !alphabet.fuse_unknown) add_symbol(alphabet.unknown);
+      pending = true;
+    } else if (alphabet.has_characters) {
+      fail("the vocabulary has no token for '{}'", bytes);
+    } else {
+      fail("the vocabulary has no token for byte 0x{:02x}", first);
+    }
+  }
+  if (pending) add_symbol(alphabet.unknown);
+}
+
 // Merges the pair of the lowest rank, of equals the leftmost, until none is left. An entry of the
 // queue is out of date when the symbol at its position has another rank by now: symbols only grow,
 // so a pair never comes back to a position.
@@ -86,15 +131,9 @@ void BpeEncoder::merge(std::string_view word, std::vector<TokenId>& out) {
     }
   }
   if (word.size() >= BpeTable::kNoMerge) fail("a word of {} bytes is too long", word.size());
-  const auto size = static_cast<std::uint32_t>(word.size());
-  symbols_.clear();
+  begin_symbols(word);
   queue_.clear();
-  for (std::uint32_t i = 0; i < size; ++i) {
-    const auto byte = static_cast<unsigned char>(word[i]);
-    const TokenId id = table_.byte_ids_[byte];
-    if (id < 0) fail("the vocabulary has no token for byte 0x{:02x}", byte);
-    symbols_.push_back({id, i + 1, i - 1, BpeTable::kNoMerge});
-  }
+  const auto size = static_cast<std::uint32_t>(symbols_.size());
   for (std::uint32_t i = 0; i + 1 < size; ++i) rank_pair(i);
   const std::greater<> least_first;
   std::make_heap(queue_.begin(), queue_.end(), least_first);

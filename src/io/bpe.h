@@ -23,12 +23,22 @@ struct BpeMerge {
   TokenId result;
 };
 
+// The tokens that a word consists of before anything is merged.
+struct BpeAlphabet {
+  bool has_characters = false;  // else every byte is a symbol
+  FlatMap<TokenId> characters;  // by code point
+  std::array<TokenId, 256>
+      bytes{};                // -1 where there is none; with characters those of byte_fallback
+  TokenId unknown = -1;       // in place of a symbol without a token; -1: none
+  bool fuse_unknown = false;  // once for several in a row
+};
+
 // What BPE knows about a vocabulary.
 class BpeTable {
  public:
-  // `byte_ids` holds the token of each byte, -1 where there is none. Merges come in order of rank;
-  // of two for one pair the later counts. Words found in `whole_words` are never split.
-  BpeTable(const std::array<TokenId, 256>& byte_ids, const std::vector<BpeMerge>& merges,
+  // Merges come in order of rank; of two for one pair the later counts. Words found in
+  // `whole_words` are never split.
+  BpeTable(BpeAlphabet alphabet, const std::vector<BpeMerge>& merges,
            std::unordered_map<std::string, TokenId> whole_words);
 
  private:
@@ -37,7 +47,7 @@ class BpeTable {
 
   std::uint32_t rank(TokenId left, TokenId right) const;
 
-  std::array<TokenId, 256> byte_ids_;
+  BpeAlphabet alphabet_;
   FlatMap<std::uint32_t> ranks_;
   std::vector<TokenId> results_;  // by rank
   std::unordered_map<std::string, TokenId> whole_words_;
@@ -48,8 +58,8 @@ class BpeEncoder {
  public:
   explicit BpeEncoder(const BpeTable& table);
 
-  // Appends the tokens of a word of n bytes in time O(n log n). Throws Error for a byte that has no
-  // token.
+  // Appends the tokens of a word of n bytes in time O(n log n). Throws Error for a byte or
+  // character that has no token.
   void encode(std::string_view word, std::vector<TokenId>& out);
 
  private:
@@ -72,6 +82,8 @@ class BpeEncoder {
   };
 
   void merge(std::string_view word, std::vector<TokenId>& out);
+  void begin_symbols(std::string_view word);
+  void add_symbol(TokenId id);
   void rank_pair(std::uint32_t left);
 
   const BpeTable& table_;

@@ -23,6 +23,13 @@ namespace {
 
 constexpr std::uint32_t kNoToken = std::numeric_limits<std::uint32_t>::max();
 
+// The text that an added token is found by.
+std::string normalized_content(const AddedToken& token, const TokenizerSpec& spec) {
+  std::string storage;
+  return std::string(token.normalized ? normalize(spec.normalizer, token.content, storage)
+                                      : token.content);
+}
+
 // The bytes of every token, in one string.
 class TokenTexts {
  public:
@@ -31,15 +38,28 @@ class TokenTexts {
     for (const auto& [text, id] : spec.vocabulary) highest = std::max(highest, id);
     for (const AddedToken& token : spec.added_tokens) highest = std::max(highest, token.id);
     entries_.resize(static_cast<std::size_t>(highest) + 1);
-    // An added token stands for its own text, also where the vocabulary lists it.
+    // An added token stands for its own text, also where the vocabulary lists it. Among characters
+    // the normalizer may put a space before it, which the text must keep.
     for (const AddedToken& token : spec.added_tokens) {
-      set(token.id, token.content);
+      set(token.id, spec.byte_level ? token.content : normalized_content(token, spec));
       entries_[static_cast<std::size_t>(token.id)].special = token.special;
     }
     for (const auto& [text, id] : spec.vocabulary) {
       if (has(id)) continue;
-      const std::optional<std::string> bytes = spelled_bytes(text);
+      const std::optional<std::string> bytes = spec.byte_level ? spelled_bytes(text) : text;
       set(id, bytes ? *bytes : text);
+    }
+    if (spec.byte_level) return;
+    std::string spellings;
+    spellings.swap(texts_);
+    for (Entry& entry : entries_) {
+      if (entry.begin == kNoToken) continue;
+      const auto id = static_cast<TokenId>(&entry - entries_.data());
+      const std::string_view spelling = std::string_view(spellings).substr(entry.begin, entry.size);
+      set(id, decoded_token(spec.decoder, spelling, false));
+      if (!spec.decoder.drops_first_metaspace) continue;
+      std::string first = decoded_token(spec.decoder, spelling, true);
+      if (first != text(id)) first_texts_.emplace(id, std::move(first));
     }
   }
 
@@ -53,6 +73,11 @@ class TokenTexts {
   std::string_view text(TokenId id) const {
     const Entry& entry = entries_[static_cast<std::size_t>(id)];
     return std::string_view(texts_).substr(entry.begin, entry.size);
+  }
+  // The text where the token is the first of all.
+  std::string_view first_text(TokenId id) const {
+    const auto found = first_texts_.find(id);
+    return found == first_texts_.end() ? text(id) : found->second;
   }
   std::size_t size() const { return entries_.size(); }
 
@@ -72,23 +97,53 @@ class TokenTexts {
 
   std::vector<Entry> entries_;
   std::string texts_;
+  std::unordered_map<TokenId, std::string> first_texts_;  // those that differ
 };
 
-BpeTable make_bpe_table(const TokenizerSpec& spec) {
+void add_bytes(const TokenizerSpec& spec, BpeAlphabet& alphabet) {
   std::unordered_map<std::string_view, std::size_t> bytes;
   for (std::size_t byte = 0; byte < 256; ++byte) {
     bytes.emplace(byte_symbol(static_cast<unsigned char>(byte)), byte);
   }
-  std::array<TokenId, 256> byte_ids{};
-  byte_ids.fill(-1);
-  std::unordered_map<std::string, TokenId> whole_words;
   for (const auto& [text, id] : spec.vocabulary) {
     const auto byte = bytes.find(text);
-    if (byte != bytes.end()) byte_ids.at(byte->second) = id;
-    if (!spec.ignore_merges) continue;
-    if (std::optional<std::string> word = spelled_bytes(text)) whole_words.emplace(*word, id);
+    if (byte != bytes.end()) alphabet.bytes.at(byte->second) = id;
   }
-  return {byte_ids, spec.merges, std::move(whole_words)};
+}
+
+void add_characters(const TokenizerSpec& spec, BpeAlphabet& alphabet) {
+  alphabet.has_characters = true;
+  for (const auto& [text, id] : spec.vocabulary) {
+    if (text.empty()) continue;
+    const CodePoint first = code_point_at(text, 0);
+    if (first.size == text.size()) alphabet.characters[first.value] = id;
+    if (!spec.byte_fallback) continue;
+    const std::optional<char> byte = fallback_byte(text);
+    // In capitals alone, as the tokenizers library looks for them.
+    if (byte && text == fmt::format("<0x{:02X}>", static_cast<unsigned char>(*byte))) {
+      alphabet.bytes.at(static_cast<unsigned char>(*byte)) = id;
+    }
+  }
+}
+
+BpeTable make_bpe_table(const TokenizerSpec& spec) {
+  BpeAlphabet alphabet;
+  alphabet.bytes.fill(-1);
+  alphabet.unknown = spec.unknown.value_or(-1);
+  alphabet.fuse_unknown = spec.fuse_unknown;
+  if (spec.byte_level) {
+    add_bytes(spec, alphabet);
+  } else {
+    add_characters(spec, alphabet);
+  }
+  std::unordered_map<std::string, TokenId> whole_words;
+  if (spec.ignore_merges) {
+    for (const auto& [text, id] : spec.vocabulary) {
+      std::optional<std::string> word = spec.byte_level ? spelled_bytes(text) : text;
+      if (word) whole_words.emplace(std::move(*word), id);
+    }
+  }
+  return {std::move(alphabet), spec.merges, std::move(whole_words)};
 }
 
 // The added tokens to look for before (`normalized` false) or after normalization.
@@ -97,9 +152,7 @@ AddedTokenMatcher make_matcher(const TokenizerSpec& spec, bool normalized) {
   for (const AddedToken& token : spec.added_tokens) {
     if (token.normalized != normalized) continue;
     tokens.push_back(token);
-    if (!normalized || !spec.nfc) continue;
-    std::string storage;
-    tokens.back().content = std::string(to_nfc(token.content, storage));
+    tokens.back().content = normalized_content(token, spec);
   }
   return AddedTokenMatcher(std::move(tokens));
 }
@@ -110,23 +163,25 @@ struct Tokenizer::Tables {
   Tables(std::string_view json_text, std::string_view source_name, const TokenizerSpec& spec)
       : json(json_text),
         source(source_name),
-        nfc(spec.nfc),
-        add_prefix_space(spec.add_prefix_space),
-        split_words(spec.split_words),
+        normalizer(spec.normalizer),
+        pre_tokenizer(spec.pre_tokenizer),
+        special_tokens(spec.special_tokens),
+        decoder(spec.decoder),
         texts(spec),
         raw_tokens(make_matcher(spec, false)),
         normalized_tokens(make_matcher(spec, true)),
         bpe(make_bpe_table(spec)),
         encoders(bpe) {}
 
-  void encode_text(std::string_view text, BpeEncoder& encoder, std::vector<TokenId>& ids) const;
-  void encode_words(std::string_view text, BpeEncoder& encoder, std::vector<TokenId>& ids) const;
+  void encode_text(std::string_view text, bool begins_text, BpeEncoder& encoder,
+                   std::vector<TokenId>& ids) const;
 
   std::string json;
   std::string source;
-  bool nfc;
-  bool add_prefix_space;
-  bool split_words;
+  std::vector<NormalizerStep> normalizer;
+  PreTokenizer pre_tokenizer;
+  SpecialTokenIds special_tokens;
+  TokenDecoder decoder;
   TokenTexts texts;
   AddedTokenMatcher raw_tokens;
   AddedTokenMatcher normalized_tokens;
@@ -135,29 +190,20 @@ struct Tokenizer::Tables {
 };
 
 // Text between added tokens that are looked for before normalization.
-void Tokenizer::Tables::encode_text(std::string_view text, BpeEncoder& encoder,
+void Tokenizer::Tables::encode_text(std::string_view text, bool begins_text, BpeEncoder& encoder,
                                     std::vector<TokenId>& ids) const {
+  const PreTokenizer::WordFn encode_word = [&](std::string_view word) {
+    encoder.encode(word, ids);
+  };
   std::string storage;
-  const std::string_view normal = nfc ? to_nfc(text, storage) : text;
+  const std::string_view normal = normalize(normalizer, text, storage);
   for (const AddedTokenPiece& piece : normalized_tokens.split(normal)) {
     if (piece.id >= 0) {
       ids.push_back(piece.id);
-    } else if (add_prefix_space && piece.text.front() != ' ') {
-      std::string spaced(1, ' ');
-      spaced += piece.text;
-      encode_words(spaced, encoder, ids);
     } else {
-      encode_words(piece.text, encoder, ids);
+      pre_tokenizer.split(piece.text, begins_text, encode_word);
     }
-  }
-}
-
-void Tokenizer::Tables::encode_words(std::string_view text, BpeEncoder& encoder,
-                                     std::vector<TokenId>& ids) const {
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = split_words ? gpt2_word_end(text, begin) : text.size();
-    encoder.encode(text.substr(begin, end - begin), ids);
-    begin = end;
+    begins_text = false;
   }
 }
 
@@ -169,23 +215,32 @@ Tokenizer Tokenizer::load(const std::filesystem::path& path) {
 
 Tokenizer Tokenizer::parse(std::string_view json, std::string_view source) {
   const TokenizerSpec spec = read_tokenizer_json(json, source);
-  return Tokenizer(std::make_shared<const Tables>(json, source, spec));
+  return with_context(source, [&] {  // for a pattern that cannot be matched with a token
+    return Tokenizer(std::make_shared<const Tables>(json, source, spec));
+  });
 }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
+std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   require_utf8(text, "text to encode");
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 3);
+  const auto add_special = [&](const std::vector<TokenId>& special) {
+    if (options.add_special_tokens) ids.insert(ids.end(), special.begin(), special.end());
+  };
+  add_special(tables_->special_tokens.before);
   std::unique_ptr<BpeEncoder> encoder = tables_->encoders.take();
   with_context(tables_->source, [&] {
+    bool begins_text = true;
     for (const AddedTokenPiece& piece : tables_->raw_tokens.split(text)) {
       if (piece.id >= 0) {
         ids.push_back(piece.id);
       } else {
-        tables_->encode_text(piece.text, *encoder, ids);
+        tables_->encode_text(piece.text, begins_text, *encoder, ids);
       }
+      begins_text = false;
     }
   });
+  add_special(tables_->special_tokens.after);
   tables_->encoders.give_back(std::move(encoder));
   return ids;
 }
@@ -193,7 +248,11 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
 std::string Tokenizer::decode(const std::vector<TokenId>& ids) const {
   std::string text;
   text.reserve(4 * ids.size());
-  for (const TokenId id : ids) text += token_bytes(id);
+  for (const TokenId& id : ids) {
+    const std::string_view within = token_bytes(id);
+    text += &id == ids.data() ? tables_->texts.first_text(id) : within;
+  }
+  strip_text(tables_->decoder, text);
   return text;
 }
 

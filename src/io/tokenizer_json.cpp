@@ -1,13 +1,13 @@
 #include "io/tokenizer_json.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "io/json.h"
+#include "io/tokenizer_fields.h"
 
 namespace lightmamba {
 namespace {
@@ -17,105 +17,6 @@ constexpr std::size_t kLargestFile = std::size_t{1} << 30;
 constexpr std::size_t kLongestAddedToken = 1024;
 
 using TokenIds = std::unordered_map<std::string_view, TokenId>;
-
-// A value for a message: short, and plain ASCII.
-std::string shown(const Json& value) {
-  if (value.is_structured()) return std::string(json_kind(value));
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
-}
-
-[[noreturn]] void unsupported(std::string_view source, std::string_view field,
-                              std::string_view expected, const Json& found) {
-  fail("{}: field '{}': expected {}, found {}", source, field, expected, shown(found));
-}
-
-// A member, or null where it is absent.
-const Json& member_or_null(const Json& object, std::string_view name) {
-  static const Json null;
-  const auto found = object.find(name);
-  return found == object.end() ? null : *found;
-}
-
-struct Component {
-  const Json* value;
-  std::string type;
-};
-
-// The parts of a normalizer, pre-tokenizer, post-processor or decoder, in order: none for null, and
-// those of a Sequence, which lists them under `list`, in place of it.
-std::vector<Component> components(const Json& file, std::string_view field, std::string_view list,
-                                  std::string_view source) {
-  std::vector<Component> found;
-  std::vector<const Json*> open;
-  const Json& whole = member_or_null(file, field);
-  if (!whole.is_null()) open.push_back(&whole);
-  while (!open.empty()) {
-    const Json& value = *open.back();
-    open.pop_back();
-    const std::string where = fmt::format("{}: {}", source, field);
-    std::string type = json_field<std::string>(value, "type", where);
-    if (type != "Sequence") {
-      found.push_back({&value, std::move(type)});
-      continue;
-    }
-    const Json& parts = member_or_null(value, list);
-    if (!parts.is_array()) {
-      unsupported(source, fmt::format("{}.{}", field, list), "an array", parts);
-    }
-    for (auto part = parts.rbegin(); part != parts.rend(); ++part) open.push_back(&*part);
-  }
-  return found;
-}
-
-[[noreturn]] void unsupported_component(std::string_view source, std::string_view field,
-                                        std::string_view expected, const Component& found) {
-  fail("{}: {} of type {} is not supported: expected {}", source, field, shown(Json(found.type)),
-       expected);
-}
-
-void read_normalizer(const Json& file, std::string_view source, TokenizerSpec& spec) {
-  for (const Component& part : components(file, "normalizer", "normalizers", source)) {
-    if (part.type != "NFC") unsupported_component(source, "normalizer", "NFC or null", part);
-    spec.nfc = true;
-  }
-}
-
-void read_pre_tokenizer(const Json& file, std::string_view source, TokenizerSpec& spec) {
-  constexpr std::string_view kField = "pre_tokenizer";
-  const std::vector<Component> parts = components(file, kField, "pretokenizers", source);
-  for (const Component& part : parts) {
-    if (part.type != "ByteLevel") unsupported_component(source, kField, "ByteLevel", part);
-  }
-  if (parts.size() != 1) {
-    fail("{}: field '{}': expected ByteLevel once, found it {} times", source, kField,
-         parts.size());
-  }
-  const std::string where = fmt::format("{}: {}", source, kField);
-  spec.add_prefix_space = json_field<bool>(*parts[0].value, "add_prefix_space", where);
-  spec.split_words = json_field_or<bool>(*parts[0].value, "use_regex", true, where);
-}
-
-// These only add tokens around a text or adjust offsets; encode() does neither.
-void check_post_processor(const Json& file, std::string_view source) {
-  constexpr std::array<std::string_view, 4> kKnown{"ByteLevel", "TemplateProcessing",
-                                                   "BertProcessing", "RobertaProcessing"};
-  for (const Component& part : components(file, "post_processor", "processors", source)) {
-    if (std::find(kKnown.begin(), kKnown.end(), part.type) == kKnown.end()) {
-      unsupported_component(source, "post_processor", "ByteLevel, TemplateProcessing or null",
-                            part);
-    }
-  }
-}
-
-void check_decoder(const Json& file, std::string_view source) {
-  for (const Component& part : components(file, "decoder", "decoders", source)) {
-    if (part.type != "ByteLevel") {
-      unsupported_component(source, "decoder", "ByteLevel or null", part);
-    }
-  }
-}
 
 void check_model(const Json& model, std::string_view source) {
   const std::string where = fmt::format("{}: model", source);
@@ -133,22 +34,6 @@ void check_model(const Json& model, std::string_view source) {
       unsupported(source, fmt::format("model.{}", affix), "null", model[affix]);
     }
   }
-  if (json_field_or<bool>(model, "byte_fallback", false, where)) {
-    unsupported(source, "model.byte_fallback", "false", true);
-  }
-}
-
-TokenId checked_id(const Json& value, std::string_view source, std::string_view field,
-                   const std::string& token) {
-  const bool small = value.is_number_unsigned()
-                         ? value.get<std::uint64_t>() <= std::uint64_t{kHighestTokenId}
-                         : value.is_number_integer() && value.get<std::int64_t>() >= 0 &&
-                               value.get<std::int64_t>() <= std::int64_t{kHighestTokenId};
-  if (!small) {
-    fail("{}: {}: id of token {}: expected an integer from 0 to {}, found {}", source, field,
-         shown(Json(token)), kHighestTokenId, shown(value));
-  }
-  return value.get<TokenId>();
 }
 
 [[noreturn]] void duplicate_id(std::string_view source, std::string_view field, TokenId id,
@@ -177,6 +62,33 @@ TokenIds read_vocabulary(const Json& model, std::string_view source, TokenizerSp
   ids.reserve(spec.vocabulary.size());
   for (const auto& [token, id] : spec.vocabulary) ids.emplace(token, id);
   return ids;
+}
+
+bool is_byte_level(const std::vector<PreTokenizerStep>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const PreTokenizerStep& step) {
+    return std::holds_alternative<ByteLevelStep>(step);
+  });
+}
+
+// What the model does with a word that is a token, and with characters that are none.
+void read_unknown(const Json& model, const TokenIds& ids, std::string_view source,
+                  TokenizerSpec& spec) {
+  const std::string where = fmt::format("{}: model", source);
+  spec.ignore_merges = json_field_or<bool>(model, "ignore_merges", false, where);
+  spec.byte_fallback = json_field_or<bool>(model, "byte_fallback", false, where);
+  spec.fuse_unknown = json_field_or<bool>(model, "fuse_unk", false, where);
+  const auto name = json_field_or<std::string>(model, "unk_token", "", where);
+  if (const auto found = ids.find(name); found != ids.end()) spec.unknown = found->second;
+  if (spec.byte_level && spec.byte_fallback) {
+    unsupported(source, "model.byte_fallback", "false with a ByteLevel pre_tokenizer", true);
+  }
+  // Without them the tokenizers library drops what it does not know.
+  if (!spec.byte_level && !spec.byte_fallback && !spec.unknown) {
+    fail(
+        "{}: field 'pre_tokenizer': expected ByteLevel once, found it 0 times, and the model has "
+        "neither byte_fallback nor an unk_token",
+        source);
+  }
 }
 
 void read_merges(const Json& model, const TokenIds& ids, std::string_view source,
@@ -262,6 +174,18 @@ void read_added_tokens(const Json& file, const TokenIds& ids, std::string_view s
   }
 }
 
+void check_special_tokens(const TokenIds& ids, std::string_view source, const TokenizerSpec& spec) {
+  std::unordered_set<TokenId> known;
+  for (const AddedToken& token : spec.added_tokens) known.insert(token.id);
+  for (const auto& [token, id] : ids) known.insert(id);
+  for (const std::vector<TokenId>* list :
+       {&spec.special_tokens.before, &spec.special_tokens.after}) {
+    for (const TokenId id : *list) {
+      if (!known.contains(id)) fail("{}: post_processor: no token has id {}", source, id);
+    }
+  }
+}
+
 }  // namespace
 
 TokenizerSpec read_tokenizer_json(std::string_view json, std::string_view source) {
@@ -277,15 +201,16 @@ TokenizerSpec read_tokenizer_json(std::string_view json, std::string_view source
 
   TokenizerSpec spec;
   check_model(model, source);
-  read_normalizer(file, source, spec);
-  read_pre_tokenizer(file, source, spec);
-  check_post_processor(file, source);
-  check_decoder(file, source);
-  spec.ignore_merges =
-      json_field_or<bool>(model, "ignore_merges", false, fmt::format("{}: model", source));
+  spec.normalizer = read_normalizer(file, source);
+  spec.pre_tokenizer = read_pre_tokenizer(file, source);
+  spec.byte_level = is_byte_level(spec.pre_tokenizer);
+  spec.special_tokens = read_post_processor(file, source);
   const TokenIds ids = read_vocabulary(model, source, spec);
+  read_unknown(model, ids, source, spec);
+  spec.decoder = read_decoder(file, spec.byte_level, source);
   read_merges(model, ids, source, spec);
   read_added_tokens(file, ids, source, spec);
+  check_special_tokens(ids, source, spec);
   return spec;
 }
 

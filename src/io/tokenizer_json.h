@@ -1,6 +1,8 @@
-// tokenizer.json of the Hugging Face tokenizers library, as far as it describes byte-level BPE.
+// tokenizer.json of the Hugging Face tokenizers library, as far as it describes byte pair encoding
+// of bytes (GPT-2 and its followers) or of characters (as converted from SentencePiece).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,24 +12,29 @@
 
 #include "io/added_tokens.h"
 #include "io/bpe.h"
+#include "io/tokenizer_steps.h"
 
 namespace lightmamba {
 
-inline constexpr TokenId kHighestTokenId = (1 << 24) - 1;
-
 struct TokenizerSpec {
-  bool nfc = false;               // text is brought to normal form C
-  bool add_prefix_space = false;  // text that does not begin with a space gets one
-  bool split_words = true;        // by the GPT-2 pattern; else merges may span words
-  bool ignore_merges = false;     // a word that is a token stays whole, whatever the merges
-  std::vector<std::pair<std::string, TokenId>> vocabulary;  // in the GPT-2 spelling of bytes
-  std::vector<BpeMerge> merges;                             // by rank
+  std::vector<NormalizerStep> normalizer;
+  std::vector<PreTokenizerStep> pre_tokenizer;
+  SpecialTokenIds special_tokens;
+  TokenDecoder decoder;        // not for byte-level BPE
+  bool byte_level = false;     // the pre-tokenizer turns text into bytes; else characters count
+  bool ignore_merges = false;  // a word that is a token stays whole, whatever the merges
+  bool byte_fallback = false;  // a character that is no token becomes tokens such as <0x0A>
+  bool fuse_unknown = false;   // characters in a row that are no tokens become `unknown` once
+  std::optional<TokenId> unknown;
+  // With byte-level BPE in the GPT-2 spelling of bytes.
+  std::vector<std::pair<std::string, TokenId>> vocabulary;
+  std::vector<BpeMerge> merges;  // by rank
   std::vector<AddedToken> added_tokens;
 };
 
 // Ids lie in 0 ... kHighestTokenId, each has one text. Throws Error naming `source`, the field and
-// what was found, for what is malformed and for what would make other tokens than byte-level BPE
-// does.
+// what was found, for what is malformed and for what is not supported, since it would make other
+// tokens.
 TokenizerSpec read_tokenizer_json(std::string_view json, std::string_view source);
 
 }  // namespace lightmamba

@@ -82,5 +82,74 @@ TEST(PreTokenizer, AgreesWithThePatternOnRandomText) {
   }
 }
 
+std::vector<std::string> pieces(const std::vector<PreTokenizerStep>& steps, std::string_view text,
+                                bool begins_text = true) {
+  std::vector<std::string> found;
+  PreTokenizer(steps).split(text, begins_text,
+                            [&](std::string_view word) { found.emplace_back(word); });
+  return found;
+}
+
+std::vector<std::string> split_at_dashes(SplitBehavior behavior, bool invert = false) {
+  return pieces({SplitStep{Regex::literal("-"), behavior, invert}}, "the-final--countdown-");
+}
+
+TEST(PreTokenizer, MatchesGoWhereTheBehaviorSays) {
+  EXPECT_THAT(split_at_dashes(SplitBehavior::removed), ElementsAre("the", "final", "countdown"));
+  EXPECT_THAT(split_at_dashes(SplitBehavior::isolated),
+              ElementsAre("the", "-", "final", "-", "-", "countdown", "-"));
+  EXPECT_THAT(split_at_dashes(SplitBehavior::merged_with_previous),
+              ElementsAre("the-", "final-", "-", "countdown-"));
+  EXPECT_THAT(split_at_dashes(SplitBehavior::merged_with_next),
+              ElementsAre("the", "-final", "-", "-countdown", "-"));
+  EXPECT_THAT(split_at_dashes(SplitBehavior::contiguous),
+              ElementsAre("the", "-", "final", "--", "countdown", "-"));
+  EXPECT_THAT(split_at_dashes(SplitBehavior::removed, true), ElementsAre("-", "-", "-", "-"));
+}
+
+TEST(PreTokenizer, StepsWorkOnThePiecesOfTheStepBefore) {
+  const SplitStep at_t{Regex::literal("t"), SplitBehavior::merged_with_next, false};
+  EXPECT_THAT(pieces({DigitsStep{true}, at_t}, "at12½t"),
+              ElementsAre("a", "t", "1", "2", "½", "t"));
+  EXPECT_THAT(pieces({DigitsStep{false}, at_t}, "at12½t"), ElementsAre("a", "t", "12½", "t"));
+  EXPECT_THAT(pieces({}, "a b"), ElementsAre("a b"));
+  EXPECT_THAT(pieces({}, ""), ElementsAre());
+}
+
+TEST(PreTokenizer, BytesMayBeSplitFurtherInTheirSpelling) {
+  EXPECT_THAT(pieces({ByteLevelStep{true, true}}, "a b"), ElementsAre(" a", " b"));
+  EXPECT_THAT(pieces({ByteLevelStep{true, false}}, " a b"), ElementsAre(" a b"));
+  // In the spelling of é, which is two bytes, the second is a copyright sign.
+  EXPECT_THAT(pieces({ByteLevelStep{false, false},
+                      SplitStep{Regex("\u00a9|Ġ"), SplitBehavior::isolated, false}},
+                     "é b"),
+              ElementsAre("\xc3", "\xa9", " ", "b"));
+}
+
+TEST(PreTokenizer, MetaspaceMarksWhereWordsBegin) {
+  const auto steps = [](PrependScheme scheme, bool split) {
+    return std::vector<PreTokenizerStep>{MetaspaceStep{"▁", scheme, split}};
+  };
+  EXPECT_THAT(pieces(steps(PrependScheme::always, true), "a  b", false),
+              ElementsAre("▁a", "▁", "▁b"));
+  EXPECT_THAT(pieces(steps(PrependScheme::always, false), " a b"), ElementsAre("▁a▁b"));
+  EXPECT_THAT(pieces(steps(PrependScheme::first, false), "a b"), ElementsAre("▁a▁b"));
+  EXPECT_THAT(pieces(steps(PrependScheme::first, false), "a b", false), ElementsAre("a▁b"));
+  EXPECT_THAT(pieces(steps(PrependScheme::never, true), "a b"), ElementsAre("a", "▁b"));
+}
+
+TEST(PreTokenizer, TheWrittenOutPatternGivesTheWordsOfGpt2) {
+  const SplitStep written_out{Regex(kGpt2Pattern), SplitBehavior::isolated, false};
+  std::mt19937 random(3);
+  const std::u32string alphabet = U"   ''strevmldx19!?.\n\t½é中\u00a0\u3000\u0085\u0301😀";
+  for (int round = 0; round < 5000; ++round) {
+    std::string text;
+    for (std::size_t n = 1 + random() % 16; n > 0; --n) {
+      append_utf8(alphabet[random() % alphabet.size()], text);
+    }
+    ASSERT_EQ(pieces({written_out}, text), words(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace lightmamba

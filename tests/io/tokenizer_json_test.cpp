@@ -3,6 +3,7 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "support/errors.h"
@@ -46,6 +47,19 @@ Json changed(Json value, const std::string& field, const Json& to) {
   return value;
 }
 
+Json split(const std::string& regex) {
+  return {{"type", "Split"},
+          {"pattern", {{"Regex", regex}}},
+          {"behavior", "Isolated"},
+          {"invert", false}};
+}
+
+Json begin_token(const std::string& token, const Json& special_tokens) {
+  return {{"type", "TemplateProcessing"},
+          {"single", {{{"SpecialToken", {{"id", token}}}}, {{"Sequence", {{"id", "A"}}}}}},
+          {"special_tokens", special_tokens}};
+}
+
 const std::vector<Refusal> kRefusals{
     {"Version", [](Json& f) { f["version"] = "2.0"; }, {"version", "1.0", "2.0"}},
     {"NoModel", [](Json& f) { f.erase("model"); }, {"'model'", "expected an object", "null"}},
@@ -87,11 +101,49 @@ const std::vector<Refusal> kRefusals{
     {"NoPreTokenizer",
      [](Json& f) { f["pre_tokenizer"] = nullptr; },
      {"pre_tokenizer", "ByteLevel", "0 times"}},
-    {"Metaspace",
+    {"Whitespace",
+     [](Json& f) {
+       f["pre_tokenizer"] = {{"type", "Whitespace"}};
+     },
+     {"pre_tokenizer", "Whitespace", "ByteLevel"}},
+    {"MetaspaceWithoutCharacter",
      [](Json& f) {
        f["pre_tokenizer"] = {{"type", "Metaspace"}};
      },
-     {"pre_tokenizer", "Metaspace", "ByteLevel"}},
+     {"pre_tokenizer", "Metaspace", "replacement"}},
+    {"MetaspaceAfterByteLevel",
+     [](Json& f) {
+       const Json metaspace = {{"type", "Metaspace"}, {"replacement", "_"}};
+       f["pre_tokenizer"] = {{"type", "Sequence"},
+                             {"pretokenizers", {f["pre_tokenizer"], metaspace}}};
+     },
+     {"pre_tokenizer", "Metaspace"}},
+    {"MetaspaceWithTwoMinds",
+     [](Json& f) {
+       f["pre_tokenizer"] = {{"type", "Metaspace"},
+                             {"replacement", "_"},
+                             {"add_prefix_space", false},
+                             {"prepend_scheme", "always"}};
+     },
+     {"pre_tokenizer", "Metaspace", "prepend_scheme", "never", "always"}},
+    {"SplitBehavior",
+     [](Json& f) {
+       f["pre_tokenizer"] = split("x");
+       f["pre_tokenizer"]["behavior"] = "Sideways";
+     },
+     {"pre_tokenizer", "Split", "behavior", "Isolated", "Sideways"}},
+    {"SplitPattern",
+     [](Json& f) {
+       f["pre_tokenizer"] = split("x");
+       f["pre_tokenizer"]["pattern"] = "x";
+     },
+     {"pre_tokenizer", "Split", "pattern", "Regex", "\"x\""}},
+    {"SplitWithAMalformedRegex",
+     [](Json& f) { f["pre_tokenizer"] = split("(x"); },
+     {"pre_tokenizer", "Split", "pattern", "parenthesis"}},
+    {"SplitWithAnUnsupportedRegex",
+     [](Json& f) { f["pre_tokenizer"] = split("a(?m)x"); },
+     {"pre_tokenizer", "Split", "pattern", "'(?m'", "offset 1"}},
     {"SplitBeforeByteLevel",
      [](Json& f) {
        const Json split = {{"type", "Split"}, {"pattern", {{"Regex", "x"}}}};
@@ -117,6 +169,35 @@ const std::vector<Refusal> kRefusals{
        f["decoder"] = {{"type", "Metaspace"}};
      },
      {"decoder", "Metaspace", "ByteLevel"}},
+    {"TemplateWithoutTokens",
+     [](Json& f) {
+       f["post_processor"] = {{"type", "TemplateProcessing"}};
+     },
+     {"post_processor", "TemplateProcessing", "single"}},
+    {"TemplateWithoutText",
+     [](Json& f) {
+       f["post_processor"] = {{"type", "TemplateProcessing"}, {"single", Json::array()}};
+     },
+     {"post_processor", "TemplateProcessing", "single", "the text A once"}},
+    {"TemplateWithAnUnknownToken",
+     [](Json& f) { f["post_processor"] = begin_token("<s>", Json::object()); },
+     {"post_processor", "TemplateProcessing", "special_tokens", "the ids of \"<s>\""}},
+    {"TemplateWithAnIdWithoutToken",
+     [](Json& f) {
+       f["post_processor"] = begin_token("<s>", {{"<s>", {{"ids", {9000}}}}});
+     },
+     {"post_processor", "no token has id 9000"}},
+    {"TwoPartsThatAddTokens",
+     [](Json& f) {
+       const Json begin = begin_token("a", {{"a", {{"ids", {'a'}}}}});
+       f["post_processor"] = {{"type", "Sequence"}, {"processors", {begin, begin}}};
+     },
+     {"post_processor", "only one part may add tokens"}},
+    {"RobertaWithoutItsTokens",
+     [](Json& f) {
+       f["post_processor"] = {{"type", "RobertaProcessing"}};
+     },
+     {"post_processor", "RobertaProcessing", "cls"}},
     {"VocabularyIsAList",
      [](Json& f) {
        f["model"]["vocab"] = {"a", "b"};
@@ -217,7 +298,8 @@ TEST(TokenizerJson, ReadsWhatMakesNoDifference) {
   file["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({nfc})}};
   file["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", Json::array({byte_level})}};
   file["decoder"] = nullptr;
-  const Json processing = {{"type", "TemplateProcessing"}};
+  const Json text = {{"Sequence", {{"id", "A"}}}};
+  const Json processing = {{"type", "TemplateProcessing"}, {"single", Json::array({text})}};
   file["post_processor"] = {{"type", "Sequence"}, {"processors", {byte_level, processing}}};
   file["model"].erase("type");
   file["model"]["unk_token"] = "<unk>";
@@ -226,9 +308,14 @@ TEST(TokenizerJson, ReadsWhatMakesNoDifference) {
   file.erase("version");
   file.erase("added_tokens");
   const TokenizerSpec spec = read_tokenizer_json(file.dump(), "t.json");
-  EXPECT_TRUE(spec.nfc);
-  EXPECT_TRUE(spec.split_words);
-  EXPECT_FALSE(spec.add_prefix_space);
+  ASSERT_EQ(spec.normalizer.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<NfcStep>(spec.normalizer[0]));
+  ASSERT_EQ(spec.pre_tokenizer.size(), 1U);
+  const auto& step = std::get<ByteLevelStep>(spec.pre_tokenizer[0]);
+  EXPECT_TRUE(step.use_regex);
+  EXPECT_FALSE(step.add_prefix_space);
+  EXPECT_TRUE(spec.special_tokens.before.empty());
+  EXPECT_TRUE(spec.special_tokens.after.empty());
   EXPECT_EQ(spec.vocabulary.size(), 257U);
   ASSERT_EQ(spec.merges.size(), 1U);
   EXPECT_EQ(spec.merges[0].left, 'a');

@@ -216,5 +216,60 @@ TEST(Tokenizer, NamesTheFileItCannotRead) {
               HasSubstr((folder / "tokenizer.json").string()));
 }
 
+TEST(Tokenizer, SpecialTokensAreAddedWhereAskedFor) {
+  Json file = byte_level_file();
+  file["added_tokens"] = {test::added_token(256, "<s>"), test::added_token(257, "</s>")};
+  file["post_processor"] = {{"type", "RobertaProcessing"},
+                            {"cls", {"<s>", 256}},
+                            {"sep", {"</s>", 257}},
+                            {"trim_offsets", true},
+                            {"add_prefix_space", false}};
+  const Tokenizer tokenizer = parse_tokenizer(file);
+  EXPECT_EQ(tokenizer.encode("ab"), (Ids{'a', 'b'}));
+  EXPECT_EQ(tokenizer.encode("ab", {.add_special_tokens = false}), (Ids{'a', 'b'}));
+  EXPECT_EQ(tokenizer.encode("ab", {.add_special_tokens = true}), (Ids{256, 'a', 'b', 257}));
+  EXPECT_EQ(tokenizer.encode("", {.add_special_tokens = true}), (Ids{256, 257}));
+  const Tokenizer plain = parse_tokenizer(byte_level_file());
+  EXPECT_EQ(plain.encode("ab", {.add_special_tokens = true}), (Ids{'a', 'b'}));
+}
+
+// A vocabulary of characters without tokens for bytes.
+Json character_file() {
+  Json file = byte_level_file();
+  file["pre_tokenizer"] = nullptr;
+  file["decoder"] = {{"type", "Fuse"}};
+  file["model"]["vocab"] = {{"<unk>", 0}, {"a", 1}, {"é", 2}};
+  file["model"]["unk_token"] = "<unk>";
+  return file;
+}
+
+TEST(Tokenizer, CharactersWithoutATokenAreUnknown) {
+  Json file = character_file();
+  EXPECT_EQ(parse_tokenizer(file).encode("a中文é"), (Ids{1, 0, 0, 2}));
+  file["model"]["fuse_unk"] = true;
+  EXPECT_EQ(parse_tokenizer(file).encode("a中文é"), (Ids{1, 0, 2}));
+  file["model"]["byte_fallback"] = true;
+  file["model"].erase("unk_token");
+  EXPECT_THAT(test::error_of([&] { parse_tokenizer(file).encode("a中"); }),
+              HasSubstr("the vocabulary has no token for '中'"));
+  file["model"]["vocab"].update({{"<0xE4>", 3}, {"<0xB8>", 4}, {"<0xAD>", 5}});
+  EXPECT_EQ(parse_tokenizer(file).encode("a中"), (Ids{1, 3, 4, 5}));
+}
+
+TEST(Tokenizer, APatternThatTakesTooLongStopsTheEncodingOnly) {
+  Json file = byte_level_file();
+  const Json split = {{"type", "Split"},
+                      {"pattern", {{"Regex", "(a|aa)+$"}}},
+                      {"behavior", "Isolated"},
+                      {"invert", false}};
+  file["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, file["pre_tokenizer"]}}};
+  const Tokenizer tokenizer = parse_tokenizer(file);
+  std::string text(61, 'a');
+  text.back() = 'b';
+  EXPECT_THAT(test::error_of([&] { tokenizer.encode(text); }),
+              AllOf(HasSubstr("t.json: "), HasSubstr("limit")));
+  EXPECT_EQ(tokenizer.encode("aab"), (Ids{'a', 'a', 'b'}));
+}
+
 }  // namespace
 }  // namespace lightmamba
