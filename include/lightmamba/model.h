@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <lightmamba/config.h>
@@ -32,7 +33,8 @@ void save_state(const State& state, const Mamba2Config& config, const std::files
 State load_state(const Mamba2Config& config, const std::filesystem::path& path);
 
 struct LoadOptions {
-  // Read instead of the model's own tokenizer.json (state-spaces checkpoints have none).
+  // Read instead of the model's own tokenizer.json (state-spaces checkpoints have none). Loading
+  // throws Error where it cannot be used.
   std::optional<std::filesystem::path> tokenizer;
 };
 
@@ -40,6 +42,7 @@ struct LoadOptions {
 using LogitsFn = std::function<void(std::int64_t index, std::span<const float> logits)>;
 
 struct Weights;
+struct StoredTokenizer;
 
 // One sequence on its way through a model. Not for several threads at once.
 class Sequence {
@@ -70,7 +73,8 @@ class Backend {
 class Model {
  public:
   // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
-  // state-spaces layout; or a quantized file. Throws Error naming the file and the field or tensor.
+  // state-spaces layout; or a quantized file. Throws Error naming the file and the field or tensor,
+  // but not for the model's own tokenizer.json: only what needs text needs that.
   static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
 
   const Mamba2Config& config() const;
@@ -81,8 +85,12 @@ class Model {
   Model with_weights(std::shared_ptr<const Weights> weights) const;
   // The same model on another back end; none is the reference.
   Model with_backend(std::shared_ptr<const Backend> backend) const;
-  bool has_tokenizer() const { return tokenizer_.has_value(); }
-  const Tokenizer& tokenizer() const;  // throws Error if there is none
+  bool has_tokenizer() const;  // one that can be used
+  // Throws Error if there is none, or saying why the model's tokenizer.json cannot be used.
+  const Tokenizer& tokenizer() const;
+  // The text of the tokenizer.json, also of one that cannot be used, for files that carry it along;
+  // empty where there is none or it cannot be read.
+  const std::string& tokenizer_json() const;
 
   State new_state() const;  // of the empty sequence
 
@@ -111,10 +119,10 @@ class Model {
                    const Taps* taps = nullptr) const;
 
  private:
-  Model(std::shared_ptr<const Weights> weights, std::optional<Tokenizer> tokenizer,
+  Model(std::shared_ptr<const Weights> weights, std::shared_ptr<const StoredTokenizer> tokenizer,
         std::filesystem::path path);
   std::shared_ptr<const Weights> weights_;
-  std::optional<Tokenizer> tokenizer_;
+  std::shared_ptr<const StoredTokenizer> tokenizer_;
   std::filesystem::path path_;
   std::shared_ptr<const Backend> backend_;
 };

@@ -111,12 +111,17 @@ AccelModel load_accel_model(const AccelOptions& options) {
     if (!options.model.tokenizer.empty()) {
       model.tokenizer = Tokenizer::load(options.model.tokenizer);
     } else if (file.tokenizer) {
-      model.tokenizer = Tokenizer::parse(*file.tokenizer, fmt::format("{}: tokenizer.json", path));
+      model.tokenizer_error = error_of([&] {
+        model.tokenizer =
+            Tokenizer::parse(*file.tokenizer, fmt::format("{}: tokenizer.json", path));
+      });
+    } else {
+      model.tokenizer_error = "the model has no tokenizer";
     }
     return model;
   }
   const Model loaded = load_model(options.model);
-  if (loaded.has_tokenizer()) model.tokenizer = loaded.tokenizer();
+  model.tokenizer_error = error_of([&] { model.tokenizer = loaded.tokenizer(); });
   model.network = with_context(path.string(), [&] {
     return std::make_shared<const accel::Network>(accel::make_network(loaded.weights()));
   });
@@ -129,9 +134,11 @@ std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& 
     if (ids.empty()) fail("--tokens: no token ids");
     return ids;
   }
-  if (!model.tokenizer) fail("--prompt: the model has no tokenizer; give --tokenizer or --tokens");
+  if (!model.tokenizer) {
+    fail("--prompt: {}; give --tokenizer or --tokens", model.tokenizer_error);
+  }
   require_utf8(options.text, "--prompt");
-  std::vector<TokenId> ids = model.tokenizer->encode(options.text);
+  std::vector<TokenId> ids = model.tokenizer->encode(options.text, {.add_special_tokens = true});
   if (ids.empty()) fail("--prompt: the prompt has no tokens");
   return ids;
 }

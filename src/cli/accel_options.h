@@ -39,6 +39,7 @@ struct AccelModel {
   std::shared_ptr<const accel::Network> network;  // none: it is an image
   std::optional<accel::Image> image;              // none before it is needed
   std::optional<Tokenizer> tokenizer;
+  std::string tokenizer_error;  // why there is none
 
   const Mamba2Config& config() const { return network ? network->config : image->config; }
 };

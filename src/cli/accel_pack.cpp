@@ -35,8 +35,7 @@ accel::Image make_image(const Model& model, const Options& options) {
 void pack(const Options& options) {
   const Model model = load_model(options.model);
   const accel::Image image = make_image(model, options);
-  const std::int64_t bytes = accel::write_image_file(
-      options.out, image, model.has_tokenizer() ? model.tokenizer().json() : std::string());
+  const std::int64_t bytes = accel::write_image_file(options.out, image, model.tokenizer_json());
   if (options.model.json) {
     print_json({{"out", options.out.string()},
                 {"preset", options.preset},

@@ -5,6 +5,7 @@
 #include <lightmamba/model.h>
 
 #include "base/fail.h"
+#include "io/stored_tokenizer.h"
 #include "model/forward.h"
 #include "model/weights.h"
 
@@ -41,8 +42,8 @@ class ReferenceSequence : public Sequence {
 
 }  // namespace
 
-Model::Model(std::shared_ptr<const Weights> weights, std::optional<Tokenizer> tokenizer,
-             std::filesystem::path path)
+Model::Model(std::shared_ptr<const Weights> weights,
+             std::shared_ptr<const StoredTokenizer> tokenizer, std::filesystem::path path)
     : weights_(std::move(weights)), tokenizer_(std::move(tokenizer)), path_(std::move(path)) {}
 
 const Mamba2Config& Model::config() const { return weights_->config; }
@@ -70,15 +71,20 @@ Model Model::with_weights(std::shared_ptr<const Weights> weights) const {
   return {std::move(weights), tokenizer_, path_};
 }
 
+bool Model::has_tokenizer() const { return tokenizer_->tokenizer.has_value(); }
+
 const Tokenizer& Model::tokenizer() const {
-  if (!tokenizer_) {
+  if (!tokenizer_->error.empty()) throw Error(tokenizer_->error);
+  if (!tokenizer_->tokenizer) {
     fail(
         "{}: no tokenizer.json (state-spaces models use that of EleutherAI/gpt-neox-20b, which can "
         "be given apart: --tokenizer, LoadOptions::tokenizer)",
         path_);
   }
-  return *tokenizer_;
+  return *tokenizer_->tokenizer;
 }
+
+const std::string& Model::tokenizer_json() const { return tokenizer_->json; }
 
 State Model::new_state() const {
   const Mamba2Config& c = config();

@@ -476,10 +476,6 @@ class Pass {
   std::int64_t done_ = 0;
 };
 
-std::string tokenizer_text(const Model& model) {
-  return model.has_tokenizer() ? model.tokenizer().json() : std::string();
-}
-
 QuantizeReport write(const WeightSource& source, const QuantizeOptions& options,
                      const std::string& tokenizer, const std::filesystem::path& path) {
   Pass pass(source, options);
@@ -499,7 +495,7 @@ void require_float(const Model& model) {
 QuantizeReport quantize_to_file(const Model& model, const QuantizeOptions& options,
                                 const std::filesystem::path& path) {
   require_float(model);
-  return write(source_of(model.weights()), options, tokenizer_text(model), path);
+  return write(source_of(model.weights()), options, model.tokenizer_json(), path);
 }
 
 QuantizedModel quantize(const Model& model, const QuantizeOptions& options) {
