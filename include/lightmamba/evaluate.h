@@ -129,8 +129,9 @@ struct TaskResult {
 };
 
 // Reads the task's data set in the format its authors publish: LAMBADA, PIQA and ARC as JSON lines
-// (for PIQA with NAME-labels.lst beside it, or a field "label"), OpenBookQA as TSV or JSON lines.
-// Throws Error naming the file, the line and the field of a malformed item, and if the model has no
+// (for PIQA with NAME-labels.lst beside it, or a field "label"), OpenBookQA as TSV or JSON lines;
+// or LAMBADA as a passage a line, ARC and OpenBookQA as the datasets library exports them. Throws
+// Error naming the file, the line and the field of a malformed item, and if the model has no
 // tokenizer.
 TaskResult evaluate_task(const Model& model, Task task, const std::filesystem::path& data,
                          const TaskOptions& options = {});

@@ -51,6 +51,17 @@ void append_lines(std::string& out, const std::string& prefix,
   }
 }
 
+// An image is laid out for one core and one order.
+void require_image_for(const AccelOptions& options, const accel::Image& image) {
+  const std::filesystem::path& path = options.model.model;
+  if (!options.preset.empty() && options.preset != image.hardware.name) {
+    fail("{}: the image is for {}, not {}", path, image.hardware.name, options.preset);
+  }
+  if (!options.order.empty() && accel::parse_row_order(options.order) != image.order) {
+    fail("{}: the image's rows are not in {} order", path, options.order);
+  }
+}
+
 }  // namespace
 
 void add_accel_options(CLI::App& command, AccelOptions& options) {
@@ -59,14 +70,15 @@ void add_accel_options(CLI::App& command, AccelOptions& options) {
                   "A quantized file, or an image that `accel pack` has made of one")
       ->required()
       ->type_name("FILE");
-  command.add_option("--preset", options.preset, "Size of the core: tiny, vck190 or u280")
-      ->type_name("NAME")
-      ->capture_default_str();
+  command
+      .add_option("--preset", options.preset,
+                  "Size of the core: tiny, vck190 or u280; by default the image's, or vck190")
+      ->type_name("NAME");
   command
       .add_option("--order", options.order,
-                  "Rows of in_proj: hardware (as the core uses them) or checkpoint")
-      ->check(CLI::IsMember({"hardware", "checkpoint"}))
-      ->capture_default_str();
+                  "Rows of in_proj: hardware (as the core uses them) or checkpoint; by default the "
+                  "image's, or hardware")
+      ->check(CLI::IsMember({"hardware", "checkpoint"}));
   CLI::Option* clock =
       command.add_option("--clock", options.clock, "Of the core, for tokens per second")
           ->type_name("MHz")
@@ -108,6 +120,7 @@ AccelModel load_accel_model(const AccelOptions& options) {
   if (is_image(path)) {
     accel::ImageFile file = accel::read_image_file(path);
     model.image = std::move(file.image);
+    require_image_for(options, *model.image);
     if (!options.model.tokenizer.empty()) {
       model.tokenizer = Tokenizer::load(options.model.tokenizer);
     } else if (file.tokenizer) {
@@ -156,8 +169,10 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
                                                     AccelModel& model) {
   if (!model.image) {
     model.image = with_context(options.model.model.string(), [&] {
-      return accel::make_image(*model.network, accel::hardware_preset(options.preset),
-                               accel::parse_row_order(options.order));
+      return accel::make_image(
+          *model.network,
+          accel::hardware_preset(options.preset.empty() ? "vck190" : options.preset),
+          accel::parse_row_order(options.order.empty() ? "hardware" : options.order));
     });
   }
   return accel::make_rtlsim(*model.image, {.bytes_per_cycle = bytes_per_cycle(options),

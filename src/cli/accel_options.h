@@ -14,8 +14,8 @@ namespace lightmamba::cli {
 
 struct AccelOptions {
   ModelOptions model;
-  std::string preset = "vck190";
-  std::string order = "hardware";
+  std::string preset;    // empty: that of the image, or vck190
+  std::string order;     // empty: that of the image, or hardware
   double bandwidth = 0;  // GB/s; 0 is no limit
   double clock = 0;      // MHz; 0 is not given
   int latency = 64;

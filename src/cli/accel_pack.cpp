@@ -33,6 +33,7 @@ accel::Image make_image(const Model& model, const AccelPackArguments& options) {
 }
 
 void pack(const AccelPackArguments& options) {
+  refuse_to_overwrite(options.out, options.model);
   const Model model = load_model(options.model);
   const accel::Image image = make_image(model, options);
   const std::int64_t bytes = accel::write_image_file(options.out, image, model.tokenizer_json());

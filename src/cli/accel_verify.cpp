@@ -66,6 +66,7 @@ void add_accel_verify(CLI::App& accel) {
       "verify", "Hold all that the core's units compute in simulation against the golden model");
   auto options = std::make_shared<AccelVerifyArguments>();
   add_accel_options(*command, options->accel);
+  command->get_option("model")->description("A quantized file");
   add_prompt_options(*command, options->prompt);
   command
       ->add_option("--max-tokens", options->max_tokens,

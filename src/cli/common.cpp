@@ -31,6 +31,23 @@ bool starts_with_brace(const std::filesystem::path& path) {
   return first == std::string_view::npos || text[first] == '{';
 }
 
+// By device and inode.
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code ignored;
+  return !a.empty() && !b.empty() && std::filesystem::equivalent(a, b, ignored);
+}
+
+// Whether a file in a model's directory is one that a model is made of, by its name.
+bool is_file_of_model(const std::filesystem::path& path) {
+  static constexpr std::array kNames = {"config.json", "params.json", "generation_config.json",
+                                        "tokenizer.json", "calibration.txt"};
+  static constexpr std::array kBeginnings = {"model", "pytorch_model", "consolidated"};
+  const std::string name = path.filename().string();
+  return std::ranges::find(kNames, name) != kNames.end() ||
+         std::ranges::any_of(kBeginnings,
+                             [&](const char* begin) { return name.starts_with(begin); });
+}
+
 }  // namespace
 
 NotEmpty::NotEmpty() {
@@ -140,6 +157,26 @@ Model load_on_backend(const ModelOptions& options) {
   engine_options(options);  // for errors in them, before the work
   const Model model = load_model(options);
   return with_context(options.model.string(), [&] { return on_backend(model, options); });
+}
+
+void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input) {
+  if (is_same_file(out, input)) fail("{}: would overwrite {}, which is read", out, input);
+}
+
+void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model) {
+  if (out.empty()) return;
+  refuse_to_overwrite(out, model.tokenizer);
+  bool is_read = is_same_file(out, model.model);
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(model.model, ignored)) {
+    is_read = is_read || (is_file_of_model(entry.path()) && is_same_file(out, entry.path()));
+  }
+  if (is_read) fail("{}: would overwrite the model that is read", out);
+}
+
+void require_reference_for_taps(const ModelOptions& options, std::string_view option) {
+  if (options.backend == "auto" || options.backend == "reference") return;
+  fail("{} runs on the reference only, not on --backend {}", option, options.backend);
 }
 
 Tokenizer load_tokenizer(const ModelOptions& options) {

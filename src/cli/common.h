@@ -77,6 +77,14 @@ Model load_on_backend(const ModelOptions& options);
 std::string backend_for(const Model& model, const ModelOptions& options);
 Model on_backend(const Model& model, const ModelOptions& options);
 
+// Throws Error where writing `out` would replace a file that a command reads: `input`, or a file of
+// the model, its tokenizer included. Links and other names of a file count as the file.
+void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input);
+void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model);
+
+// Throws Error where taps are to run on another back end than the reference.
+void require_reference_for_taps(const ModelOptions& options, std::string_view option);
+
 // The tokenizer alone. Here the model may also be given as a tokenizer.json.
 Tokenizer load_tokenizer(const ModelOptions& options);
 

@@ -240,6 +240,12 @@ void run(CompareArguments options) {
     options.comparison.tasks.push_back(parse_task_file(task));
   }
   options.comparison.taps = !options.no_taps;
+  for (const std::filesystem::path& out : {options.markdown, options.json_file}) {
+    refuse_to_overwrite(out, options.model);
+    refuse_to_overwrite(out, options.file);
+    refuse_to_overwrite(out, options.choices.calibration);
+    for (const TaskFile& task : options.comparison.tasks) refuse_to_overwrite(out, task.data);
+  }
   engine_options(options.model);  // for errors in them, before the work
   const Model model = load_model(options.model);
   const Comparison comparison = compare(options, model);

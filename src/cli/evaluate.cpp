@@ -38,6 +38,7 @@ void print_text(const TaskResult& result) {
 void run(const EvaluateArguments& options) {
   const Task task = parse_task(options.task);
   const Taps taps = quantizing_taps(options.taps);
+  if (!taps.empty()) require_reference_for_taps(options.model, "--tap");
   const Model model = load_on_backend(options.model);
   TaskResult result;
   {

@@ -29,6 +29,8 @@ double per_second(std::int64_t tokens, double seconds) {
 }
 
 void run(const GenerateArguments& options) {
+  refuse_to_overwrite(options.save_state, options.model);
+  refuse_to_overwrite(options.save_state, options.prompt.file);
   const Model model = load_on_backend(options.model);
   const Tokenizer& tokenizer = model.tokenizer();
   const std::string prompt = read_text(options.prompt);

@@ -220,6 +220,7 @@ void print_outliers(const OutlierReport& report) {
 }
 
 void show_outliers(const InspectArguments& options) {
+  refuse_to_overwrite(options.picture, options.model);
   const Model model = load_model(options.model);
   const OutlierReport report =
       find_outliers(model, first_tokens(model, options), parse_tap(options.tap),

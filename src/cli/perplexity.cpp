@@ -47,6 +47,8 @@ void run(const PerplexityArguments& options) {
   if (state != StateFormat::floating && taps.has(Tap::state)) {
     fail("--state and --tap state= exclude each other");
   }
+  if (!taps.empty()) require_reference_for_taps(options.model, "--tap");
+  if (state != StateFormat::floating) require_reference_for_taps(options.model, "--state");
   const Model model = load_on_backend(options.model);
   if (state != StateFormat::floating) {
     taps.set(Tap::state, state_tap(state, model.config()));

@@ -49,6 +49,8 @@ QuantizeReport quantize_model(const QuantizeArguments& options) {
     settings.progress = bar.callback();
     return quantize_shape_to_file(options.shape, settings, options.out);
   }
+  refuse_to_overwrite(options.out, options.model);
+  refuse_to_overwrite(options.out, options.choices.calibration);
   const Model model = load_model(options.model);
   QuantizeOptions settings = quantize_options(options.choices);
   add_calibration(options.choices, model, options.model.model, {&settings, 1});

@@ -71,7 +71,9 @@ class Fields {
   void require_none(std::string_view name, std::string_view what) const {
     if (!has(name)) return;
     const Json& value = at(name);
-    if (value.is_structured() ? value.empty() : value == 0 || value == false) return;
+    const bool is_off =
+        value.is_boolean() ? !value.get<bool>() : value.is_number() && value.get<double>() == 0;
+    if (value.is_structured() ? value.empty() : is_off) return;
     if (value.is_array()) {
       fail("{}: field '{}': {} {}: hybrid models are not supported", source_, name, value.size(),
            what);

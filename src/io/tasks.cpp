@@ -20,6 +20,23 @@ std::string text_field(const Json& object, std::string_view name, std::string_vi
   return text;
 }
 
+std::vector<std::string> text_array(const Json& object, std::string_view name,
+                                    std::string_view source) {
+  const auto array = object.find(name);
+  if (array == object.end()) fail("{}: missing field '{}'", source, name);
+  if (!array->is_array()) {
+    fail("{}: field '{}': expected an array, found {}", source, name, json_kind(*array));
+  }
+  std::vector<std::string> texts;
+  for (const Json& text : *array) {
+    if (!text.is_string() || text.get_ref<const std::string&>().empty()) {
+      fail("{}: field '{}': expected texts, found {}", source, name, text.dump());
+    }
+    texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(' ');
   if (begin == std::string_view::npos) return {};
@@ -61,12 +78,12 @@ void require_choices(std::size_t count, std::string_view field, std::string_view
   if (count < 2) fail("{}: field '{}': expected two or more, found {}", where, field, count);
 }
 
-LastWordItem last_word_item(const TextLine& line) {
-  const auto text = text_field(parse_json(line.text, line.where), "text", line.where);
+// `where` names the line and, in JSON, the field.
+LastWordItem last_word_item(const std::string& text, const TextLine& line, std::string_view where) {
   const std::size_t space = text.rfind(' ');
   if (space == std::string::npos || space + 1 == text.size() ||
       trimmed(std::string_view(text).substr(0, space)).empty()) {
-    fail("{}: field 'text': expected a passage, a space and a last word", line.where);
+    fail("{}: expected a passage, a space and a last word", where);
   }
   return {text.substr(0, space), text.substr(space + 1), line.where};
 }
@@ -89,25 +106,53 @@ std::vector<std::size_t> read_piqa_labels(const std::filesystem::path& path) {
   return labels;
 }
 
+// Choices as their authors write them, [{"text", "label"}].
+void read_choice_objects(const Json& choices, const std::string& where, ChoiceItem& item,
+                         std::vector<std::string>& labels) {
+  require_choices(choices.size(), "choices", where);
+  for (const Json& choice : choices) {
+    const std::string in_choice = fmt::format("{}: choice {}", where, labels.size() + 1);
+    item.choices.push_back(text_field(choice, "text", in_choice));
+    labels.push_back(text_field(choice, "label", in_choice));
+  }
+}
+
+// The same choices as the datasets library exports them, {"text": [...], "label": [...]}.
+void read_choice_columns(const Json& choices, const std::string& where, ChoiceItem& item,
+                         std::vector<std::string>& labels) {
+  const std::string in_choices = where + ": choices";
+  item.choices = text_array(choices, "text", in_choices);
+  labels = text_array(choices, "label", in_choices);
+  if (labels.size() != item.choices.size()) {
+    fail("{}: {} texts, but {} labels", in_choices, item.choices.size(), labels.size());
+  }
+  require_choices(item.choices.size(), "choices", where);
+}
+
+// The question of an exported item is a string, whose choices stand beside it; that of its authors
+// an object, which holds them.
 ChoiceItem arc_item(const TextLine& line) {
   const Json fields = parse_json(line.text, line.where);
   const auto key = text_field(fields, "answerKey", line.where);
   const auto question = fields.find("question");
-  if (question == fields.end()) fail("{}: missing field 'question'", line.where);
+  const bool is_exported =
+      question == fields.end() ? fields.contains("question_stem") : question->is_string();
+  if (question == fields.end() && !is_exported) fail("{}: missing field 'question'", line.where);
+  const Json& holder = is_exported ? fields : *question;
+  const std::string where = is_exported ? line.where : line.where + ": question";
+  const char* stem = "stem";
+  if (is_exported) stem = question == fields.end() ? "question_stem" : "question";
 
-  const std::string in_question = line.where + ": question";
-  ChoiceItem item{text_field(*question, "stem", in_question), {}, 0, line.where};
-  const auto choices = question->find("choices");
-  if (choices == question->end()) fail("{}: missing field 'choices'", in_question);
-  if (!choices->is_array()) {
-    fail("{}: field 'choices': expected an array, found {}", in_question, json_kind(*choices));
-  }
-  require_choices(choices->size(), "choices", in_question);
+  ChoiceItem item{text_field(holder, stem, where), {}, 0, line.where};
+  const auto choices = holder.find("choices");
+  if (choices == holder.end()) fail("{}: missing field 'choices'", where);
   std::vector<std::string> labels;
-  for (const Json& choice : *choices) {
-    const std::string in_choice = fmt::format("{}: choice {}", in_question, labels.size() + 1);
-    item.choices.push_back(text_field(choice, "text", in_choice));
-    labels.push_back(text_field(choice, "label", in_choice));
+  if (choices->is_array()) {
+    read_choice_objects(*choices, where, item, labels);
+  } else if (choices->is_object()) {
+    read_choice_columns(*choices, where, item, labels);
+  } else {
+    fail("{}: field 'choices': expected an array, found {}", where, json_kind(*choices));
   }
   item.answer = answer_index(key, labels, "answerKey", line.where);
   return item;
@@ -186,8 +231,16 @@ class OpenBookQaTable {
 }  // namespace
 
 std::vector<LastWordItem> read_lambada(const std::filesystem::path& path) {
+  const std::vector<TextLine> lines = read_items(path);
+  const char first = lines.front().text.front();
+  const bool is_json = first == '{' || first == '[';
   std::vector<LastWordItem> items;
-  for (const TextLine& line : read_items(path)) items.push_back(last_word_item(line));
+  for (const TextLine& line : lines) {
+    items.push_back(
+        is_json ? last_word_item(text_field(parse_json(line.text, line.where), "text", line.where),
+                                 line, line.where + ": field 'text'")
+                : last_word_item(std::string(trimmed(line.text)), line, line.where));
+  }
   return items;
 }
 

@@ -103,5 +103,20 @@ TEST_F(AccelImage, SaysWhatIsWrong) {
               StartsWith("error: " + image() + ": region 'weights.0': "));
 }
 
+TEST_F(AccelImage, RunsOnItsOwnCoreOnly) {
+  pack({"--preset", "vck190"});
+  for (const char* command : {"run", "report"}) {
+    std::vector<std::string> words = {"accel", command, image(), "--preset", "u280"};
+    std::vector<std::string> order = {"accel", command, image(), "--order", "checkpoint"};
+    if (words[1] == "run") {
+      for (auto* each : {&words, &order}) {
+        each->insert(each->end(), {"--backend", "rtlsim", "--tokens", "5"});
+      }
+    }
+    EXPECT_THAT(failure(words, 1), HasSubstr("the image is for vck190, not u280"));
+    EXPECT_THAT(failure(order, 1), HasSubstr("the image's rows are not in checkpoint order"));
+  }
+}
+
 }  // namespace
 }  // namespace lightmamba::test

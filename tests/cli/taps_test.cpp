@@ -44,6 +44,24 @@ TEST(Taps, QuantizeWhatPasses) {
   EXPECT_GT(nll({"--tap", "out_proj_input=3:0", "--tap", "in_proj_input=3:0"}), coarse + 0.01);
 }
 
+TEST(Taps, RunOnTheReferenceOnly) {
+  const std::string& model = accelerator_model();
+  for (const char* backend : {"engine", "golden"}) {
+    for (const std::vector<std::string>& option : std::vector<std::vector<std::string>>{
+             {"--tap", "out_proj_input=4:128"}, {"--state", "int8"}}) {
+      std::vector<std::string> command = {
+          "perplexity", model, "--file", kModel + "/calibration.txt", "--backend", backend};
+      command.insert(command.end(), option.begin(), option.end());
+      EXPECT_THAT(failure(command, 1),
+                  AllOf(HasSubstr(option[0] + " runs on the reference only"), HasSubstr(backend)));
+    }
+  }
+  EXPECT_THAT(failure({"evaluate", model, "--task", "lambada", "--data", "none", "--backend",
+                       "engine", "--tap", "z=8:128"},
+                      1),
+              HasSubstr("--tap runs on the reference only, not on --backend engine"));
+}
+
 TEST(Taps, QuantizeInTasksToo) {
   const TemporaryFolder folder;
   write_file(folder / "lambada.jsonl",

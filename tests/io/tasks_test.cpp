@@ -118,6 +118,55 @@ TEST_F(Tasks, Arc) {
   EXPECT_THAT(items[2].where, EndsWith("data: line 4"));
 }
 
+TEST_F(Tasks, ArcAsExported) {
+  const auto items = read_arc(write(
+      R"({"question": "Why?", "choices": {"text": ["this", "that"], "label": ["A", "B"]}, "answerKey": "B"})"
+      "\n"
+      R"({"question": "How?", "choices": {"text": ["x", "y", "z"], "label": ["1", "2", "3"]}, "answerKey": "3"})"));
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].question, "Why?");
+  EXPECT_THAT(items[0].choices, ElementsAre("this", "that"));
+  EXPECT_EQ(items[0].answer, 1u);
+  EXPECT_EQ(items[1].answer, 2u);
+}
+
+TEST_F(Tasks, ArcAsExportedRefusals) {
+  const auto refused = [&](const std::string& choices) {
+    return refusal(read_arc,
+                   R"({"question": "Why?", "answerKey": "A", "choices": )" + choices + "}");
+  };
+  EXPECT_THAT(refused(R"({"text": ["a", "b"]})"),
+              HasSubstr("line 1: choices: missing field 'label'"));
+  EXPECT_THAT(refused(R"({"text": ["a", "b"], "label": ["A"]})"),
+              HasSubstr("line 1: choices: 2 texts, but 1 labels"));
+  EXPECT_THAT(refused(R"({"text": ["a", 7], "label": ["A", "B"]})"),
+              HasSubstr("line 1: choices: field 'text': expected texts, found 7"));
+  EXPECT_THAT(refused(R"({"text": "a", "label": ["A", "B"]})"),
+              HasSubstr("line 1: choices: field 'text': expected an array, found string"));
+  EXPECT_THAT(refused(R"({"text": ["a"], "label": ["A"]})"),
+              HasSubstr("field 'choices': expected two or more, found 1"));
+}
+
+TEST_F(Tasks, OpenBookQaAsExported) {
+  const auto items = read_openbookqa(write(
+      R"({"question_stem": "Fog is", "choices": {"text": ["wet", "dry"], "label": ["A", "B"]}, "answerKey": "A"})"));
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_EQ(items[0].question, "Fog is");
+  EXPECT_THAT(items[0].choices, ElementsAre("wet", "dry"));
+  EXPECT_EQ(items[0].answer, 0u);
+}
+
+TEST_F(Tasks, LambadaAsText) {
+  const auto items = read_lambada(write("she saw the man\n\n they went home \n"));
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].context, "she saw the");
+  EXPECT_EQ(items[0].word, "man");
+  EXPECT_EQ(items[1].context, "they went");
+  EXPECT_EQ(items[1].word, "home");
+  EXPECT_THAT(error_of([&] { read_lambada(write("she saw\nword\n")); }),
+              HasSubstr("data: line 2: expected a passage, a space and a last word"));
+}
+
 TEST_F(Tasks, ArcRefusals) {
   const auto refused = [&](const std::string& old_part, const std::string& new_part) {
     return refusal(read_arc, replaced(kArcLine, old_part, new_part));
@@ -134,8 +183,10 @@ TEST_F(Tasks, ArcRefusals) {
               HasSubstr("line 1: question: choice 2: expected an object"));
   EXPECT_THAT(refused(", {\"text\": \"that\", \"label\": \"B\"}", ""),
               HasSubstr("field 'choices': expected two or more, found 1"));
+  EXPECT_THAT(refusal(read_arc, R"({"question": 5, "answerKey": "A"})"),
+              HasSubstr("line 1: question: expected an object, found number"));
   EXPECT_THAT(refusal(read_arc, R"({"question": "Why?", "answerKey": "A"})"),
-              HasSubstr("line 1: question: expected an object, found string"));
+              HasSubstr("line 1: missing field 'choices'"));
   EXPECT_THAT(refusal(read_arc, R"({"question": {"stem": "s", "choices": 5}, "answerKey": "A"})"),
               HasSubstr("field 'choices': expected an array, found number"));
 }
