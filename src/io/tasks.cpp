@@ -235,6 +235,7 @@ std::vector<LastWordItem> read_lambada(const std::filesystem::path& path) {
   const char first = lines.front().text.front();
   const bool is_json = first == '{' || first == '[';
   std::vector<LastWordItem> items;
+  items.reserve(lines.size());
   for (const TextLine& line : lines) {
     items.push_back(
         is_json ? last_word_item(text_field(parse_json(line.text, line.where), "text", line.where),
