@@ -1,9 +1,10 @@
 #include "io/finite.h"
 
+#include <algorithm>
 #include <bit>
-#include <cstring>
 #include <gtest/gtest.h>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/threads.h"
@@ -18,7 +19,7 @@ using ::testing::HasSubstr;
 template <typename Bits>
 Tensor tensor_of(DType dtype, const std::vector<Bits>& values, const Shape& shape) {
   auto bytes = std::make_shared<std::vector<std::byte>>(values.size() * sizeof(Bits) + 1);
-  std::memcpy(bytes->data() + 1, values.data(), values.size() * sizeof(Bits));
+  std::ranges::copy(std::as_bytes(std::span(values)), bytes->begin() + 1);
   const auto data = std::span<const std::byte>(*bytes).subspan(1);
   return {dtype, shape, data, std::move(bytes)};
 }
