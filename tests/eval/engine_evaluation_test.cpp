@@ -12,22 +12,13 @@
 #include "support/likelihood.h"
 #include "support/paths.h"
 #include "support/quantized.h"
+#include "support/shipped_text.h"
 
 namespace lightmamba {
 namespace {
 
-const Model& shipped() {
-  static const Model model = Model::load(test::shipped_model());
-  return model;
-}
-
-std::vector<TokenId> some_text(std::size_t tokens) {
-  std::vector<TokenId> ids =
-      shipped().tokenizer().encode(test::read_file(test::shipped_model() / "calibration.txt"));
-  EXPECT_GE(ids.size(), tokens);
-  ids.resize(tokens);
-  return ids;
-}
+using test::shipped;
+using test::some_text;
 
 // In windows of two segments and a part of one. Where activations have 4 bits, roundings that fall
 // the other way are felt, and over so few tokens they do not average out to 0.2 %.

@@ -9,26 +9,16 @@
 #include "support/likelihood.h"
 #include "support/paths.h"
 #include "support/random_model.h"
+#include "support/shipped_text.h"
 
 namespace lightmamba {
 namespace {
 
 using test::error_of;
 using test::RandomModel;
+using test::shipped;
+using test::some_text;
 using ::testing::HasSubstr;
-
-const Model& shipped() {
-  static const Model model = Model::load(test::shipped_model());
-  return model;
-}
-
-std::vector<TokenId> some_text(std::size_t tokens) {
-  std::vector<TokenId> ids =
-      shipped().tokenizer().encode(test::read_file(test::shipped_model() / "calibration.txt"));
-  EXPECT_GE(ids.size(), tokens);
-  ids.resize(tokens);
-  return ids;
-}
 
 // By the definition: windows, and one decode() per token.
 double total_nll_by_decode(const Model& model, std::span<const TokenId> tokens,
