@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <lightmamba/error.h>
@@ -15,6 +16,9 @@ template <typename... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
+
+// What the system says about a value of errno.
+inline std::string system_message(int error) { return std::generic_category().message(error); }
 
 // Runs `body`; an Error that leaves it gets "context: " put in front.
 template <typename Body>

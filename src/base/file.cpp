@@ -19,8 +19,6 @@
 namespace lightmamba {
 namespace {
 
-std::string reason(int error) { return std::generic_category().message(error); }
-
 struct RegularFile {
   FileDescriptor fd;
   std::size_t size;
@@ -29,9 +27,9 @@ struct RegularFile {
 // Not waiting for a writer, as opening a pipe otherwise would.
 RegularFile open_regular(const std::filesystem::path& path) {
   FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
+  if (fd.get() < 0) fail("{}: cannot open: {}", path, system_message(errno));
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) fail("{}: cannot stat: {}", path, reason(errno));
+  if (::fstat(fd.get(), &status) != 0) fail("{}: cannot stat: {}", path, system_message(errno));
   if (!S_ISREG(status.st_mode)) fail("{}: not a regular file", path);
   return {std::move(fd), static_cast<std::size_t>(status.st_size)};
 }
@@ -42,7 +40,7 @@ std::string read_all(int fd, const std::string& source) {
   for (;;) {
     const ssize_t count = ::read(fd, block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("{}: cannot read: {}", source, reason(errno));
+    if (count < 0) fail("{}: cannot read: {}", source, system_message(errno));
     if (count == 0) return text;
     text.append(block.data(), static_cast<std::size_t>(count));
     if (text.size() > kLargestText) fail("{}: more than {} bytes", source, kLargestText);
@@ -54,7 +52,7 @@ class TemporaryFile {
  public:
   explicit TemporaryFile(const std::filesystem::path& target)
       : name_(target.string() + ".XXXXXX"), fd_(::mkostemp(name_.data(), O_CLOEXEC)) {
-    if (fd_.get() < 0) fail("{}: cannot create: {}", target, reason(errno));
+    if (fd_.get() < 0) fail("{}: cannot create: {}", target, system_message(errno));
   }
   ~TemporaryFile() {
     if (!name_.empty()) ::unlink(name_.c_str());
@@ -66,7 +64,7 @@ class TemporaryFile {
     while (!bytes.empty()) {
       const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("cannot write: {}", reason(errno));
+      if (written < 0) fail("cannot write: {}", system_message(errno));
       bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
   }
@@ -74,9 +72,10 @@ class TemporaryFile {
     const mode_t mask = ::umask(0);
     ::umask(mask);
     if (::fchmod(fd_.get(), 0666 & ~mask) != 0 || ::fsync(fd_.get()) != 0 || fd_.close() != 0) {
-      fail("cannot write: {}", reason(errno));
+      fail("cannot write: {}", system_message(errno));
     }
-    if (::rename(name_.c_str(), target.c_str()) != 0) fail("cannot rename: {}", reason(errno));
+    if (::rename(name_.c_str(), target.c_str()) != 0)
+      fail("cannot rename: {}", system_message(errno));
     name_.clear();
   }
 
@@ -143,7 +142,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   std::shared_ptr<MappedFile> file(new MappedFile(path, std::move(fd)));
   if (size > 0) {
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->fd_.get(), 0);
-    if (address == MAP_FAILED) fail("{}: cannot map: {}", path, reason(errno));
+    if (address == MAP_FAILED) fail("{}: cannot map: {}", path, system_message(errno));
     file->bytes_ = {static_cast<const std::byte*>(address), size};
     MappedFiles::replace(nullptr, file.get());
     require_no_lfs_pointer({static_cast<const char*>(address), size}, path);
@@ -163,7 +162,7 @@ void MappedFile::read(std::span<const std::byte> part, std::span<std::byte> to) 
   while (!to.empty()) {
     const ssize_t count = ::pread(fd_.get(), to.data(), to.size(), offset);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("cannot read: {}", reason(errno));
+    if (count < 0) fail("cannot read: {}", system_message(errno));
     if (count == 0) fail("the file has become shorter while it was read");
     offset += count;
     to = to.subspan(static_cast<std::size_t>(count));
@@ -181,7 +180,7 @@ std::string read_text_file(const std::filesystem::path& path) {
 std::string read_input(const std::filesystem::path& path) {
   if (path == "-") return read_all(STDIN_FILENO, "standard input");
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) fail("{}: cannot open: {}", path, reason(errno));
+  if (fd.get() < 0) fail("{}: cannot open: {}", path, system_message(errno));
   std::string text = read_all(fd.get(), path.string());
   require_no_lfs_pointer(text, path);
   return text;

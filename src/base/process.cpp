@@ -8,15 +8,12 @@
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <system_error>
 
 #include "base/fail.h"
 #include "base/file_descriptor.h"
 
 namespace lightmamba {
 namespace {
-
-std::string reason(int error) { return std::generic_category().message(error); }
 
 // A socket rather than a pipe: writing to one whose other end is closed need not raise a signal.
 struct Channel {
@@ -27,7 +24,7 @@ struct Channel {
 Channel open_channel() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    fail("cannot open a channel to another program: {}", reason(errno));
+    fail("cannot open a channel to another program: {}", system_message(errno));
   }
   return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
@@ -48,7 +45,7 @@ class Program {
         ::posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) {
-      fail("cannot start {}: {}; {}", words.front(), reason(error), where_to_get_it);
+      fail("cannot start {}: {}; {}", words.front(), system_message(error), where_to_get_it);
     }
     for (Channel* channel : {&in_, &out_, &err_}) channel->theirs.close();
   }
@@ -60,7 +57,7 @@ class Program {
                                        pollfd{out_.ours.get(), POLLIN, 0},
                                        pollfd{err_.ours.get(), POLLIN, 0}};
       if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) {
-        fail("cannot wait for another program: {}", reason(errno));
+        fail("cannot wait for another program: {}", system_message(errno));
       }
       if (waiting[0].revents != 0) send(input);
       if (waiting[1].revents != 0) receive(out_.ours, result.out);
@@ -71,7 +68,7 @@ class Program {
   int exit_code() {
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0) {
-      if (errno != EINTR) fail("cannot wait for another program: {}", reason(errno));
+      if (errno != EINTR) fail("cannot wait for another program: {}", system_message(errno));
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }

@@ -7,12 +7,11 @@
 
 #include "accel/program/image_file.h"
 #include "accel/program/make_network.h"
+#include "accel/runtime/rtlsim.h"
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/utf8.h"
-#ifdef LIGHTMAMBA_RTLSIM
-#include "accel/runtime/rtlsim.h"
-#endif
 
 namespace lightmamba::cli {
 namespace {
@@ -31,10 +30,7 @@ bool is_image(const std::filesystem::path& path) {
   constexpr std::string_view kMagic("LMACCEL\0", 8);
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return false;
-  const auto file = MappedFile::open(path);
-  const std::span<const std::byte> bytes = file->bytes();
-  return std::string_view(reinterpret_cast<const char*>(bytes.data()),
-                          std::min(bytes.size(), kMagic.size())) == kMagic;
+  return text_of(MappedFile::open(path)->bytes()).starts_with(kMagic);
 }
 
 void append_lines(std::string& out, const std::string& prefix,
@@ -164,7 +160,6 @@ std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
   return accel::make_golden_accelerator(model.network);
 }
 
-#ifdef LIGHTMAMBA_RTLSIM
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
                                                     AccelModel& model) {
   if (!model.image) {
@@ -180,14 +175,6 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
                                            .stall_percent = options.stalls,
                                            .seed = options.seed});
 }
-#else
-std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& /*options*/,
-                                                    AccelModel& /*model*/) {
-  fail(
-      "this program was built without the simulation of the core: build it with Verilator and "
-      "-DLIGHTMAMBA_RTL=ON");
-}
-#endif
 
 void Cost::add(const accel::Step& step) {
   ++tokens;

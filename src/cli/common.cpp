@@ -7,11 +7,11 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
-#include <system_error>
 
 #include <lightmamba/engine.h>
 
 #include "accel/golden_backend.h"
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"
@@ -24,9 +24,7 @@ namespace {
 
 bool starts_with_brace(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
-  const std::span<const std::byte> bytes = file->bytes();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
-                              std::min<std::size_t>(bytes.size(), 64));
+  const std::string_view text = text_of(file->bytes()).substr(0, 64);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   return first == std::string_view::npos || text[first] == '{';
 }
@@ -233,13 +231,13 @@ std::vector<TokenId> parse_ids(std::string_view text, std::string_view source) {
 
 void write_output(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
-    fail("standard output: cannot write: {}", std::generic_category().message(errno));
+    fail("standard output: cannot write: {}", system_message(errno));
   }
 }
 
 void flush_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    fail("standard output: cannot write: {}", std::generic_category().message(errno));
+    fail("standard output: cannot write: {}", system_message(errno));
   }
 }
 

@@ -21,7 +21,7 @@ struct StudyArguments {
   SlowHeadOptions slow_heads;
 };
 
-std::string percent(double share) { return fmt::format("{:.3g} %", 100 * share); }
+std::string error_percent(double share) { return fmt::format("{:.3g} %", 100 * share); }
 
 nlohmann::ordered_json as_json(const std::vector<OutlierStudyRow>& rows) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
@@ -44,8 +44,8 @@ void print_outliers(const std::string& title, const std::vector<OutlierStudyRow>
                            "relative", "mean square", "relative"));
   for (const OutlierStudyRow& row : rows) {
     write_output(fmt::format("{:<12} {:>13.4g} {:>12} {:>13.4g} {:>12}\n", row.method,
-                             row.per_token.mean_square, percent(row.per_token.relative),
-                             row.per_group.mean_square, percent(row.per_group.relative)));
+                             row.per_token.mean_square, error_percent(row.per_token.relative),
+                             row.per_group.mean_square, error_percent(row.per_group.relative)));
   }
 }
 

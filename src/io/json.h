@@ -23,6 +23,16 @@ std::string_view json_kind(const Json& value);  // "object", "string", ... for m
 // T is bool, std::int64_t, double or std::string. An integer field takes 3.0 but not 3.5.
 template <typename T>
 T json_field(const Json& object, std::string_view name, std::string_view source);
+template <>
+bool json_field<bool>(const Json& object, std::string_view name, std::string_view source);
+template <>
+std::int64_t json_field<std::int64_t>(const Json& object, std::string_view name,
+                                      std::string_view source);
+template <>
+double json_field<double>(const Json& object, std::string_view name, std::string_view source);
+template <>
+std::string json_field<std::string>(const Json& object, std::string_view name,
+                                    std::string_view source);
 
 // The member `name` of `object`, an array of integers.
 std::vector<std::int64_t> json_integers(const Json& object, std::string_view name,

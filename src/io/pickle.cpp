@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/utf8.h"
 
@@ -147,8 +148,7 @@ T expect(const Value& value, std::string_view what) {
 
 class Unpickler {
  public:
-  explicit Unpickler(std::span<const std::byte> pickle)
-      : pickle_(reinterpret_cast<const char*>(pickle.data()), pickle.size()) {}
+  explicit Unpickler(std::span<const std::byte> pickle) : pickle_(text_of(pickle)) {}
 
   Value run();
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/utf8.h"
@@ -21,13 +22,9 @@ using namespace std::string_view_literals;
 constexpr std::size_t kLargestPickle = std::size_t{64} << 20;
 constexpr std::size_t kFreeCopies = std::size_t{16} << 20;
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 // Says what a file that is no zip archive is instead.
 void require_zip(std::span<const std::byte> bytes) {
-  const std::string_view text = as_text(bytes);
+  const std::string_view text = text_of(bytes);
   // A pickled long: the magic number of the format before PyTorch 1.6.
   constexpr auto kLegacy = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
   constexpr std::size_t kTarMagicAt = 257;
@@ -83,7 +80,7 @@ std::string find_folder(const ZipArchive& archive) {
 
 void require_little_endian(const ZipArchive& archive, const std::string& name) {
   if (!archive.contains(name)) return;  // written only since PyTorch 2.1
-  const std::string_view order = as_text(archive.view(name));
+  const std::string_view order = text_of(archive.view(name));
   if (order != "little") {
     fail("{}: expected byte order 'little', found '{}'", name,
          replace_invalid_utf8(order.substr(0, 20)));

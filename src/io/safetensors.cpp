@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/utf8.h"
@@ -38,7 +39,7 @@ std::string_view read_header(std::span<const std::byte> bytes) {
     fail("the header claims {} bytes, but {} follow: not a safetensors file, or cut short", length,
          bytes.size() - kLengthBytes);
   }
-  return {reinterpret_cast<const char*>(bytes.data() + kLengthBytes), length};
+  return text_of(bytes.subspan(kLengthBytes, length));
 }
 
 Tensor read_entry(const Json& entry, std::string_view name, std::span<const std::byte> data,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/utf8.h"
 
@@ -27,16 +28,12 @@ constexpr std::uint64_t kLocator64Size = 20;
 constexpr std::uint64_t kIn64 = 0xffffffff;  // stands for a number that lies in the zip64 field
 constexpr std::uint64_t kEncrypted = 1;
 
-std::string_view as_text(Bytes bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 bool has(Bytes bytes, std::uint64_t at, std::uint64_t size) {
   return at <= bytes.size() && size <= bytes.size() - at;
 }
 
 bool is_record(Bytes bytes, std::uint64_t at, std::uint64_t size, std::string_view signature) {
-  return has(bytes, at, size) && as_text(bytes.subspan(at, signature.size())) == signature;
+  return has(bytes, at, size) && text_of(bytes.subspan(at, signature.size())) == signature;
 }
 
 // A little-endian number; the caller has checked that it is there.
@@ -125,7 +122,7 @@ ZipArchive::ZipArchive(Bytes bytes) : bytes_(bytes) {
       fail("damaged zip archive: its directory breaks off after {} of {} entries", i, count);
     }
     const std::uint64_t name_at = at + kDirectoryEntrySize;
-    const std::string_view name = as_text(entries.subspan(name_at, name_size));
+    const std::string_view name = text_of(entries.subspan(name_at, name_size));
     require_utf8(name, "the name of an entry");
     Entry entry = {.flags = number(entries, at + 8, 2),
                    .method = number(entries, at + 10, 2),
@@ -167,7 +164,7 @@ Bytes ZipArchive::view(std::string_view name) const {
   const std::uint64_t name_at = header_at + kLocalHeaderSize;
   const std::uint64_t name_size = number(bytes_, header_at + 26, 2);
   const std::uint64_t extra_size = number(bytes_, header_at + 28, 2);
-  if (!has(bytes_, name_at, name_size) || as_text(bytes_.subspan(name_at, name_size)) != name) {
+  if (!has(bytes_, name_at, name_size) || text_of(bytes_.subspan(name_at, name_size)) != name) {
     fail("damaged zip archive: the entry at byte {} is not '{}'", header_at, name);
   }
   const std::uint64_t data_at = name_at + name_size + extra_size;

@@ -11,7 +11,7 @@
 namespace lightmamba {
 namespace {
 
-constexpr std::int64_t kRows = 8;      // a task of transform_rows
+constexpr std::int64_t kTask = 8;      // a task of transform_rows
 constexpr std::int64_t kColumns = 16;  // a task of transform_columns: one cache line wide
 
 bool is_prime(std::int64_t value) {
@@ -386,9 +386,9 @@ void HadamardTransform::transform_part(std::span<float> x, const AlignedVector<f
 void HadamardTransform::transform_rows(std::span<float> rows, Direction direction) const {
   const std::int64_t count = std::ssize(rows) / d_;
   if (count * d_ != std::ssize(rows)) fail("{} values are not rows of {}", rows.size(), d_);
-  parallel_for((count + kRows - 1) / kRows, kRows * d_ * 8, [&](std::int64_t task) {
-    const std::int64_t end = std::min(count, (task + 1) * kRows);
-    for (std::int64_t row = task * kRows; row < end; ++row) {
+  parallel_for((count + kTask - 1) / kTask, kTask * d_ * 8, [&](std::int64_t task) {
+    const std::int64_t end = std::min(count, (task + 1) * kTask);
+    for (std::int64_t row = task * kTask; row < end; ++row) {
       transform(rows.subspan(static_cast<std::size_t>(row * d_), static_cast<std::size_t>(d_)),
                 direction);
     }

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "base/buffer.h"
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/large_buffer.h"
@@ -383,8 +384,7 @@ QuantizedFile take(SafetensorsFile file) {
   result.tensors = std::move(file.tensors);
   result.tensors.erase(kChecksums);
   if (const auto tokenizer = result.tensors.find(kTokenizer); tokenizer != result.tensors.end()) {
-    const std::span<const std::byte> text = tokenizer->second.data;
-    result.tokenizer = std::string(reinterpret_cast<const char*>(text.data()), text.size());
+    result.tokenizer = std::string(text_of(tokenizer->second.data));
     result.tensors.erase(tokenizer);
   }
   return result;

@@ -38,12 +38,12 @@ float largest_magnitude(std::span<const float> weights) {
 }
 
 // Scales to try, as parts of absmax_scale: 1, 1 - width, ...
-struct Grid {
+struct ScaleGrid {
   int steps;
   float width;
 };
 
-Grid grid_of(int bits) {
+ScaleGrid grid_of(int bits) {
   switch (bits) {
     case 2:
       return {24, 0.036F};
@@ -178,7 +178,7 @@ float mse_scale(std::span<const float> weights, std::span<const float> importanc
   const float start = absmax_scale(weights, bits);
   if (start == 0.0F) return start;
   const float highest = largest_code(bits);
-  const Grid grid = grid_of(bits);
+  const ScaleGrid grid = grid_of(bits);
   std::array<Fit, 2 * kMostSteps> fits{};
   for_chunks(weights, importance, [&](const Chunk& chunk) {
     for (int step = 0; step < grid.steps; ++step) {

@@ -9,7 +9,7 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr int kScaleBits = 11;
+constexpr int kDivisorBits = 11;
 constexpr std::int64_t kHalf = 1 << (kCodeBits - 1);
 // With x = t 2^(e - kShift), s the mantissa and R = 2^26 / s, a code is 8 t 2^15 2^(e - 18) / (s
 // 2^e) = t R 2^-26.
@@ -28,13 +28,13 @@ GroupScale quantize_group(std::span<const std::int64_t> values, int clip,
     high = std::max(high, x);
   }
   const bool is_low = -low >= high;
-  const Scaled scale = normalize({(is_low ? -low : high) * clip, 0}, kScaleBits);
+  const Scaled scale = normalize({(is_low ? -low : high) * clip, 0}, kDivisorBits);
   if (scale.mantissa == 0) {
     std::fill(codes.begin(), codes.end(), std::int8_t{0});
     return {};
   }
   const auto reciprocal = static_cast<std::int64_t>(
-      tables().reciprocal[static_cast<std::size_t>(scale.mantissa - (1 << (kScaleBits - 1)))]);
+      tables().reciprocal[static_cast<std::size_t>(scale.mantissa - (1 << (kDivisorBits - 1)))]);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::int64_t t = rescale(values[i], scale.exponent - kShift, kValueBits);
     const std::int64_t code = rescale((is_low ? t : -t) * reciprocal, kReciprocalBits, 32);

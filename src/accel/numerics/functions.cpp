@@ -43,15 +43,15 @@ Scaled inverse_root(std::uint64_t sum) {
   if (sum == 0) return {0, kZeroExponent};
   // sum = f 4^quarters with f in [1, 4), of which 22 bits are used.
   constexpr int kBits = 22;
-  constexpr int kStepBits = kBits - 7;
+  constexpr int kIntervalBits = kBits - 7;
   const int quarters = (static_cast<int>(std::bit_width(sum)) - 1) / 2;
   const int right = 2 * quarters - kBits;
   const std::uint64_t f = right > 0 ? sum >> right : sum << -right;
-  const std::size_t index = (f >> kStepBits) - (1U << 7);
-  const auto rest = static_cast<std::int64_t>(f & ((1U << kStepBits) - 1));
+  const std::size_t index = (f >> kIntervalBits) - (1U << 7);
+  const auto rest = static_cast<std::int64_t>(f & ((1U << kIntervalBits) - 1));
   const auto& table = tables().inverse_root;
   const std::int64_t fall = std::int64_t{table[index]} - table[index + 1];
-  return {table[index] - (fall * rest >> kStepBits), -kMantissaBits - quarters};
+  return {table[index] - (fall * rest >> kIntervalBits), -kMantissaBits - quarters};
 }
 
 std::int64_t silu(std::int64_t x) {

@@ -11,14 +11,13 @@
 #include "accel/numerics/hadamard_unit.h"
 #include "accel/numerics/norm_unit.h"
 #include "accel/numerics/residual_unit.h"
+#include "base/index.h"
 #include "base/threads.h"
 
 namespace lightmamba::accel {
 namespace {
 
 constexpr int kAccumulatorKept = 24;  // bits of a sum that an inverse root multiplies, and a sign
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 template <typename Vector>
 auto part(Vector& values, std::int64_t begin, std::int64_t count) {

@@ -9,7 +9,7 @@ namespace lightmamba::accel {
 namespace {
 
 constexpr int kThresholdBits = 16;
-constexpr int kCodeBits = 8;      // of x, B and C
+constexpr int kVectorBits = 8;    // of x, B and C
 constexpr int kDecayedBits = 15;  // of |h| as codes
 constexpr int kTermBits = 28;     // of the larger term of h
 constexpr int kShortRight = 5;    // from kStepBits to what C multiplies
@@ -69,7 +69,7 @@ std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t thr
     exponent = state.exponent + kDecayedBits - kTermBits;
   }
   if (u != 0 && B_exponent != kZeroExponent) {
-    exponent = std::max(exponent, u_exponent + B_exponent + 3 * kCodeBits - 1 - kTermBits);
+    exponent = std::max(exponent, u_exponent + B_exponent + 3 * kVectorBits - 1 - kTermBits);
   }
 
   // No term has more than kTermBits and a sign, so none saturates.

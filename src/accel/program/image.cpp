@@ -10,6 +10,7 @@
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/golden_model.h"
 #include "base/fail.h"
+#include "base/index.h"
 #include "base/large_buffer.h"
 #include "base/threads.h"
 
@@ -23,8 +24,6 @@ constexpr int kMultiplierRight = 19;
 // That of out_proj's inputs gains as much from the shift of the gains, and loses half the shift of
 // the squares to the root.
 constexpr int kGatedRight = kSquareRight / 2;
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 // `value` as T, or an Error that names it.
 template <typename T>

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "accel/numerics/fixed_point.h"
+#include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"
@@ -120,7 +121,7 @@ Header read_header(std::span<const std::byte> bytes, Checksums checksums) {
   if (checksums == Checksums::verified && checksum(header) != prefix.checksum) {
     fail("the header is damaged: checksum differs");
   }
-  const std::string_view text(reinterpret_cast<const char*>(header.data()), header.size());
+  const std::string_view text = text_of(header);
   require_utf8(text, "the header");
   return {text, parse_json(text, "header")};
 }
@@ -272,8 +273,7 @@ ImageFile take(std::span<const std::byte> bytes, std::shared_ptr<const void> own
   image.parameters = regions.take(kParameters, layout.parameter_bytes);
   image.embedding = regions.take(kEmbedding, layout.embedding_bytes);
   if (!regions.at_end()) {
-    const std::span<const std::byte> text = regions.take(kTokenizer, {}).bytes;
-    file.tokenizer = std::string(reinterpret_cast<const char*>(text.data()), text.size());
+    file.tokenizer = std::string(text_of(regions.take(kTokenizer, {}).bytes));
   }
   regions.finish();
   check_parameters(image);

@@ -3,14 +3,13 @@
 #include <cstring>
 
 #include "base/fail.h"
+#include "base/index.h"
 
 namespace lightmamba::accel {
 namespace {
 
 constexpr std::int64_t kChannelBytes = 8;  // of the conv state
 constexpr std::int64_t kKept = kTaps - 1;
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 // Calls body(place, code, exponent) for each byte pair of the conv state: where the code stands in
 // memory (the exponent kKept behind it), and the indices in a GoldenState.
