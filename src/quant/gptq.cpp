@@ -14,7 +14,7 @@ namespace lightmamba {
 namespace {
 
 constexpr std::int64_t kPanel = 192;  // rows of a sum over tokens to a task
-constexpr std::int64_t kRows = 64;    // rows of the weights to a task
+constexpr std::int64_t kSlab = 64;    // rows of the weights to a task
 constexpr std::int64_t kBlock = 128;  // columns after which the rest is updated
 
 void require_size(std::string_view what, std::size_t size, std::int64_t expected) {
@@ -207,9 +207,9 @@ void add_product(float factor, std::span<const float> weights, std::span<const f
   require_size("the weight", weights.size(), rows * columns);
   require_size("the matrix of moments", matrix.size(), columns * columns);
   require_size("the product array", products.size(), rows * columns);
-  parallel_for((rows + kRows - 1) / kRows, kRows * columns * columns / 16, [&](std::int64_t task) {
-    const std::int64_t begin = task * kRows;
-    blas::multiply({std::min(kRows, rows - begin), columns, columns}, factor,
+  parallel_for((rows + kSlab - 1) / kSlab, kSlab * columns * columns / 16, [&](std::int64_t task) {
+    const std::int64_t begin = task * kSlab;
+    blas::multiply({std::min(kSlab, rows - begin), columns, columns}, factor,
                    {weights.data() + begin * columns, columns}, {matrix.data(), columns}, 1.0F,
                    {products.data() + begin * columns, columns});
   });
@@ -227,10 +227,10 @@ void gptq(std::span<float> weights, std::int64_t rows, std::int64_t columns,
   require_size("the scale array", scales.size(),
                rows * ((columns + options.group - 1) / options.group));
   const Rounder rounder(weights, columns, hessian, options, scale_of, codes, scales);
-  parallel_for((rows + kRows - 1) / kRows, kRows * columns * columns / 8, [&](std::int64_t task) {
-    const std::int64_t end = std::min(rows, (task + 1) * kRows);
-    if (!products.empty()) rounder.fit_rows(products, task * kRows, end);
-    rounder.round_rows(task * kRows, end);
+  parallel_for((rows + kSlab - 1) / kSlab, kSlab * columns * columns / 8, [&](std::int64_t task) {
+    const std::int64_t end = std::min(rows, (task + 1) * kSlab);
+    if (!products.empty()) rounder.fit_rows(products, task * kSlab, end);
+    rounder.round_rows(task * kSlab, end);
   });
 }
 
