@@ -74,7 +74,7 @@ CalibrationStream::CalibrationStream(const Mamba2Config& config, const Vocabular
 }
 
 BlockContext CalibrationStream::context() const {
-  return {config_, Scan::chunked, 0, &numerics_, nullptr};
+  return {config_, Scan::chunked, 0, &numerics_, nullptr, Split::none};
 }
 
 // What a window needs on its way through a block.
