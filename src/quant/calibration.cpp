@@ -223,6 +223,11 @@ void CalibrationStream::advance_from_in_proj(const LayerWeights& weights, std::i
   first_layer_ = false;
 }
 
+void CalibrationStream::advance_to(std::span<const float> residual) {
+  residual_.assign(residual.begin(), residual.end());
+  first_layer_ = false;
+}
+
 void CalibrationStream::thin(AlignedVector<float>& rows, std::int64_t columns) {
   rows = sample_rows(rows, columns);
   residual_ = sample_rows(residual_, config_.d_model);
