@@ -1,8 +1,8 @@
 #include "quant/known_residuals.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <span>
 #include <vector>
 
 #include "support/quantized.h"
