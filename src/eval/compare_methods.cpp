@@ -10,6 +10,7 @@
 #include "eval/tap_errors.h"
 #include "eval/text_comparison.h"
 #include "model/weights.h"
+#include "quant/known_residuals.h"
 
 namespace lightmamba {
 namespace {
@@ -52,9 +53,10 @@ class Comparer {
       const std::size_t first = rows.size();
       std::vector<Model> batch;
       std::int64_t bytes = 0;
+      KnownResiduals known;
       for (; next < options_.runs.size() && (batch.empty() || bytes < options_.batch_bytes);
            ++next) {
-        rows.push_back(quantized(next, batch));
+        rows.push_back(quantized(next, known, batch));
         bytes += rows.back().bytes;
       }
       evaluate_batch(batch, rows.front(), std::span(rows).subspan(first));
@@ -82,7 +84,7 @@ class Comparer {
 
  private:
   // Quantizes run `index` and adds the model to the batch.
-  CompareRow quantized(std::size_t index, std::vector<Model>& batch) const {
+  CompareRow quantized(std::size_t index, KnownResiduals& known, std::vector<Model>& batch) const {
     QuantizeOptions run = options_.runs[index];
     CompareRow row{.variant = variant_name(run)};
     const std::string name = fmt::format("{} {}", scheme_name(run.scheme), row.variant);
@@ -90,7 +92,7 @@ class Comparer {
         progress(fmt::format("quantize {} ({} of {})", name, index + 1, options_.runs.size()));
     // Shows the step already while the method calibrates.
     if (run.progress) run.progress(0, model_.config().n_layer + 2);
-    const QuantizedModel made = quantize(model_, run);
+    const QuantizedModel made = quantize(model_, run, known);
     row.quantization = made.report.quantization;
     row.bytes = made.report.bytes;
     if (!options_.place) {

@@ -101,7 +101,7 @@ void block_projection(const BlockContext& context, const LayerWeights& w, BlockB
   const std::int64_t x_begin = config.d_inner;
   const std::int64_t dt_begin = x_begin + config.conv_dim();
   const auto part = [&](std::int64_t begin, std::int64_t end, std::span<float> out) {
-    linear(w.in_proj.row_range(begin, end), b.tokens, b.u, out);
+    linear(w.in_proj.row_range(begin, end), b.tokens, b.u, out, context.split);
     if (w.in_proj_bias.empty()) return;
     add_bias(std::span(w.in_proj_bias)
                  .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
@@ -141,7 +141,7 @@ void block_gated_norm(const BlockContext& context, const LayerWeights& w, std::i
 
 void block_output(const BlockContext& context, const LayerWeights& w, std::int64_t layer,
                   std::span<float> residual, BlockBuffers& b) {
-  linear(w.out_proj, b.tokens, b.y, b.u);
+  linear(w.out_proj, b.tokens, b.y, b.u, context.split);
   add_bias(w.out_proj_bias, b.u);
   context.tap(Tap::out_proj_output, layer, b.u, context.config.d_model);
   for (std::size_t i = 0; i < residual.size(); ++i) residual[i] += b.u[i];

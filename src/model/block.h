@@ -22,6 +22,7 @@ struct BlockContext {
   std::int64_t first_position;  // of the run in its sequence
   const Taps* numerics;         // may be null
   const Taps* taps;             // may be null
+  Split split = Split::rows;    // of the linear layers' products
 
   bool has(Tap tap) const {
     return (numerics != nullptr && numerics->has(tap)) || (taps != nullptr && taps->has(tap));

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/threads.h"
+#include "base/wide.h"
 
 namespace lightmamba {
 namespace {
@@ -27,7 +28,7 @@ void for_slices(std::int64_t count, std::int64_t slice,
 // exp(x) to two units in the last place where that is a normal number. Loops over it vectorise,
 // unlike over std::exp. With x = n log 2 + r the polynomial for r is the one of Moshier's Cephes
 // library, expf. NaN gives any number.
-inline float vector_exp(float any) {
+LIGHTMAMBA_WIDE inline float vector_exp(float any) {
   constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: beyond it a float has no fraction
   constexpr std::int32_t kSign = std::numeric_limits<std::int32_t>::min();
   // The bits of magnitudes order as integers, of which a minimum never becomes a branch.
@@ -52,7 +53,33 @@ inline float vector_exp(float any) {
          std::bit_cast<float>((exponent - half + 127) << 23);
 }
 
-inline float inline_silu(float x) { return x / (1.0F + vector_exp(-x)); }
+LIGHTMAMBA_WIDE inline float inline_silu(float x) { return x / (1.0F + vector_exp(-x)); }
+
+// One output row of causal_conv1d_silu() from `input` [taps, channels] and `weights` of this shape.
+LIGHTMAMBA_WIDE inline void convolve_row(const float* weights, const float* bias,
+                                         const float* input, std::int64_t taps,
+                                         std::int64_t channels, float* out) {
+  if (taps == 4) {  // as in all published models: each number is then written once
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      float sum = bias[c] + weights[c] * input[c];
+      sum += weights[channels + c] * input[channels + c];
+      sum += weights[2 * channels + c] * input[2 * channels + c];
+      sum += weights[3 * channels + c] * input[3 * channels + c];
+      out[c] = inline_silu(sum);
+    }
+    return;
+  }
+  std::copy_n(bias, channels, out);
+  for (std::int64_t k = 0; k < taps; ++k) {
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      out[c] += weights[k * channels + c] * input[k * channels + c];
+    }
+  }
+#pragma omp simd
+  for (std::int64_t c = 0; c < channels; ++c) out[c] = inline_silu(out[c]);
+}
 
 }  // namespace
 
@@ -102,18 +129,12 @@ void causal_conv1d_silu(const Mamba2Config& config, const LayerWeights& weights,
     }
   }
   for_slices(std::ssize(out) / channels, kRows, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t) {
-      float* row = out.data() + t * channels;
-      std::copy_n(weights.conv1d_bias.begin(), channels, row);
-      for (std::int64_t k = 0; k < taps; ++k) {
-        const float* weight = by_tap.data() + k * channels;
-        const float* values = input.data() + (t + k) * channels;
-#pragma omp simd
-        for (std::int64_t c = 0; c < channels; ++c) row[c] += weight[c] * values[c];
+    with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+      for (std::int64_t t = begin; t < end; ++t) {
+        convolve_row(by_tap.data(), weights.conv1d_bias.data(), input.data() + t * channels, taps,
+                     channels, out.data() + t * channels);
       }
-#pragma omp simd
-      for (std::int64_t c = 0; c < channels; ++c) row[c] = inline_silu(row[c]);
-    }
+    });
   });
 }
 
@@ -133,10 +154,12 @@ void compute_decay(const Mamba2Config& config, const LayerWeights& weights,
 
 void gate(std::span<const float> z, std::span<float> y) {
   for_slices(std::ssize(y), kElements, [&](std::int64_t begin, std::int64_t end) {
-    const float* gates = z.data();
-    float* values = y.data();
+    with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+      const float* gates = z.data();
+      float* values = y.data();
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) values[i] *= inline_silu(gates[i]);
+      for (std::int64_t i = begin; i < end; ++i) values[i] *= inline_silu(gates[i]);
+    });
   });
 }
 

@@ -102,13 +102,13 @@ void Matrix::to_float(std::span<float> out) const {
   }
 }
 
-void linear(const Matrix& weight, std::int64_t tokens, std::span<const float> x,
-            std::span<float> y) {
+void linear(const Matrix& weight, std::int64_t tokens, std::span<const float> x, std::span<float> y,
+            Split split) {
   if (std::ssize(x) != tokens * weight.columns || std::ssize(y) != tokens * weight.rows) {
     fail("linear: {} inputs and {} outputs do not fit {} tokens of a {} x {} matrix", x.size(),
          y.size(), tokens, weight.rows, weight.columns);
   }
-  const std::int64_t step = panel_rows(weight.rows, tokens);
+  const std::int64_t step = split == Split::none ? weight.rows : panel_rows(weight.rows, tokens);
   parallel_for(
       (weight.rows + step - 1) / step, step * weight.columns * tokens, [&](std::int64_t index) {
         thread_local AlignedVector<float> scratch;

@@ -31,9 +31,14 @@ struct Matrix {
   void to_float(std::span<float> out) const;                          // out: [rows, columns]
 };
 
+// What threads take of a product: rows of the weight each, or all of it one thread. The latter is
+// less work in all, where the caller has shared out larger parts already.
+enum class Split { rows, none };
+
 // Y = X Wᵀ: x is [tokens, W.columns], y is [tokens, W.rows], both row-major. Stored values are
-// widened to float a few rows at a time. The result does not depend on the number of threads.
-void linear(const Matrix& weight, std::int64_t tokens, std::span<const float> x,
-            std::span<float> y);
+// widened to float, a few rows at a time where those are split. The result does not depend on the
+// number of threads.
+void linear(const Matrix& weight, std::int64_t tokens, std::span<const float> x, std::span<float> y,
+            Split split = Split::rows);
 
 }  // namespace lightmamba

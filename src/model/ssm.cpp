@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/threads.h"
+#include "base/wide.h"
 #include "model/blas.h"
 
 namespace lightmamba {
@@ -13,13 +14,13 @@ namespace {
 // Tokens in a chunk. The work within it grows with its square, the work on the state with the
 // number of chunks; at d_state 128 and headdim 64 the two balance near here.
 constexpr std::int64_t kChunk = 64;
+constexpr std::int64_t kTaskHeads = 4;
 
 // One head of one chunk. Everything is row-major; strides are in elements.
 struct HeadChunk {
   std::int64_t tokens;
   const float* x;       // [tokens, headdim], stride conv_dim
   const float* B;       // [tokens, d_state], stride conv_dim
-  const float* C;       // [tokens, d_state], stride conv_dim
   const float* scores;  // C Bᵀ [tokens, tokens]
   const float* dt;      // [tokens], stride nheads
   const float* decay;   // [tokens], stride nheads
@@ -40,15 +41,18 @@ struct Decays {
     between.assign(tokens * tokens, 0.0F);
     from_start.resize(tokens);
     float product = 1.0F;
-    for (std::size_t i = 0; i < tokens; ++i) {
-      const float a = head.decay[i * static_cast<std::size_t>(heads)];
-      const float* previous = between.data() + (i == 0 ? 0 : i - 1) * tokens;
-      float* row = between.data() + i * tokens;
-      for (std::size_t j = 0; j < i; ++j) row[j] = previous[j] * a;
-      row[i] = head.dt[i * static_cast<std::size_t>(heads)];
-      product *= a;
-      from_start[i] = product;
-    }
+    with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+      for (std::size_t i = 0; i < tokens; ++i) {
+        const float a = head.decay[i * static_cast<std::size_t>(heads)];
+        const float* previous = between.data() + (i == 0 ? 0 : i - 1) * tokens;
+        float* row = between.data() + i * tokens;
+#pragma omp simd
+        for (std::size_t j = 0; j < i; ++j) row[j] = previous[j] * a;
+        row[i] = head.dt[i * static_cast<std::size_t>(heads)];
+        product *= a;
+        from_start[i] = product;
+      }
+    });
     to_end.assign(between.end() - static_cast<std::ptrdiff_t>(tokens), between.end());
   }
 };
@@ -58,43 +62,51 @@ struct Scratch {
   AlignedVector<float> weighted;  // x times the decay to the end of the chunk [tokens, headdim]
 };
 
+// `head.y` = what the state before the chunk gives, y_i = h C_i, on entry.
 void run_head(const Mamba2Config& config, const HeadChunk& head, Scratch& scratch) {
   const std::int64_t tokens = head.tokens;
   const std::int64_t headdim = config.headdim;
   const std::int64_t d_state = config.d_state;
   const std::int64_t conv_dim = config.conv_dim();
-  scratch.decays.compute(head, config.nheads);
-  const Decays& decays = scratch.decays;
-
-  // What the state before the chunk contributes: y_i = (a_0 ... a_i) h C_i.
-  blas::multiply({tokens, headdim, d_state}, 1.0F, {head.C, conv_dim},
-                 blas::transposed({head.state, d_state}), 0.0F, {head.y, config.d_inner});
-  for (std::int64_t i = 0; i < tokens; ++i) {
-    const float carried = decays.from_start[static_cast<std::size_t>(i)];
-    for (std::int64_t p = 0; p < headdim; ++p) {
-      float& y = head.y[i * config.d_inner + p];
-      y = y * carried + head.D * head.x[i * conv_dim + p];
-    }
-  }
-
-  // What the tokens of the chunk contribute to one another.
-  AlignedVector<float>& mixing = scratch.decays.between;
-  for (std::size_t i = 0; i < mixing.size(); ++i) mixing[i] *= head.scores[i];
-  blas::multiply({tokens, headdim, tokens}, 1.0F, {mixing.data(), tokens}, {head.x, conv_dim}, 1.0F,
-                 {head.y, config.d_inner});
-
-  // The state after the chunk.
+  Decays& decays = scratch.decays;
+  decays.compute(head, config.nheads);
   scratch.weighted.resize(static_cast<std::size_t>(tokens * headdim));
-  for (std::int64_t j = 0; j < tokens; ++j) {
-    const float factor = decays.to_end[static_cast<std::size_t>(j)];
-    for (std::int64_t p = 0; p < headdim; ++p) {
-      scratch.weighted[static_cast<std::size_t>(j * headdim + p)] =
-          head.x[j * conv_dim + p] * factor;
+  with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+    for (std::int64_t i = 0; i < tokens; ++i) {
+      const float carried = decays.from_start[static_cast<std::size_t>(i)];
+      const float to_end = decays.to_end[static_cast<std::size_t>(i)];
+      const float* x = head.x + i * conv_dim;
+      float* y = head.y + i * config.d_inner;
+      float* weighted = scratch.weighted.data() + i * headdim;
+#pragma omp simd
+      for (std::int64_t p = 0; p < headdim; ++p) {
+        y[p] = y[p] * carried + head.D * x[p];
+        weighted[p] = x[p] * to_end;
+      }
     }
-  }
+    float* mixing = decays.between.data();
+#pragma omp simd
+    for (std::int64_t i = 0; i < tokens * tokens; ++i) mixing[i] *= head.scores[i];
+  });
+
+  // What the tokens of the chunk contribute to one another, then the state after the chunk.
+  blas::multiply({tokens, headdim, tokens}, 1.0F, {decays.between.data(), tokens},
+                 {head.x, conv_dim}, 1.0F, {head.y, config.d_inner});
   blas::multiply({headdim, d_state, tokens}, 1.0F,
                  blas::transposed({scratch.weighted.data(), headdim}), {head.B, conv_dim},
                  decays.from_start.back(), {head.state, d_state});
+}
+
+// What the state before a chunk gives, y_i = h C_i, of some heads: size = {tokens, channels,
+// d_state}.
+void carry_state(blas::Size size, blas::Operand C, const float* state, blas::Result y) {
+  const bool is_zero =
+      std::all_of(state, state + size.n * size.k, [](float value) { return value == 0; });
+  if (is_zero) {  // before the first token, which is often
+    for (std::int64_t t = 0; t < size.m; ++t) std::fill_n(y.data + t * y.stride, size.n, 0.0F);
+    return;
+  }
+  blas::multiply(size, 1.0F, C, blas::transposed({state, size.k}), 0.0F, y);
 }
 
 void run_chunk(const Mamba2Config& config, const SsmInputs& chunk, std::span<float> state,
@@ -110,23 +122,36 @@ void run_chunk(const Mamba2Config& config, const SsmInputs& chunk, std::span<flo
                    blas::transposed({B + group * config.d_state, conv_dim}), 0.0F,
                    {scores.data() + group * area, chunk.tokens});
   });
-  const std::int64_t head_operations =
-      chunk.tokens * config.headdim * (chunk.tokens + 2 * config.d_state);
-  parallel_for(config.nheads, head_operations, [&](std::int64_t head) {
+  // A few heads share a product with the state, for which C is then arranged once.
+  const std::int64_t heads_per_task = std::min(kTaskHeads, config.heads_per_group());
+  const std::int64_t tasks_per_group =
+      (config.heads_per_group() + heads_per_task - 1) / heads_per_task;
+  const std::int64_t task_operations =
+      heads_per_task * chunk.tokens * config.headdim * (chunk.tokens + 2 * config.d_state);
+  parallel_for(config.ngroups * tasks_per_group, task_operations, [&](std::int64_t task) {
     thread_local Scratch scratch;
-    const std::int64_t group = head / config.heads_per_group();
-    run_head(config,
-             {.tokens = chunk.tokens,
-              .x = chunk.xbc + head * config.headdim,
-              .B = B + group * config.d_state,
-              .C = C + group * config.d_state,
-              .scores = scores.data() + group * area,
-              .dt = chunk.dt + head,
-              .decay = chunk.decay + head,
-              .D = chunk.D[head],
-              .state = state.data() + head * config.headdim * config.d_state,
-              .y = y + head * config.headdim},
-             scratch);
+    const std::int64_t group = task / tasks_per_group;
+    const std::int64_t within = task % tasks_per_group * heads_per_task;
+    const std::int64_t begin = group * config.heads_per_group() + within;
+    const std::int64_t end = begin + std::min(heads_per_task, config.heads_per_group() - within);
+    const float* group_C = C + group * config.d_state;
+    float* states = state.data() + begin * config.headdim * config.d_state;
+    float* outputs = y + begin * config.headdim;
+    carry_state({chunk.tokens, (end - begin) * config.headdim, config.d_state}, {group_C, conv_dim},
+                states, {outputs, config.d_inner});
+    for (std::int64_t head = begin; head < end; ++head) {
+      run_head(config,
+               {.tokens = chunk.tokens,
+                .x = chunk.xbc + head * config.headdim,
+                .B = B + group * config.d_state,
+                .scores = scores.data() + group * area,
+                .dt = chunk.dt + head,
+                .decay = chunk.decay + head,
+                .D = chunk.D[head],
+                .state = state.data() + head * config.headdim * config.d_state,
+                .y = y + head * config.headdim},
+               scratch);
+    }
   });
 }
 

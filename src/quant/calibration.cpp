@@ -74,7 +74,7 @@ CalibrationStream::CalibrationStream(const Mamba2Config& config, const Vocabular
 }
 
 BlockContext CalibrationStream::context() const {
-  return {config_, Scan::chunked, 0, &numerics_, nullptr};
+  return {config_, Scan::chunked, 0, &numerics_, nullptr, Split::none};
 }
 
 // What a window needs on its way through a block.
@@ -220,6 +220,11 @@ void CalibrationStream::advance_from_in_proj(const LayerWeights& weights, std::i
     block_gated_norm(context(), weights, layer, buffers.y, buffers.y);
     block_output(context(), weights, layer, residual_of(window), buffers);
   });
+  first_layer_ = false;
+}
+
+void CalibrationStream::advance_to(std::span<const float> residual) {
+  residual_.assign(residual.begin(), residual.end());
   first_layer_ = false;
 }
 

@@ -58,6 +58,8 @@ class CalibrationStream {
   // The same with these inputs of in_proj, through the rest of the layer.
   void advance_from_in_proj(const LayerWeights& weights, std::int64_t layer,
                             std::span<const float> in_proj_inputs);
+  // The same with what the residual stream is known to be behind the layer [tokens, d_model].
+  void advance_to(std::span<const float> residual);
   // Forgets all but some tokens, spread over the text: enough for what looks at a sample alone.
   // `rows` [tokens, columns] lose the same tokens. Nothing but advance() and head_inputs() makes
   // sense afterwards.

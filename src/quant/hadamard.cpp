@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "base/threads.h"
+#include "base/wide.h"
 
 namespace lightmamba {
 namespace {
@@ -213,7 +214,7 @@ std::vector<std::int8_t> seed_matrix(std::int64_t order) {
 }
 
 // One stage of pairs that are `step` apart.
-void radix_two(float* x, std::int64_t size, std::int64_t step) {
+LIGHTMAMBA_WIDE inline void radix_two(float* x, std::int64_t size, std::int64_t step) {
   for (std::int64_t block = 0; block < size; block += 2 * step) {
     float* a = x + block;
     float* b = a + step;
@@ -229,7 +230,7 @@ void radix_two(float* x, std::int64_t size, std::int64_t step) {
 // Two stages, `step` and 2 `step`, in one pass over memory. A constant kStep saves the short runs
 // of the first stages their loop.
 template <std::int64_t kStep>
-void radix_four(float* x, std::int64_t size, std::int64_t any_step) {
+LIGHTMAMBA_WIDE inline void radix_four(float* x, std::int64_t size, std::int64_t any_step) {
   const std::int64_t step = kStep > 0 ? kStep : any_step;
   for (std::int64_t block = 0; block < size; block += 4 * step) {
     float* a = x + block;
@@ -252,7 +253,8 @@ void radix_four(float* x, std::int64_t size, std::int64_t any_step) {
 
 // Outputs of one chunk of kWidth columns from a copy of its inputs.
 template <std::int64_t kWidth>
-void mix_chunk(const float* matrix, std::int64_t m, std::int64_t run, float* inputs, float* x) {
+LIGHTMAMBA_WIDE inline void mix_chunk(const float* matrix, std::int64_t m, std::int64_t run,
+                                      float* inputs, float* x) {
   for (std::int64_t i = 0; i < m; ++i) std::copy_n(x + i * run, kWidth, inputs + i * kWidth);
   for (std::int64_t i = 0; i < m; ++i) {
     float sums[kWidth] = {};
@@ -309,34 +311,38 @@ std::vector<float> signs_between_steps(std::int64_t d) {
 
 void hadamard_butterfly(std::span<float> x, std::int64_t n) {
   const std::int64_t size = std::ssize(x);
-  for (std::int64_t step = size / n; step < size;) {
-    if (step * 4 > size) {
-      radix_two(x.data(), size, step);
-      step *= 2;
-      continue;
+  with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+    for (std::int64_t step = size / n; step < size;) {
+      if (step * 4 > size) {
+        radix_two(x.data(), size, step);
+        step *= 2;
+        continue;
+      }
+      if (step == 1) {
+        radix_four<1>(x.data(), size, step);
+      } else if (step == 4) {
+        radix_four<4>(x.data(), size, step);
+      } else {
+        radix_four<0>(x.data(), size, step);
+      }
+      step *= 4;
     }
-    if (step == 1) {
-      radix_four<1>(x.data(), size, step);
-    } else if (step == 4) {
-      radix_four<4>(x.data(), size, step);
-    } else {
-      radix_four<0>(x.data(), size, step);
-    }
-    step *= 4;
-  }
+  });
 }
 
 void hadamard_mix(std::span<float> x, std::span<const float> matrix, std::int64_t m) {
   constexpr std::int64_t kWidth = 16;
   const std::int64_t run = std::ssize(x) / m;
   AlignedVector<float> inputs(static_cast<std::size_t>(m * kWidth));
-  std::int64_t column = 0;
-  for (; column + kWidth <= run; column += kWidth) {
-    mix_chunk<kWidth>(matrix.data(), m, run, inputs.data(), x.data() + column);
-  }
-  for (; column < run; ++column) {
-    mix_chunk<1>(matrix.data(), m, run, inputs.data(), x.data() + column);
-  }
+  with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+    std::int64_t column = 0;
+    for (; column + kWidth <= run; column += kWidth) {
+      mix_chunk<kWidth>(matrix.data(), m, run, inputs.data(), x.data() + column);
+    }
+    for (; column < run; ++column) {
+      mix_chunk<1>(matrix.data(), m, run, inputs.data(), x.data() + column);
+    }
+  });
 }
 
 HadamardTransform::HadamardTransform(std::int64_t d)

@@ -9,6 +9,7 @@
 #include "quant/calibration.h"
 #include "quant/conv_weights.h"
 #include "quant/gptq_sums.h"
+#include "quant/known_residuals.h"
 #include "quant/matrix_quantizer.h"
 #include "quant/method.h"
 #include "quant/numerics.h"
@@ -109,9 +110,11 @@ struct OpenLayer {
 // Goes through a model once, from the embedding to the last layer.
 class Pass {
  public:
-  Pass(const WeightSource& source, const QuantizeOptions& options)
+  // `known` may be null.
+  Pass(const WeightSource& source, const QuantizeOptions& options, KnownResiduals* known = nullptr)
       : source_(source),
         options_(options),
+        known_(known),
         quantization_(quantization_of(options)),
         config_(source.config),
         matrices_(options),
@@ -144,6 +147,12 @@ class Pass {
         method_->prepare_embedding(exact);
         exact_.emplace(config_, vocabulary, exact, options_.calibration_window,
                        make_online_transform(config_, options_.method));
+        if (method_->needs_statistics()) known_ = nullptr;
+        if (known_ != nullptr) {
+          known_->select(
+              {options_.method, options_.seed, calibration_, options_.calibration_window},
+              config_.n_layer, std::ssize(exact_->residual()));
+        }
       }
     }
     std::vector<std::pair<std::string, Tensor>> small;
@@ -302,6 +311,14 @@ class Pass {
     return wanted;
   }
 
+  void advance_exact(const LayerWeights& w, std::int64_t layer, std::span<const float> inputs) {
+    if (known_ != nullptr && !known_->behind(layer).empty()) {
+      return exact_->advance_to(known_->behind(layer));
+    }
+    exact_->advance_from_in_proj(w, layer, inputs);
+    if (known_ != nullptr) known_->keep(layer, exact_->residual());
+  }
+
   void quantize_in_proj(OpenLayer& open, std::int64_t layer, const PutNamedTensor& put,
                         std::span<const float> inputs) {
     const std::string name = fmt::format("backbone.layers.{}.mixer.in_proj.weight", layer);
@@ -309,7 +326,7 @@ class Pass {
       return put_matrix(put, name, matrices_.plain(name, *open.in_proj, config_.d_model));
     }
     AlignedVector<float> exact = exact_->in_proj_inputs(open.weights, layer);
-    exact_->advance_from_in_proj(open.weights, layer, exact);
+    advance_exact(open.weights, layer, exact);
     const GptqSums sums = sums_for_inputs(*open.in_proj, config_.d_model, inputs, std::move(exact));
     put_matrix(put, name, matrices_.compensated(name, *open.in_proj, config_.d_model, sums));
   }
@@ -391,6 +408,7 @@ class Pass {
 
   const WeightSource& source_;
   const QuantizeOptions& options_;
+  KnownResiduals* known_;
   Quantization quantization_;
   Mamba2Config config_;  // of the result
   MatrixQuantizer matrices_;
@@ -418,18 +436,11 @@ void require_float(const Model& model) {
   if (model.quantization()) fail("the model is already quantized; a float model is needed");
 }
 
-}  // namespace
-
-QuantizeReport quantize_to_file(const Model& model, const QuantizeOptions& options,
-                                const std::filesystem::path& path) {
-  require_float(model);
-  return write(source_of(model.weights()), options, model.tokenizer_json(), path);
-}
-
-QuantizedModel quantize(const Model& model, const QuantizeOptions& options) {
+QuantizedModel quantize_in_memory(const Model& model, const QuantizeOptions& options,
+                                  KnownResiduals* known) {
   require_float(model);
   const WeightSource source = source_of(model.weights());
-  Pass pass(source, options);
+  Pass pass(source, options, known);
   TensorMap tensors;
   QuantizeReport report{pass.quantization(), {}, 0};
   pass.quantize([&](const std::string& name, const Tensor& tensor) {
@@ -440,6 +451,22 @@ QuantizedModel quantize(const Model& model, const QuantizeOptions& options) {
   return {model.with_weights(std::make_shared<const Weights>(
               weights_from_layout(pass.config(), pass.quantization(), tensors))),
           std::move(report)};
+}
+
+}  // namespace
+
+QuantizeReport quantize_to_file(const Model& model, const QuantizeOptions& options,
+                                const std::filesystem::path& path) {
+  require_float(model);
+  return write(source_of(model.weights()), options, model.tokenizer_json(), path);
+}
+
+QuantizedModel quantize(const Model& model, const QuantizeOptions& options) {
+  return quantize_in_memory(model, options, nullptr);
+}
+
+QuantizedModel quantize(const Model& model, const QuantizeOptions& options, KnownResiduals& known) {
+  return quantize_in_memory(model, options, &known);
 }
 
 Model transform(const Model& model, const QuantizeOptions& options) {

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/threads.h"
 #include "base/utf8.h"
+#include "base/wide.h"
 #include "quant/power_of_two.h"
 #include "quant/range.h"
 #include "quant/rounding.h"
@@ -52,11 +53,14 @@ void quantize_group(const Quantizer& q, std::span<float> values) {
   }
   const Grid grid = make_grid(q, range);
   const float inverse = 1.0F / grid.scale;
+  with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+    const Grid g = grid;
 #pragma omp simd
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float code = std::min(std::max(values[i] * inverse, grid.lowest), grid.highest);
-    values[i] = round_to_even(code) * grid.scale;
-  }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const float code = std::min(std::max(values[i] * inverse, g.lowest), g.highest);
+      values[i] = round_to_even(code) * g.scale;
+    }
+  });
 }
 
 void validate(const Quantizer& q) {

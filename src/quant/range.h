@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <span>
 
+#include "base/wide.h"
+
 namespace lightmamba {
 
 // Both ends include 0; both are NaN if any value is NaN or infinite.
@@ -21,13 +23,21 @@ struct Range {
 inline Range range_of(std::span<const float> values) {
   float low = 0;
   float high = 0;
-  float sum = 0;
-#pragma omp simd reduction(min : low) reduction(max : high) reduction(+ : sum)
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    low = std::min(low, values[i]);
-    high = std::max(high, values[i]);
-    sum += values[i] - values[i];
-  }
+  float sum = 0;  // 0 or NaN, in whatever order
+  with_wide_vectors([&]() LIGHTMAMBA_WIDE {
+    float least = 0;
+    float most = 0;
+    float zero = 0;
+#pragma omp simd reduction(min : least) reduction(max : most) reduction(+ : zero)
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      least = std::min(least, values[i]);
+      most = std::max(most, values[i]);
+      zero += values[i] - values[i];
+    }
+    low = least;
+    high = most;
+    sum = zero;
+  });
   return {low + sum, high + sum};
 }
 
