@@ -3,15 +3,15 @@
 #include <filesystem>
 #include <vector>
 
-#include <lightmamba/model.h>
+#include <lightmamba/sequence.h>
 
 namespace lightmamba {
 namespace {
 
-const Model& shipped_model() {
-  static const Model model =
-      Model::load(std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "models/mamba2-prose-7m");
-  return model;
+const Backend& reference() {
+  static const auto backend = reference_backend(
+      Model::load(std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "models/mamba2-prose-7m"));
+  return *backend;
 }
 
 std::vector<TokenId> some_tokens(std::int64_t count) {
@@ -28,24 +28,19 @@ void count_tokens(benchmark::State& bench, std::int64_t tokens) {
 }
 
 void decode(benchmark::State& bench) {
-  const Model& model = shipped_model();
   const std::vector<TokenId> tokens = some_tokens(4096);
-  State state = model.new_state();
-  std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
+  const auto sequence = reference().open();
   std::size_t next = 0;
   for ([[maybe_unused]] auto _ : bench) {
-    model.decode(state, tokens[next++ % tokens.size()], logits);
-    benchmark::DoNotOptimize(logits.data());
+    benchmark::DoNotOptimize(sequence->decode(tokens[next++ % tokens.size()]).data());
   }
   count_tokens(bench, 1);
 }
 
 void prefill(benchmark::State& bench) {
-  const Model& model = shipped_model();
   const std::vector<TokenId> tokens = some_tokens(bench.range(0));
   for ([[maybe_unused]] auto _ : bench) {
-    State state = model.new_state();
-    benchmark::DoNotOptimize(model.prefill(state, tokens).data());
+    benchmark::DoNotOptimize(reference().open()->prefill(tokens).data());
   }
   count_tokens(bench, bench.range(0));
 }

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include <lightmamba/model.h>
 #include <lightmamba/quantizer.h>
+#include <lightmamba/sequence.h>
 
 namespace lightmamba {
 
@@ -49,9 +49,9 @@ struct PerplexityResult {
 // Cuts `tokens` into windows that do not overlap. Window k feeds tokens [k*context, (k+1)*context)
 // to a fresh state and scores the successor of each, so that every token but the first of the text
 // is scored once. Probabilities are the softmax over all vocab_size logits, padding rows included.
-// The model runs on its back end; with taps, on the reference. The same on any number of threads.
-// Throws Error if there are fewer than two tokens, an option is out of range, or a logit is NaN.
-PerplexityResult perplexity(const Model& model, std::span<const TokenId> tokens,
+// The same on any number of threads. Throws Error for taps on another back end than the reference,
+// if there are fewer than two tokens, an option is out of range, or a logit is NaN.
+PerplexityResult perplexity(const Backend& backend, std::span<const TokenId> tokens,
                             const PerplexityOptions& options = {});
 
 // How far a model is from another one of the same vocabulary, over the scored tokens of a text.
@@ -64,7 +64,7 @@ struct Divergence {
 // Feeds both models the same windows as perplexity(); the taps are those of `model`, the reference
 // has none. Holds 256 rows of the logits of both at a time. Throws Error as perplexity() does, and
 // if the vocabularies are not of one size.
-Divergence compare_models(const Model& reference, const Model& model,
+Divergence compare_models(const Backend& reference, const Backend& model,
                           std::span<const TokenId> tokens, const PerplexityOptions& options = {});
 
 // A set of values, and what quantizing them does.
@@ -133,7 +133,7 @@ struct TaskResult {
 // or LAMBADA as a passage a line, ARC and OpenBookQA as the datasets library exports them. Throws
 // Error naming the file, the line and the field of a malformed item, and if the model has no
 // tokenizer.
-TaskResult evaluate_task(const Model& model, Task task, const std::filesystem::path& data,
+TaskResult evaluate_task(const Backend& backend, Task task, const std::filesystem::path& data,
                          const TaskOptions& options = {});
 
 }  // namespace lightmamba

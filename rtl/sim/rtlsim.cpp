@@ -190,9 +190,8 @@ class Rtlsim final : public Accelerator {
   Rtlsim(const Image& image, const RtlsimOptions& options)
       : image_(image),
         options_(options),
-        initial_(
+        state_(
             to_image_state(GoldenState(image.config), image.config, image.hardware, image.order)),
-        state_(initial_),
         logits_(static_cast<std::size_t>(image.layout().logit_bytes)),
         taps_(image),
         memory_({.latency = options.latency,
@@ -233,11 +232,7 @@ class Rtlsim final : public Accelerator {
   ~Rtlsim() override { top_.final(); }
 
   void reset() override {
-    std::copy(initial_.conv.begin(), initial_.conv.end(), state_.conv.begin());
-    for (std::size_t c = 0; c < state_.ssm.size(); ++c) {
-      std::copy(initial_.ssm[c].begin(), initial_.ssm[c].end(), state_.ssm[c].begin());
-    }
-    position_ = 0;
+    restore(GoldenState(image_.config));
     memory_.reset();
     reset_core();
     last_beat_ = cycle_;
@@ -245,6 +240,20 @@ class Rtlsim final : public Accelerator {
       write(offset, static_cast<std::uint32_t>(address));
       write(offset + 4, static_cast<std::uint32_t>(address >> 32));
     }
+  }
+
+  GoldenState state() const override {
+    return from_image_state(state_, position_, image_.config, image_.hardware, image_.order);
+  }
+
+  // In place: the memory knows where the bytes lie.
+  void restore(const GoldenState& state) override {
+    const ImageState bytes = to_image_state(state, image_.config, image_.hardware, image_.order);
+    std::copy(bytes.conv.begin(), bytes.conv.end(), state_.conv.begin());
+    for (std::size_t c = 0; c < state_.ssm.size(); ++c) {
+      std::copy(bytes.ssm[c].begin(), bytes.ssm[c].end(), state_.ssm[c].begin());
+    }
+    position_ = state.position;
   }
 
   Step step(TokenId token, Wants wants) override {
@@ -498,7 +507,7 @@ class Rtlsim final : public Accelerator {
 
   Image image_;
   RtlsimOptions options_;
-  ImageState initial_, state_;
+  ImageState state_;
   std::vector<std::byte> logits_;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> addresses_;  // by register
   CoreTaps taps_;

@@ -8,10 +8,10 @@
 #include "accel/program/image_file.h"
 #include "accel/program/make_network.h"
 #include "accel/runtime/rtlsim.h"
-#include "base/bytes.h"
 #include "base/fail.h"
-#include "base/file.h"
 #include "base/utf8.h"
+#include "io/stored_tokenizer.h"
+#include "model/weights.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -24,13 +24,6 @@ double bytes_per_cycle(const AccelOptions& options) {
 // 0 of nothing.
 double share(std::int64_t part, std::int64_t all) {
   return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
-}
-
-bool is_image(const std::filesystem::path& path) {
-  constexpr std::string_view kMagic("LMACCEL\0", 8);
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return false;
-  return text_of(MappedFile::open(path)->bytes()).starts_with(kMagic);
 }
 
 void append_lines(std::string& out, const std::string& prefix,
@@ -111,30 +104,29 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
 }
 
 AccelModel load_accel_model(const AccelOptions& options) {
-  AccelModel model;
   const std::filesystem::path& path = options.model.model;
-  if (is_image(path)) {
-    accel::ImageFile file = accel::read_image_file(path);
-    model.image = std::move(file.image);
-    require_image_for(options, *model.image);
-    if (!options.model.tokenizer.empty()) {
-      model.tokenizer = Tokenizer::load(options.model.tokenizer);
-    } else if (file.tokenizer) {
-      model.tokenizer_error = error_of([&] {
-        model.tokenizer =
-            Tokenizer::parse(*file.tokenizer, fmt::format("{}: tokenizer.json", path));
-      });
-    } else {
-      model.tokenizer_error = "the model has no tokenizer";
-    }
-    return model;
+  if (!accel::is_image_file(path)) {
+    Model model = load_model(options.model);
+    auto network = with_context(path.string(), [&] {
+      return std::make_shared<const accel::Network>(accel::make_network(model.weights()));
+    });
+    return {std::move(model), std::move(network), std::nullopt};
   }
-  const Model loaded = load_model(options.model);
-  model.tokenizer_error = error_of([&] { model.tokenizer = loaded.tokenizer(); });
-  model.network = with_context(path.string(), [&] {
-    return std::make_shared<const accel::Network>(accel::make_network(loaded.weights()));
-  });
-  return model;
+  accel::ImageFile file = accel::read_image_file(path);
+  require_image_for(options, file.image);
+  StoredTokenizer tokenizer;
+  if (!options.model.tokenizer.empty()) {
+    tokenizer.tokenizer = Tokenizer::load(options.model.tokenizer);
+  } else if (file.tokenizer) {
+    tokenizer = parse_stored_tokenizer(*file.tokenizer, fmt::format("{}: tokenizer.json", path));
+  } else {
+    tokenizer.error = "the model has no tokenizer";
+  }
+  Weights none;
+  none.config = file.image.config;
+  return {Model(std::make_shared<const Weights>(std::move(none)),
+                std::make_shared<const StoredTokenizer>(std::move(tokenizer)), path),
+          nullptr, std::move(file.image)};
 }
 
 std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& model) {
@@ -143,11 +135,12 @@ std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& 
     if (ids.empty()) fail("--tokens: no token ids");
     return ids;
   }
-  if (!model.tokenizer) {
-    fail("--prompt: {}; give --tokenizer or --tokens", model.tokenizer_error);
+  if (const std::string error = error_of([&] { model.model.tokenizer(); }); !error.empty()) {
+    fail("--prompt: {}; give --tokenizer or --tokens", error);
   }
   require_utf8(options.text, "--prompt");
-  std::vector<TokenId> ids = model.tokenizer->encode(options.text, {.add_special_tokens = true});
+  std::vector<TokenId> ids =
+      model.model.tokenizer().encode(options.text, {.add_special_tokens = true});
   if (ids.empty()) fail("--prompt: the prompt has no tokens");
   return ids;
 }
@@ -176,15 +169,19 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
                                            .seed = options.seed});
 }
 
-void Cost::add(const accel::Step& step) {
-  ++tokens;
-  counters += step.counters;
-  traffic += step.traffic;
+std::shared_ptr<const accel::AcceleratorBackend> open_accelerator(const AccelOptions& options,
+                                                                  AccelModel& model,
+                                                                  std::string_view name) {
+  std::unique_ptr<accel::Accelerator> accelerator =
+      name == "golden" ? make_golden(options, model) : make_simulation(options, model);
+  const int state_bits = model.network ? model.network->state_bits : accel::kImageStateBits;
+  return std::make_shared<const accel::AcceleratorBackend>(name, model.model, state_bits,
+                                                           std::move(accelerator));
 }
 
-nlohmann::ordered_json speed(const AccelOptions& options, const Cost& cost) {
-  const double cycles = share(cost.counters.cycles, cost.tokens);
-  nlohmann::ordered_json json = {{"tokens", cost.tokens}, {"cycles_per_token", cycles}};
+nlohmann::ordered_json speed(const AccelOptions& options, const accel::Usage& usage) {
+  const double cycles = share(usage.counters.cycles, usage.tokens);
+  nlohmann::ordered_json json = {{"tokens", usage.tokens}, {"cycles_per_token", cycles}};
   if (options.clock > 0 && cycles > 0) {
     json["clock_mhz"] = options.clock;
     json["tokens_per_second"] = options.clock * 1e6 / cycles;
@@ -192,27 +189,27 @@ nlohmann::ordered_json speed(const AccelOptions& options, const Cost& cost) {
   return json;
 }
 
-nlohmann::ordered_json performance(const AccelOptions& options, const Cost& cost) {
-  nlohmann::ordered_json json = speed(options, cost);
+nlohmann::ordered_json performance(const AccelOptions& options, const accel::Usage& usage) {
+  nlohmann::ordered_json json = speed(options, usage);
   // Of all cycles.
   for (const accel::CounterName& each : accel::kCounters) {
     if (each.counter == &accel::Counters::cycles) continue;
     json["shares"][std::string(each.name)] =
-        share(cost.counters.*each.counter, cost.counters.cycles);
+        share(usage.counters.*each.counter, usage.counters.cycles);
   }
-  const accel::Traffic& traffic = cost.traffic;
-  json["bytes_per_token"] = {{"weights", share(traffic.weights, cost.tokens)},
-                             {"ssm_state", share(traffic.ssm_state, cost.tokens)},
-                             {"parameters", share(traffic.parameters, cost.tokens)},
-                             {"conv_state", share(traffic.conv_state, cost.tokens)},
-                             {"all", share(traffic.total(), cost.tokens)}};
+  const accel::Traffic& traffic = usage.traffic;
+  json["bytes_per_token"] = {{"weights", share(traffic.weights, usage.tokens)},
+                             {"ssm_state", share(traffic.ssm_state, usage.tokens)},
+                             {"parameters", share(traffic.parameters, usage.tokens)},
+                             {"conv_state", share(traffic.conv_state, usage.tokens)},
+                             {"all", share(traffic.total(), usage.tokens)}};
   if (const double width = bytes_per_cycle(options); width > 0) {
     // The cycles that the bytes alone take.
-    const double least = share(traffic.total(), cost.tokens) / width;
+    const double least = share(traffic.total(), usage.tokens) / width;
     json["bandwidth_gb_per_second"] = options.bandwidth;
     json["floor_cycles_per_token"] = least;
     json["share_of_floor"] =
-        least * static_cast<double>(cost.tokens) / static_cast<double>(cost.counters.cycles);
+        least * static_cast<double>(usage.tokens) / static_cast<double>(usage.counters.cycles);
   }
   return json;
 }

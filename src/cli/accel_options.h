@@ -4,20 +4,21 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "accel/accelerator_backend.h"
 #include "accel/program/image.h"
-#include "accel/runtime/accelerator.h"
 #include "cli/common.h"
 
 namespace lightmamba::cli {
 
 struct AccelOptions {
   ModelOptions model;
-  std::string preset;    // empty: that of the image, or vck190
-  std::string order;     // empty: that of the image, or hardware
-  double bandwidth = 0;  // GB/s; 0 is no limit
-  double clock = 0;      // MHz; 0 is not given
+  std::string preset = {};  // empty: that of the image, or vck190
+  std::string order = {};   // empty: that of the image, or hardware
+  double bandwidth = 0;     // GB/s; 0 is no limit
+  double clock = 0;         // MHz; 0 is not given
   int latency = 64;
   int stalls = 0;
   std::uint64_t seed = 1;
@@ -36,12 +37,9 @@ void add_prompt_options(CLI::App& command, PromptOptions& options);
 
 // What the file holds: a quantized model, or its image.
 struct AccelModel {
+  Model model;                                    // of an image: without weights
   std::shared_ptr<const accel::Network> network;  // none: it is an image
   std::optional<accel::Image> image;              // none before it is needed
-  std::optional<Tokenizer> tokenizer;
-  std::string tokenizer_error;  // why there is none
-
-  const Mamba2Config& config() const { return network ? network->config : image->config; }
 };
 AccelModel load_accel_model(const AccelOptions& options);
 
@@ -52,19 +50,15 @@ std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
                                                 const AccelModel& model);
 // Packs the model where it is not an image. Throws Error where the program was built without it.
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options, AccelModel& model);
+// The same as a back end: golden or rtlsim.
+std::shared_ptr<const accel::AcceleratorBackend> open_accelerator(const AccelOptions& options,
+                                                                  AccelModel& model,
+                                                                  std::string_view name);
 
-// What tokens together have taken.
-struct Cost {
-  std::int64_t tokens = 0;
-  accel::Counters counters;
-  accel::Traffic traffic;
-
-  void add(const accel::Step& step);
-};
 // Cycles of a token and, where the clock is known, tokens per second.
-nlohmann::ordered_json speed(const AccelOptions& options, const Cost& cost);
+nlohmann::ordered_json speed(const AccelOptions& options, const accel::Usage& usage);
 // The same with what the units and the memory do in that time.
-nlohmann::ordered_json performance(const AccelOptions& options, const Cost& cost);
+nlohmann::ordered_json performance(const AccelOptions& options, const accel::Usage& usage);
 // For people, a line for each number.
 std::string lines_of(const nlohmann::ordered_json& report);
 

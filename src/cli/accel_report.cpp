@@ -14,15 +14,15 @@ struct AccelReportArguments {
 void run(const AccelReportArguments& options) {
   AccelModel model = load_accel_model(options.accel);
   const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
-  TokenId token = model.config().bos_token_id.value_or(0);
-  Cost cost;
+  TokenId token = model.model.config().bos_token_id.value_or(0);
+  accel::Usage usage;
   for (std::int64_t i = 0; i < options.tokens; ++i) {
     const accel::Step step = simulation->step(token, accel::Wants::best);
-    cost.add(step);
+    usage += step;
     token = step.best->token;
   }
   nlohmann::ordered_json report = {{"preset", model.image->hardware.name}};
-  report.update(performance(options.accel, cost));
+  report.update(performance(options.accel, usage));
   if (options.accel.model.json) return print_json(report);
   write_output(lines_of(report));
 }

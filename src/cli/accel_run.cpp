@@ -19,15 +19,21 @@ struct AccelRunArguments {
   bool ignore_eos = false;
 };
 
+accel::Usage difference(const accel::Usage& after, const accel::Usage& before) {
+  accel::Usage usage = after;
+  usage.tokens -= before.tokens;
+  usage.counters -= before.counters;
+  usage.traffic -= before.traffic;
+  return usage;
+}
+
 void run(const AccelRunArguments& options) {
   const bool is_json = options.accel.model.json;
   AccelModel model = load_accel_model(options.accel);
   const std::vector<TokenId> prompt = prompt_ids(options.prompt, model);
-  const std::unique_ptr<accel::Accelerator> accelerator =
-      options.backend == "golden" ? make_golden(options.accel, model)
-                                  : make_simulation(options.accel, model);
+  const auto backend = open_accelerator(options.accel, model, options.backend);
   std::optional<TextStream> stream;
-  if (model.tokenizer) stream.emplace(*model.tokenizer);
+  if (model.model.has_tokenizer()) stream.emplace(model.model.tokenizer());
   std::string text;
   const auto emit = [&](const std::string& piece) {
     text += piece;
@@ -36,41 +42,29 @@ void run(const AccelRunArguments& options) {
     flush_output();
   };
 
-  Cost of_prompt;
-  Cost of_rest;
-  accel::Step step;
-  for (std::size_t i = 0; i < prompt.size(); ++i) {
-    const bool is_last = i + 1 == prompt.size();
-    step = accelerator->step(prompt[i], is_last ? accel::Wants::best : accel::Wants::nothing);
-    of_prompt.add(step);
-  }
-  std::vector<TokenId> ids;
-  bool is_at_end = false;
-  while (std::ssize(ids) < options.max_tokens) {
-    if (of_rest.tokens < std::ssize(ids)) {
-      step = accelerator->step(ids.back(), accel::Wants::best);
-      of_rest.add(step);
-    }
-    const TokenId id = step.best->token;
-    is_at_end = !options.ignore_eos && model.config().ends_text(id);
-    if (is_at_end) break;
-    ids.push_back(id);
+  const std::unique_ptr<Sequence> sequence = backend->open();
+  Generator generator(*sequence, prompt,
+                      {.max_tokens = options.max_tokens, .stop_at_eos = !options.ignore_eos});
+  const accel::Usage of_prompt = backend->usage();
+  while (const auto id = generator.next()) {
     // Without a tokenizer the text is the ids.
-    emit(stream ? stream->push(id) : fmt::format("{}{}", ids.size() > 1 ? " " : "", id));
+    const bool is_first = generator.result().ids.size() == 1;
+    emit(stream ? stream->push(*id) : fmt::format("{}{}", is_first ? "" : " ", *id));
   }
   if (stream) emit(stream->finish());
+  const GenerateResult& result = generator.result();
 
   nlohmann::ordered_json report = {{"backend", options.backend},
                                    {"prompt_tokens", prompt.size()},
-                                   {"generated_tokens", ids.size()},
-                                   {"stop", is_at_end ? "end_of_text" : "max_tokens"}};
+                                   {"generated_tokens", result.ids.size()},
+                                   {"stop", stop_name(result.stop_reason)}};
   if (is_json) {
     if (stream) report["text"] = text;
-    report["ids"] = ids;
+    report["ids"] = result.ids;
   }
   if (options.backend != "golden") {
     report["prompt"] = speed(options.accel, of_prompt);
-    report["decode"] = speed(options.accel, of_rest);
+    report["decode"] = speed(options.accel, difference(backend->usage(), of_prompt));
   }
   if (is_json) return print_json(report);
   write_output("\n");

@@ -8,10 +8,13 @@
 
 #include "base/fail.h"
 #include "base/threads.h"
+#include "cli/backend.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "engine/engine.h"
+#include "engine/worker_pool.h"
+#include "io/stored_tokenizer.h"
 #include "kernels/isa.h"
+#include "model/weights.h"
 #include "quant/random_quantized.h"
 #include "quant/weight_source.h"
 
@@ -70,19 +73,13 @@ double read_bandwidth(WorkerPool& pool, std::int64_t runs) {
   return static_cast<double>(kPairs) * sizeof(Pair) / median(seconds);
 }
 
-// What one decoded token of one sequence has to read and write.
-struct TokenBytes {
-  double weights;
-  double state;
-};
-
-TokenBytes token_bytes(const Weights& weights, const EngineStateShape& shape) {
+// That one decoded token has to read.
+double weight_bytes(const Weights& weights) {
   double bytes = static_cast<double>(weights.head.bytes());
   for (const LayerWeights& layer : weights.layers) {
     bytes += static_cast<double>(layer.in_proj.bytes() + layer.out_proj.bytes());
   }
-  const auto layers = static_cast<double>(weights.config.n_layer);
-  return {bytes, 2 * layers * static_cast<double>(shape.ssm_bytes())};
+  return bytes;
 }
 
 std::int64_t peak_rss_bytes() {
@@ -110,41 +107,40 @@ std::vector<TokenId> some_tokens(std::int64_t count, std::int64_t vocab) {
   return tokens;
 }
 
-void run(const BenchArguments& options) {
-  const EngineOptions engine_settings = engine_options(options.model);
+// A model of random weights of a published shape.
+Model random_model(const BenchArguments& options) {
+  return {random_quantized_weights(published_shape(options.shape), quantization_of(options)),
+          std::make_shared<const StoredTokenizer>(), options.shape};
+}
+
+std::shared_ptr<const Backend> load(const BenchArguments& options) {
+  if (options.shape.empty()) return load_backend(options.model);
+  check_backend_options(options.model);
   set_thread_count(options.model.threads);
-  std::shared_ptr<const Weights> weights;
-  std::unique_ptr<const Engine> loaded;
-  const double load_seconds = seconds_of([&] {
-    weights = options.shape.empty() ? load_model(options.model).shared_weights()
-                                    : random_quantized_weights(published_shape(options.shape),
-                                                               quantization_of(options));
-    loaded = std::make_unique<const Engine>(weights, engine_settings);
-  });
+  return open_backend(random_model(options), options.model);
+}
+
+void run(const BenchArguments& options) {
+  std::shared_ptr<const Backend> backend;
+  const double load_seconds = seconds_of([&] { backend = load(options); });
   const int threads = thread_count();
-  const Engine& engine = *loaded;
-  const Mamba2Config& config = engine.config();
-  const std::int64_t sequences = options.sequences;
+  const std::int64_t vocab = backend->config().vocab_size;
+  const std::int64_t count = options.sequences;
 
   WorkerPool pool(threads);
-  const std::vector<TokenId> prompt = some_tokens(options.prompt_tokens, config.vocab_size);
-  std::vector<EngineState> states(static_cast<std::size_t>(sequences),
-                                  engine.state_shape().empty());
-  std::vector<EngineState*> pointers;
-  pointers.reserve(states.size());
-  for (EngineState& state : states) pointers.push_back(&state);
-  std::vector<float> logits(static_cast<std::size_t>(sequences * config.vocab_size));
+  const std::vector<TokenId> prompt = some_tokens(options.prompt_tokens, vocab);
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  std::vector<Sequence*> pointers;
+  for (std::int64_t i = 0; i < count; ++i) {
+    pointers.push_back(sequences.emplace_back(backend->open()).get());
+  }
   // Other tokens at each step, as a text would have: sampling is not what is measured.
-  const std::vector<TokenId> some =
-      some_tokens(sequences + options.generate_tokens, config.vocab_size);
+  const std::vector<TokenId> some = some_tokens(count + options.generate_tokens, vocab);
   const auto decode = [&](std::int64_t step) {
-    engine.decode(pointers,
-                  std::span(some).subspan(static_cast<std::size_t>(step), pointers.size()), logits);
+    backend->decode_together(
+        pointers, std::span(some).subspan(static_cast<std::size_t>(step), pointers.size()));
   };
-  const auto prefill = [&] {
-    engine.prefill(states.front(), prompt, LogitsFor::last,
-                   [](std::int64_t, std::span<const float>) {});
-  };
+  const auto prefill = [&] { sequences.front()->prefill(prompt); };
   // Once for the pages of the weights.
   decode(0);
   if (!prompt.empty()) prefill();
@@ -160,18 +156,21 @@ void run(const BenchArguments& options) {
       for (std::int64_t t = 0; t < options.generate_tokens; ++t) decode(t);
     }));
   }
-  const TokenBytes bytes = token_bytes(*weights, engine.state_shape());
   const double step = median(decodes) / static_cast<double>(options.generate_tokens);
-  const double step_bytes = bytes.weights + static_cast<double>(sequences) * bytes.state;
+  // Each state is read and written.
+  const double step_bytes =
+      weight_bytes(backend->model().weights()) +
+      2 * static_cast<double>(count) * static_cast<double>(sequences.front()->bytes());
   const double bandwidth = median(bandwidths);
   const nlohmann::ordered_json report = {
+      {"backend", backend->name()},
       {"isa", isa_name(current_isa())},
       {"threads", threads},
-      {"sequences", sequences},
+      {"sequences", count},
       {"prefill_tokens_per_second",
        prompt.empty() ? 0.0 : static_cast<double>(prompt.size()) / median(prefills)},
-      {"decode_tokens_per_second", static_cast<double>(sequences) / step},
-      {"bytes_per_token", step_bytes / static_cast<double>(sequences)},
+      {"decode_tokens_per_second", static_cast<double>(count) / step},
+      {"bytes_per_token", step_bytes / static_cast<double>(count)},
       {"read_bandwidth", bandwidth},
       {"share_of_floor", step_bytes / bandwidth / step},
       {"load_seconds", load_seconds},
@@ -194,7 +193,7 @@ CLI::Option* add_count(CLI::App& command, const std::string& name, std::int64_t&
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("bench", "How fast the engine runs a model");
+  CLI::App* command = app.add_subcommand("bench", "How fast a back end runs a model");
   auto options = std::make_shared<BenchArguments>();
   CLI::Option_group* source = command->add_option_group("Source");
   add_model_argument(*source, options->model)->required(false);
@@ -221,7 +220,7 @@ void add_bench(CLI::App& app) {
   add_count(*command, "--generate-tokens", options->generate_tokens, "Tokens to decode", 1);
   add_count(*command, "--sequences", options->sequences, "Sequences that decode together", 1);
   add_count(*command, "--runs", options->runs, "Of everything; medians are printed", 1);
-  add_engine_options(*command, options->model);
+  add_backend_options(*command, options->model);
   add_run_options(*command, options->model);
   command->callback([options] { run(*options); });
 }

@@ -8,15 +8,11 @@
 #include <cstdio>
 #include <fmt/format.h>
 
-#include <lightmamba/engine.h>
-
-#include "accel/golden_backend.h"
 #include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"
 #include "base/utf8.h"
-#include "kernels/isa.h"
 #include "quant/quantized_file.h"
 
 namespace lightmamba::cli {
@@ -97,66 +93,6 @@ Model load_model(const ModelOptions& options) {
   return model;
 }
 
-namespace {
-
-void add_isa_option(CLI::App& command, ModelOptions& options) {
-  command
-      .add_option("--isa", options.isa,
-                  "Instructions that the engine uses: scalar, avx2 or avx512; by default the best "
-                  "that there are")
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
-}
-
-void add_pin_option(CLI::App& command, ModelOptions& options) {
-  command.add_flag("--pin", options.pin, "Keep each thread of the engine on its own processor");
-}
-
-}  // namespace
-
-void add_engine_options(CLI::App& command, ModelOptions& options) {
-  add_isa_option(command, options);
-  add_pin_option(command, options);
-}
-
-void add_backend_options(CLI::App& command, ModelOptions& options) {
-  add_backend_choice(command, options);
-  add_pin_option(command, options);
-}
-
-void add_backend_choice(CLI::App& command, ModelOptions& options) {
-  command
-      .add_option("--backend", options.backend,
-                  "engine (fast), reference (float32), golden (the accelerator's integers), or "
-                  "auto: the engine where it can run the model")
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"auto", "engine", "reference", "golden"}))
-      ->capture_default_str();
-  add_isa_option(command, options);
-}
-
-EngineOptions engine_options(const ModelOptions& options) {
-  if (!options.isa.empty()) set_isa(parse_isa(options.isa));
-  return {.threads = options.threads, .pin_threads = options.pin};
-}
-
-std::string backend_for(const Model& model, const ModelOptions& options) {
-  if (options.backend != "auto") return options.backend;
-  return engine_supports(model) ? "engine" : "reference";
-}
-
-Model on_backend(const Model& model, const ModelOptions& options) {
-  const std::string backend = backend_for(model, options);
-  if (backend == "golden") return accel::with_golden(model);
-  return backend == "engine" ? with_engine(model, engine_options(options)) : model;
-}
-
-Model load_on_backend(const ModelOptions& options) {
-  engine_options(options);  // for errors in them, before the work
-  const Model model = load_model(options);
-  return with_context(options.model.string(), [&] { return on_backend(model, options); });
-}
-
 void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input) {
   if (is_same_file(out, input)) fail("{}: would overwrite {}, which is read", out, input);
 }
@@ -193,6 +129,7 @@ Tokenizer load_tokenizer(const ModelOptions& options) {
 void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,
                      const std::string& file_option, const std::string& what) {
   CLI::Option_group* group = command.add_option_group(what);
+  source.group = group;
   source.text_option = group->add_option(text_option, source.text, what)->type_name("TEXT");
   group->add_option(file_option, source.file, what + " from a file; - is standard input")
       ->type_name("FILE")
@@ -209,6 +146,10 @@ std::string read_text(const TextSource& source) {
   std::string text = source.text_option->count() > 0 ? source.text : read_input(source.file);
   require_utf8(text, source_name(source));
   return text;
+}
+
+const char* stop_name(StopReason reason) {
+  return reason == StopReason::end_of_text ? "end_of_text" : "max_tokens";
 }
 
 std::vector<TokenId> parse_ids(std::string_view text, std::string_view source) {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include <lightmamba/engine.h>
+#include <lightmamba/generate.h>
 #include <lightmamba/model.h>
 
 namespace lightmamba::cli {
@@ -42,7 +42,8 @@ struct ModelOptions {
   std::filesystem::path model;
   std::filesystem::path tokenizer;  // empty: the model's own
   int threads = 0;                  // 0: one for each processor
-  std::string backend = "auto";     // or "engine", "reference"
+  std::string backend = "auto";     // or one of kBackendNames
+  std::string preset;               // of the simulated core; empty: that of the image, or vck190
   std::string isa;                  // empty: the best one
   bool pin = false;                 // the engine's threads
   bool json = false;
@@ -54,28 +55,11 @@ void add_tokenizer_option(CLI::App& command, ModelOptions& options);
 // Those of every command that runs a model: tokenizer, threads, JSON.
 void add_run_options(CLI::App& command, ModelOptions& options);
 
-// Those of commands that run the engine: instruction set, pinned threads.
-void add_engine_options(CLI::App& command, ModelOptions& options);
-// Those of commands that can run a model on another back end than the reference.
-void add_backend_options(CLI::App& command, ModelOptions& options);
-// The same but pinned threads, for commands that run several models.
-void add_backend_choice(CLI::App& command, ModelOptions& options);
-
-EngineOptions engine_options(const ModelOptions& options);
-
-// Sets the number of threads and loads the model, on the reference.
-// Also prints the model's notes.
+// Sets the number of threads, loads the model and prints its notes.
 Model load_model(const ModelOptions& options);
 
 // To standard error.
 void print_notes(const std::vector<std::string>& notes);
-// The same on the back end that is asked for.
-Model load_on_backend(const ModelOptions& options);
-
-// The back end that a model runs on by the options: "engine", "golden" or "reference"; and the
-// model on it, which throws Error where it cannot run the model.
-std::string backend_for(const Model& model, const ModelOptions& options);
-Model on_backend(const Model& model, const ModelOptions& options);
 
 // Throws Error where writing `out` would replace a file that a command reads: `input`, or a file of
 // the model, its tokenizer included. Links and other names of a file count as the file.
@@ -93,12 +77,18 @@ struct TextSource {
   std::string text;
   std::filesystem::path file;
   const CLI::Option* text_option = nullptr;
+  CLI::Option_group* group = nullptr;  // of the two
+
+  bool is_given() const { return text_option->count() > 0 || !file.empty(); }
 };
 void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,
                      const std::string& file_option, const std::string& what);
 // The text; "-" as the file is standard input. Throws Error naming the source if it is not UTF-8.
 std::string read_text(const TextSource& source);
 std::string source_name(const TextSource& source);  // for errors: the option or the file
+
+// As the reports of commands have it; nothing else stops them.
+const char* stop_name(StopReason reason);
 
 // Token ids separated by commas or white space. Throws Error naming the piece that is not one.
 std::vector<TokenId> parse_ids(std::string_view text, std::string_view source);

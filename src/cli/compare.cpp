@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/utf8.h"
+#include "cli/backend.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/quantize_options.h"
@@ -224,9 +225,7 @@ Comparison compare(const CompareArguments& options, const Model& model) {
       options.file.string(), [&] { return model.tokenizer().encode(read_input(options.file)); });
   CompareOptions settings = options.comparison;
   settings.runs = make_runs(options, model);
-  settings.place = [&](const Model& quantized) -> PlacedModel {
-    return {on_backend(quantized, options.model), backend_for(quantized, options.model)};
-  };
+  settings.place = [&](const Model& quantized) { return open_backend(quantized, options.model); };
   ProgressBar bar("compare", "parts");
   settings.progress = [&](std::string_view step, std::int64_t done, std::int64_t total) {
     if (bar.label() != step) bar.restart(std::string(step));
@@ -246,7 +245,7 @@ void run(CompareArguments options) {
     refuse_to_overwrite(out, options.choices.calibration);
     for (const TaskFile& task : options.comparison.tasks) refuse_to_overwrite(out, task.data);
   }
-  engine_options(options.model);  // for errors in them, before the work
+  check_backend_options(options.model);
   const Model model = load_model(options.model);
   const Comparison comparison = compare(options, model);
   const nlohmann::ordered_json json = as_json(comparison, options);

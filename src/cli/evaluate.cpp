@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "base/progress.h"
+#include "cli/backend.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/taps.h"
@@ -39,14 +40,14 @@ void run(const EvaluateArguments& options) {
   const Task task = parse_task(options.task);
   const Taps taps = quantizing_taps(options.taps);
   if (!taps.empty()) require_reference_for_taps(options.model, "--tap");
-  const Model model = load_on_backend(options.model);
+  const auto backend = load_backend(options.model, taps.empty() ? WithTaps::no : WithTaps::yes);
   TaskResult result;
   {
     ProgressBar bar(options.task, "items");
     TaskOptions settings = options.evaluation;
     settings.progress = bar.callback();
     settings.taps = &taps;
-    result = evaluate_task(model, task, options.data, settings);
+    result = evaluate_task(*backend, task, options.data, settings);
   }
   if (options.model.json) {
     print_json(task_json(result));

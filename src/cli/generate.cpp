@@ -4,6 +4,7 @@
 #include <lightmamba/generate.h>
 
 #include "base/fail.h"
+#include "cli/backend.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 
@@ -20,10 +21,6 @@ struct GenerateArguments {
   std::filesystem::path save_state;
 };
 
-const char* stop_name(StopReason reason) {
-  return reason == StopReason::end_of_text ? "end_of_text" : "max_tokens";
-}
-
 double per_second(std::int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
 }
@@ -31,23 +28,28 @@ double per_second(std::int64_t tokens, double seconds) {
 void run(const GenerateArguments& options) {
   refuse_to_overwrite(options.save_state, options.model);
   refuse_to_overwrite(options.save_state, options.prompt.file);
-  const Model model = load_on_backend(options.model);
+  if (!options.prompt.is_given() && options.load_state.empty()) {
+    throw CLI::RequiredError("--prompt or --prompt-file");
+  }
+  const auto backend = load_backend(options.model);
+  const Model& model = backend->model();
   const Tokenizer& tokenizer = model.tokenizer();
-  const std::string prompt = read_text(options.prompt);
-  // What follows a saved state does not begin a text.
-  const std::vector<TokenId> ids =
-      tokenizer.encode(prompt, {.add_special_tokens = options.load_state.empty()});
-  if (ids.empty()) fail("{}: the prompt has no tokens", source_name(options.prompt));
   if (const auto folder = options.save_state.parent_path();
       !folder.empty() && !std::filesystem::is_directory(folder)) {
     fail("{}: no such directory", folder);
   }
   std::optional<State> state;
-  if (!options.load_state.empty()) {
-    state = load_state(model.config(), options.load_state);
-  } else if (!options.save_state.empty()) {
-    state = model.new_state();
+  if (!options.load_state.empty()) state = load_state(model, options.load_state);
+  // A sequence that has logits goes on without a prompt.
+  const bool goes_on = state && !state->logits.empty();
+  const std::string prompt = options.prompt.is_given() ? read_text(options.prompt) : "";
+  // What follows a saved state does not begin a text.
+  const std::vector<TokenId> ids = tokenizer.encode(prompt, {.add_special_tokens = !state});
+  if (ids.empty() && !goes_on) {
+    if (!options.prompt.is_given()) fail("{}: no logits to go on from", options.load_state);
+    fail("{}: the prompt has no tokens", source_name(options.prompt));
   }
+  const std::unique_ptr<Sequence> sequence = backend->open({.state = state ? &*state : nullptr});
   GenerateOptions generate_options = options.generate;
   generate_options.stop_at_eos = !options.ignore_eos;
 
@@ -62,15 +64,14 @@ void run(const GenerateArguments& options) {
     write_output(piece);
     flush_output();
   };
-  const GenerateResult result = generate(
-      model, ids, generate_options,
-      [&](TokenId id) {
-        emit(stream.push(id));
-        return true;
-      },
-      state ? &*state : nullptr);
+  Generator generator(*sequence, ids, generate_options);
+  while (const auto id = generator.next()) emit(stream.push(*id));
   emit(stream.finish());
-  if (!options.save_state.empty()) save_state(*state, model.config(), options.save_state);
+  if (!options.save_state.empty()) {
+    generator.finish();
+    save_state(sequence->state(), model, options.save_state);
+  }
+  const GenerateResult& result = generator.result();
 
   if (options.model.json) {
     print_json(
@@ -96,6 +97,7 @@ void add_generate(CLI::App& app) {
   SamplingOptions& sampling = generate.sampling;
   add_model_argument(*command, options->model);
   add_text_source(*command, options->prompt, "--prompt", "--prompt-file", "Prompt");
+  options->prompt.group->require_option(0, 1);  // a saved state goes on without
   command->add_option("--max-tokens", generate.max_tokens, "Stop after this many tokens")
       ->type_name("N")
       ->check(kCount)
@@ -133,7 +135,9 @@ void add_generate(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--ignore-eos", options->ignore_eos, "Go on after an end-of-text token");
   command->add_flag("--echo", options->echo, "Print the prompt first");
-  command->add_option("--load-state", options->load_state, "Go on from a saved state")
+  command
+      ->add_option("--load-state", options->load_state,
+                   "Go on from a saved state; a prompt is then not needed")
       ->type_name("FILE")
       ->check(NotEmpty());
   command->add_option("--save-state", options->save_state, "Save the state at the end")

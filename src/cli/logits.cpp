@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/fail.h"
+#include "cli/backend.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 
@@ -48,11 +49,11 @@ void print_best(std::span<const float> row, std::int64_t top, const Tokenizer* t
 void logits(const LogitsArguments& options) {
   const std::vector<TokenId> tokens = parse_ids(options.tokens, "--tokens");
   if (tokens.empty()) fail("--tokens: no token ids");
-  const Model model = load_model(options.model);
+  const auto backend = load_backend(options.model);
+  const Model& model = backend->model();
   const Tokenizer* tokenizer = model.has_tokenizer() ? &model.tokenizer() : nullptr;
-  State state = model.new_state();
   std::string json;  // printed when complete
-  model.prefill_all(state, tokens, [&](std::int64_t index, std::span<const float> row) {
+  backend->open()->prefill_all(tokens, [&](std::int64_t index, std::span<const float> row) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (!std::isfinite(row[i])) {
         fail("{}: the logit of token {} is not a number after token {} of the input",
@@ -85,6 +86,7 @@ void add_logits(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   add_run_options(*command, options->model);
+  add_backend_options(*command, options->model);
   command->callback([options] { logits(*options); });
 }
 

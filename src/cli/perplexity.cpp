@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "cli/backend.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/taps.h"
@@ -49,13 +50,14 @@ void run(const PerplexityArguments& options) {
   }
   if (!taps.empty()) require_reference_for_taps(options.model, "--tap");
   if (state != StateFormat::floating) require_reference_for_taps(options.model, "--state");
-  const Model model = load_on_backend(options.model);
+  const bool is_tapped = !taps.empty() || state != StateFormat::floating;
+  const auto backend = load_backend(options.model, is_tapped ? WithTaps::yes : WithTaps::no);
   if (state != StateFormat::floating) {
-    taps.set(Tap::state, state_tap(state, model.config()));
+    taps.set(Tap::state, state_tap(state, backend->config()));
   }
   const std::string text = read_input(options.file);
-  const std::vector<TokenId> tokens =
-      with_context(options.file.string(), [&] { return model.tokenizer().encode(text); });
+  const std::vector<TokenId> tokens = with_context(
+      options.file.string(), [&] { return backend->model().tokenizer().encode(text); });
   PerplexityResult result;
   {
     ProgressBar bar("perplexity", "tokens");
@@ -63,7 +65,7 @@ void run(const PerplexityArguments& options) {
     settings.progress = bar.callback();
     settings.taps = &taps;
     result =
-        with_context(options.file.string(), [&] { return perplexity(model, tokens, settings); });
+        with_context(options.file.string(), [&] { return perplexity(*backend, tokens, settings); });
   }
   const double bits_per_byte = result.bits_per_byte.value();
   if (options.model.json) {

@@ -1,10 +1,11 @@
+#include <algorithm>
 #include <array>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include <lightmamba/engine.h>
 
-#include "base/fail.h"
 #include "engine/engine.h"
 
 namespace lightmamba {
@@ -12,99 +13,76 @@ namespace {
 
 class EngineSequence : public Sequence {
  public:
-  EngineSequence(std::shared_ptr<const Engine> engine, EngineState state)
-      : engine_(std::move(engine)), state_(std::move(state)) {}
+  EngineSequence(std::shared_ptr<const Backend> backend, const Engine& engine, EngineState state)
+      : Sequence(std::move(backend)), engine_(engine), state_(std::move(state)) {}
 
-  void decode(TokenId token, std::span<float> logits) override {
-    check_logits(engine_->config(), logits);
-    check_tokens(engine_->config(), {&token, 1});
-    const std::array states = {&state_};
-    engine_->decode(states, {&token, 1}, logits);
-  }
-
-  std::vector<float> prefill(std::span<const TokenId> tokens) override {
-    std::vector<float> result;
-    run(tokens, LogitsFor::last, [&](std::int64_t /*index*/, std::span<const float> logits) {
-      result.assign(logits.begin(), logits.end());
-    });
-    return result;
-  }
-
-  void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits) override {
-    run(tokens, LogitsFor::all, logits);
-  }
-
-  State state() const override { return engine_->state_shape().to_float(state_); }
   std::int64_t position() const override { return state_.position; }
   std::size_t bytes() const override {
     return state_.conv.size() * sizeof(float) + state_.ssm.size();
   }
-
   std::unique_ptr<Sequence> fork() const override {
     return std::make_unique<EngineSequence>(*this);
   }
 
-  const Engine& engine() const { return *engine_; }
   EngineState& engine_state() { return state_; }
 
  private:
-  void run(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits) {
-    if (tokens.empty()) fail("no tokens to prefill");
-    check_tokens(engine_->config(), tokens);
-    engine_->prefill(state_, tokens, wanted, logits);
+  void run_decode(TokenId token, std::span<float> logits) override {
+    const std::array states = {&state_};
+    engine_.decode(states, {&token, 1}, logits);
   }
+  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
+                   const LogitsFn& logits) override {
+    engine_.prefill(state_, tokens, wanted, logits);
+  }
+  State numbers() const override { return engine_.state_shape().to_float(state_); }
 
-  std::shared_ptr<const Engine> engine_;
+  const Engine& engine_;  // the back end's
   EngineState state_;
 };
 
 class EngineBackend : public Backend {
  public:
-  explicit EngineBackend(std::shared_ptr<const Engine> engine) : engine_(std::move(engine)) {}
+  EngineBackend(Model model, const EngineOptions& options)
+      : Backend(std::move(model)), engine_(this->model().shared_weights(), options) {}
 
-  std::unique_ptr<Sequence> open() const override {
-    return std::make_unique<EngineSequence>(engine_, engine_->state_shape().empty());
-  }
-  std::unique_ptr<Sequence> open(const State& state) const override {
-    return std::make_unique<EngineSequence>(engine_, engine_->state_shape().from_float(state));
-  }
+  std::string_view name() const override { return "engine"; }
 
  private:
-  std::shared_ptr<const Engine> engine_;
+  std::unique_ptr<Sequence> open_from(const State* state) const override {
+    const EngineStateShape& shape = engine_.state_shape();
+    return std::make_unique<EngineSequence>(
+        shared_from_this(), engine_, state != nullptr ? shape.from_float(*state) : shape.empty());
+  }
+
+  void run_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens,
+                    std::span<const std::span<float>> logits) const override {
+    const std::lock_guard lock(mutex_);
+    states_.clear();
+    for (Sequence* sequence : sequences) {
+      states_.push_back(&static_cast<EngineSequence*>(sequence)->engine_state());
+    }
+    const std::size_t vocab = logits.front().size();
+    logits_.resize(sequences.size() * vocab);
+    engine_.decode(states_, tokens, logits_);
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      std::copy_n(logits_.begin() + static_cast<std::ptrdiff_t>(i * vocab), vocab,
+                  logits[i].begin());
+    }
+  }
+
+  Engine engine_;
+  mutable std::mutex mutex_;
+  mutable std::vector<EngineState*> states_;  // kept, so that decoding allocates nothing
+  mutable std::vector<float> logits_;         // [sequences, vocab_size]
 };
 
 }  // namespace
 
 bool engine_supports(const Model& model) { return !not_supported(model.weights()); }
 
-Model with_engine(const Model& model, const EngineOptions& options) {
-  return model.with_backend(std::make_shared<EngineBackend>(
-      std::make_shared<const Engine>(model.shared_weights(), options)));
-}
-
-void decode_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens,
-                     std::span<float> logits) {
-  const std::size_t count = sequences.size();
-  if (tokens.size() != count) fail("{} tokens for {} sequences", tokens.size(), count);
-  if (count == 0) return;
-  if (logits.size() % count != 0) fail("room for {} logits of {} sequences", logits.size(), count);
-  std::vector<EngineState*> states;
-  const Engine* engine = nullptr;
-  for (Sequence* sequence : sequences) {
-    auto* const own = dynamic_cast<EngineSequence*>(sequence);
-    if (own == nullptr || (engine != nullptr && engine != &own->engine())) break;
-    engine = &own->engine();
-    states.push_back(&own->engine_state());
-  }
-  const std::size_t vocab = logits.size() / count;
-  if (engine != nullptr && states.size() == count) {
-    check_logits(engine->config(), logits.first(vocab));
-    check_tokens(engine->config(), tokens);
-    return engine->decode(states, tokens, logits);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    sequences[i]->decode(tokens[i], logits.subspan(i * vocab, vocab));
-  }
+std::shared_ptr<const Backend> engine_backend(Model model, const EngineOptions& options) {
+  return std::make_shared<const EngineBackend>(std::move(model), options);
 }
 
 }  // namespace lightmamba

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include <lightmamba/model.h>
+#include <lightmamba/sequence.h>
 
 #include "base/buffer.h"
 #include "kernels/elements.h"

@@ -44,14 +44,14 @@ std::int64_t stored_bytes(const Weights& weights) {
 class Comparer {
  public:
   Comparer(const Model& model, std::span<const TokenId> tokens, const CompareOptions& options)
-      : model_(model), tokens_(tokens), options_(options) {}
+      : model_(model), exact_(reference_backend(model)), tokens_(tokens), options_(options) {}
 
   std::vector<CompareRow> rows() const {
     std::vector<CompareRow> rows = {{.variant = "float", .bytes = stored_bytes(model_.weights())}};
     std::size_t next = 0;
     do {
       const std::size_t first = rows.size();
-      std::vector<Model> batch;
+      std::vector<std::shared_ptr<const Backend>> batch;
       std::int64_t bytes = 0;
       KnownResiduals known;
       for (; next < options_.runs.size() && (batch.empty() || bytes < options_.batch_bytes);
@@ -84,7 +84,8 @@ class Comparer {
 
  private:
   // Quantizes run `index` and adds the model to the batch.
-  CompareRow quantized(std::size_t index, KnownResiduals& known, std::vector<Model>& batch) const {
+  CompareRow quantized(std::size_t index, KnownResiduals& known,
+                       std::vector<std::shared_ptr<const Backend>>& batch) const {
     QuantizeOptions run = options_.runs[index];
     CompareRow row{.variant = variant_name(run)};
     const std::string name = fmt::format("{} {}", scheme_name(run.scheme), row.variant);
@@ -95,30 +96,25 @@ class Comparer {
     const QuantizedModel made = quantize(model_, run, known);
     row.quantization = made.report.quantization;
     row.bytes = made.report.bytes;
-    if (!options_.place) {
-      batch.push_back(made.model);
-      return row;
-    }
-    PlacedModel placed = with_context(name, [&] { return options_.place(made.model); });
-    row.backend = std::move(placed.backend);
-    batch.push_back(std::move(placed.model));
+    batch.push_back(with_context(name, [&] { return options_.place(made.model); }));
+    row.backend = batch.back()->name();
     return row;
   }
 
   // The text and the tasks, of the float model only in the first batch.
-  void evaluate_batch(std::span<const Model> batch, CompareRow& exact,
+  void evaluate_batch(std::span<const std::shared_ptr<const Backend>> batch, CompareRow& exact,
                       std::span<CompareRow> rows) const {
     PerplexityOptions text = options_.perplexity;
     text.progress = progress("text, all models");
-    TextComparison found = compare_over_text(model_, batch, tokens_, text);
+    TextComparison found = compare_over_text(*exact_, batch, tokens_, text);
     if (exact.text.perplexity.tokens == 0) {  // not yet known
       exact.text = {.perplexity = std::move(found.reference), .agreement = 1};
-      exact.tasks = tasks(model_, "float");
+      exact.tasks = tasks(*exact_, "float");
     }
     for (std::size_t i = 0; i < rows.size(); ++i) {
       rows[i].text = std::move(found.models[i]);
       rows[i].tasks =
-          tasks(batch[i],
+          tasks(*batch[i],
                 fmt::format("{} {}", scheme_name(rows[i].quantization->scheme), rows[i].variant));
     }
   }
@@ -130,11 +126,11 @@ class Comparer {
     };
   }
 
-  std::vector<TaskResult> tasks(const Model& model, const std::string& name) const {
+  std::vector<TaskResult> tasks(const Backend& backend, const std::string& name) const {
     std::vector<TaskResult> results;
     for (const TaskFile& file : options_.tasks) {
       const std::string step = fmt::format("{}, {}", name, task_name(file.task));
-      results.push_back(evaluate_task(model, file.task, file.data,
+      results.push_back(evaluate_task(backend, file.task, file.data,
                                       {.limit = options_.limit, .progress = progress(step)}));
     }
     return results;
@@ -161,6 +157,7 @@ class Comparer {
   }
 
   const Model& model_;
+  std::shared_ptr<const Backend> exact_;  // runs it
   std::span<const TokenId> tokens_;
   const CompareOptions& options_;
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,12 +28,6 @@ struct TaskFile {
   std::filesystem::path data;
 };
 
-// A quantized model on a back end, and the back end's name.
-struct PlacedModel {
-  Model model;
-  std::string backend;
-};
-
 struct CompareOptions {
   std::vector<QuantizeOptions> runs = {};  // their progress is not called
   PerplexityOptions perplexity = {};       // without taps; its progress is not called
@@ -40,7 +35,7 @@ struct CompareOptions {
   std::int64_t limit = 0;  // items of each task; 0: all
   bool taps = true;        // also find the errors at the taps
   // Chooses the back end of a quantized model; by default each runs on the reference.
-  std::function<PlacedModel(const Model&)> place = {};
+  std::function<std::shared_ptr<const Backend>(const Model&)> place = reference_backend;
   // Quantized models are made until they take so many bytes, and then go through the text together.
   // Each such batch runs the float model once.
   std::int64_t batch_bytes = std::int64_t{2} << 30;

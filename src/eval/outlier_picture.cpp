@@ -118,9 +118,9 @@ OutlierReport find_outliers(const Model& model, std::span<const TokenId> tokens,
     report.channels = value.columns;
     report.before.values.insert(report.before.values.end(), value.data.begin(), value.data.end());
   });
-  State state = model.new_state();
-  model.prefill_all(
-      state, tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
+  reference_backend(model)
+      ->open({.taps = &taps})
+      ->prefill_all(tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {});
   report.after.values = report.before.values;
   rotation(report.channels)(report.after.values);
   for (OutlierView* view : {&report.before, &report.after}) {

@@ -1,21 +1,21 @@
-#include <optional>
+#include <memory>
 
 #include <lightmamba/evaluate.h>
 
+#include "eval/logit_rows.h"
 #include "eval/scoring.h"
-#include "eval/tapped_sequence.h"
 #include "eval/text_score.h"
 
 namespace lightmamba {
 
-PerplexityResult perplexity(const Model& model, std::span<const TokenId> tokens,
+PerplexityResult perplexity(const Backend& backend, std::span<const TokenId> tokens,
                             const PerplexityOptions& options) {
-  TextScore score(model, tokens, options);
-  std::optional<TappedSequence> sequence;
+  TextScore score(backend.model(), tokens, options);
+  std::unique_ptr<Sequence> sequence;
   std::vector<float> room;
   for (const TextPart& part : score.parts()) {
-    if (part.first) sequence.emplace(model, options.taps);
-    score.add(part, token_nlls(sequence->rows(part.fed, room), part.scored));
+    if (part.first) sequence = backend.open({.taps = options.taps});
+    score.add(part, token_nlls(logit_rows(*sequence, part.fed, room), part.scored));
     if (options.progress) options.progress(part.begin + std::ssize(part.fed), score.tokens());
   }
   return score.result();

@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "base/threads.h"
+#include "eval/logit_rows.h"
 #include "io/unicode.h"
 
 namespace lightmamba {
@@ -58,8 +59,11 @@ TokenId most_likely(std::span<const float> logits) {
   return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-ContextScorer::ContextScorer(const Model& model, std::span<const TokenId> context, const Taps* taps)
-    : context_(model, taps), logits_(context_.prefill(context)) {}
+ContextScorer::ContextScorer(const Backend& backend, std::span<const TokenId> context,
+                             const Taps* taps)
+    : context_(backend.open({.taps = taps})) {
+  context_->prefill(context);
+}
 
 ContinuationScore ContextScorer::score(std::span<const TokenId> continuation) const {
   ContinuationScore result;
@@ -67,13 +71,14 @@ ContinuationScore ContextScorer::score(std::span<const TokenId> continuation) co
     result.log_likelihood -= token_nll(logits, target);
     result.greedy = result.greedy && is_most_likely(logits, target);
   };
-  add(logits_, continuation.front());
+  const std::span first = context_->logits();
+  add(first, continuation.front());
   if (continuation.size() == 1) return result;
-  TappedSequence sequence = context_.fork();
+  const std::unique_ptr<Sequence> sequence = context_->fork();
   std::vector<float> room;
-  const std::span rows = sequence.rows(continuation.first(continuation.size() - 1), room);
+  const std::span rows = logit_rows(*sequence, continuation.first(continuation.size() - 1), room);
   for (std::size_t i = 1; i < continuation.size(); ++i) {
-    add(rows.subspan((i - 1) * logits_.size(), logits_.size()), continuation[i]);
+    add(rows.subspan((i - 1) * first.size(), first.size()), continuation[i]);
   }
   return result;
 }

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <lightmamba/model.h>
-
-#include "eval/tapped_sequence.h"
+#include <lightmamba/sequence.h>
 
 namespace lightmamba {
 
@@ -41,14 +40,13 @@ struct ContinuationScore {
 // Scores continuations of one context, which goes through the model once.
 class ContextScorer {
  public:
-  // The model and the taps, which may be null, must outlive the scorer.
-  ContextScorer(const Model& model, std::span<const TokenId> context, const Taps* taps);
+  // The taps, which may be null, must outlive the scorer.
+  ContextScorer(const Backend& backend, std::span<const TokenId> context, const Taps* taps);
 
   ContinuationScore score(std::span<const TokenId> continuation) const;
 
  private:
-  TappedSequence context_;     // has seen the context
-  std::vector<float> logits_;  // after it
+  std::unique_ptr<Sequence> context_;  // has seen the context
 };
 
 // Tokens of a context and of texts that may follow it. White space at the end of the context goes

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "eval/value_summary.h"
@@ -26,13 +27,12 @@ std::vector<TapError> tap_errors_at(const Model& model, std::span<const TokenId>
           .first->second.add(value.columns, value.data);
     });
   }
-  State state = model.new_state();
+  const std::unique_ptr<Sequence> sequence = reference_backend(model)->open({.taps = &taps});
   if (taps.has(Tap::head_input) || taps.has(Tap::logits)) {
     // Logits are asked for after every token, so that these taps see every token.
-    model.prefill_all(
-        state, tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
+    sequence->prefill_all(tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {});
   } else {
-    model.prefill(state, tokens, &taps);
+    sequence->prefill(tokens);
   }
 
   std::vector<TapError> result;

@@ -36,14 +36,14 @@ std::int64_t for_each_item(std::vector<Item> items, const TaskOptions& options, 
   return std::ssize(items);
 }
 
-TaskResult evaluate_last_words(const Model& model, std::vector<LastWordItem> items,
+TaskResult evaluate_last_words(const Backend& backend, std::vector<LastWordItem> items,
                                const TaskOptions& options) {
   std::int64_t right = 0;
   double log_likelihood = 0;
   TaskResult result;
   result.n = for_each_item(std::move(items), options, [&](const LastWordItem& item) {
-    const ContextTokens context(model.tokenizer(), item.context);
-    const ContextScorer scorer(model, context.ids(), options.taps);
+    const ContextTokens context(backend.model().tokenizer(), item.context);
+    const ContextScorer scorer(backend, context.ids(), options.taps);
     const ContinuationScore score = scorer.score(context.continuation(" " + item.word));
     right += score.greedy ? 1 : 0;
     log_likelihood += score.log_likelihood;
@@ -61,14 +61,14 @@ std::size_t largest(const std::vector<double>& values) {
   return static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
-TaskResult evaluate_choices(const Model& model, Task task, std::vector<ChoiceItem> items,
+TaskResult evaluate_choices(const Backend& backend, Task task, std::vector<ChoiceItem> items,
                             const TaskOptions& options) {
   std::int64_t right = 0;
   std::int64_t right_normalized = 0;
   TaskResult result;
   result.n = for_each_item(std::move(items), options, [&](const ChoiceItem& item) {
-    const ContextTokens context(model.tokenizer(), prompt(task, item.question));
-    const ContextScorer scorer(model, context.ids(), options.taps);
+    const ContextTokens context(backend.model().tokenizer(), prompt(task, item.question));
+    const ContextScorer scorer(backend, context.ids(), options.taps);
     std::vector<double> plain;
     std::vector<double> normalized;
     for (const std::string& choice : item.choices) {
@@ -83,17 +83,17 @@ TaskResult evaluate_choices(const Model& model, Task task, std::vector<ChoiceIte
   return result;
 }
 
-TaskResult evaluate(const Model& model, Task task, const std::filesystem::path& data,
+TaskResult evaluate(const Backend& backend, Task task, const std::filesystem::path& data,
                     const TaskOptions& options) {
   switch (task) {
     case Task::lambada:
-      return evaluate_last_words(model, read_lambada(data), options);
+      return evaluate_last_words(backend, read_lambada(data), options);
     case Task::piqa:
-      return evaluate_choices(model, task, read_piqa(data), options);
+      return evaluate_choices(backend, task, read_piqa(data), options);
     case Task::arc:
-      return evaluate_choices(model, task, read_arc(data), options);
+      return evaluate_choices(backend, task, read_arc(data), options);
     case Task::openbookqa:
-      return evaluate_choices(model, task, read_openbookqa(data), options);
+      return evaluate_choices(backend, task, read_openbookqa(data), options);
   }
   fail("unknown task {}", static_cast<int>(task));
 }
@@ -110,11 +110,11 @@ Task parse_task(std::string_view name) {
   return static_cast<Task>(found - kTaskNames.begin());
 }
 
-TaskResult evaluate_task(const Model& model, Task task, const std::filesystem::path& data,
+TaskResult evaluate_task(const Backend& backend, Task task, const std::filesystem::path& data,
                          const TaskOptions& options) {
   if (options.limit < 0) fail("limit must not be negative, but is {}", options.limit);
-  model.tokenizer();  // before the work, for its error
-  TaskResult result = evaluate(model, task, data, options);
+  backend.model().tokenizer();  // before the work, for its error
+  TaskResult result = evaluate(backend, task, data, options);
   result.task = task;
   return result;
 }

@@ -1,13 +1,14 @@
 #include "eval/text_comparison.h"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
-#include <optional>
+#include <memory>
 
 #include "base/fail.h"
 #include "base/threads.h"
+#include "eval/logit_rows.h"
 #include "eval/scoring.h"
-#include "eval/tapped_sequence.h"
 #include "eval/text_score.h"
 
 namespace lightmamba {
@@ -71,12 +72,13 @@ struct ReferenceRows {
 // One of the models on its way through the text, with its sums.
 class Compared {
  public:
-  Compared(const Model& model, std::span<const TokenId> tokens, const PerplexityOptions& options)
-      : model_(model), taps_(options.taps), score_(model, tokens, options) {}
+  Compared(const Backend& backend, std::span<const TokenId> tokens,
+           const PerplexityOptions& options)
+      : backend_(backend), taps_(options.taps), score_(backend.model(), tokens, options) {}
 
   void add(const TextPart& part, const ReferenceRows& reference, std::vector<float>& room) {
-    if (part.first) sequence_.emplace(model_, taps_);
-    const Rows rows{reference.rows.vocab, sequence_->rows(part.fed, room)};
+    if (part.first) sequence_ = backend_.open({.taps = taps_});
+    const Rows rows{reference.rows.vocab, logit_rows(*sequence_, part.fed, room)};
     std::vector<double> nll(part.fed.size());
     std::vector<double> kl(part.fed.size());
     std::vector<char> same(part.fed.size());
@@ -101,32 +103,33 @@ class Compared {
   }
 
  private:
-  const Model& model_;
+  const Backend& backend_;
   const Taps* taps_;
   TextScore score_;
-  std::optional<TappedSequence> sequence_;
+  std::unique_ptr<Sequence> sequence_;
   double kl_ = 0;
   std::int64_t same_ = 0;
 };
 
 }  // namespace
 
-TextComparison compare_over_text(const Model& reference, std::span<const Model> models,
+TextComparison compare_over_text(const Backend& reference,
+                                 std::span<const std::shared_ptr<const Backend>> models,
                                  std::span<const TokenId> tokens,
                                  const PerplexityOptions& options) {
   const std::int64_t vocab = reference.config().vocab_size;
-  TextScore score(reference, tokens, options);
+  TextScore score(reference.model(), tokens, options);
   std::vector<Compared> compared;
   compared.reserve(models.size());
-  for (const Model& model : models) {
-    if (model.config().vocab_size != vocab) {
+  for (const auto& model : models) {
+    if (model->config().vocab_size != vocab) {
       fail("models with vocabularies of {} and {} cannot be compared", vocab,
-           model.config().vocab_size);
+           model->config().vocab_size);
     }
-    compared.emplace_back(model, tokens, options);
+    compared.emplace_back(*model, tokens, options);
   }
   const std::int64_t runs = std::ssize(models) + 1;
-  std::optional<TappedSequence> sequence;
+  std::unique_ptr<Sequence> sequence;
   std::vector<float> reference_room;
   std::vector<float> room;
   ReferenceRows expected{{static_cast<std::size_t>(vocab), {}}, {}, {}};
@@ -137,8 +140,8 @@ TextComparison compare_over_text(const Model& reference, std::span<const Model> 
       if (!options.progress) return;
       options.progress(part.begin + run * std::ssize(part.fed) / runs, score.tokens());
     };
-    if (part.first) sequence.emplace(reference, nullptr);
-    expected.set({expected.rows.vocab, sequence->rows(part.fed, reference_room)});
+    if (part.first) sequence = reference.open();
+    expected.set({expected.rows.vocab, logit_rows(*sequence, part.fed, reference_room)});
     std::vector<double> nll(part.fed.size());
     for (std::size_t i = 0; i < nll.size(); ++i) {
       nll[i] = token_nll(expected.rows[i], part.scored[i], expected.log_sums[i]);
@@ -157,9 +160,10 @@ TextComparison compare_over_text(const Model& reference, std::span<const Model> 
   return result;
 }
 
-Divergence compare_models(const Model& reference, const Model& model,
+Divergence compare_models(const Backend& reference, const Backend& model,
                           std::span<const TokenId> tokens, const PerplexityOptions& options) {
-  return compare_over_text(reference, {&model, 1}, tokens, options).models.front();
+  const std::array models = {model.shared_from_this()};
+  return compare_over_text(reference, models, tokens, options).models.front();
 }
 
 }  // namespace lightmamba

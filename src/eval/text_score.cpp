@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "base/fail.h"
-#include "eval/tapped_sequence.h"
+#include "eval/logit_rows.h"
 
 namespace lightmamba {
 namespace {

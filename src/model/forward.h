@@ -4,14 +4,12 @@
 #include <cstdint>
 #include <span>
 
-#include <lightmamba/model.h>
+#include <lightmamba/sequence.h>
 
 #include "model/block.h"
 #include "model/weights.h"
 
 namespace lightmamba {
-
-enum class LogitsFor { none, last, all };
 
 // These throw Error for a state of another shape, an id outside the vocabulary, or room for another
 // number of logits than none or all.

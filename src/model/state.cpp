@@ -1,7 +1,7 @@
 #include <map>
 #include <string>
 
-#include <lightmamba/model.h>
+#include <lightmamba/sequence.h>
 
 #include "base/fail.h"
 #include "io/safetensors.h"
@@ -12,6 +12,7 @@ namespace {
 constexpr const char* kFormat = "lightmamba-state-1";
 
 Shape conv_shape(const Mamba2Config& c) { return {c.n_layer, c.d_conv - 1, c.conv_dim()}; }
+Shape logits_shape(const Mamba2Config& c) { return {c.vocab_size}; }
 Shape ssm_shape(const Mamba2Config& c) { return {c.n_layer, c.nheads, c.headdim, c.d_state}; }
 
 Tensor as_tensor(const std::vector<float>& values, const Shape& shape) {
@@ -43,17 +44,25 @@ std::int64_t parse_position(const std::string& text) {
 
 }  // namespace
 
-void save_state(const State& state, const Mamba2Config& config, const std::filesystem::path& path) {
+void save_state(const State& state, const Model& model, const std::filesystem::path& path) {
+  const Mamba2Config& config = model.config();
   const auto tensors = with_context(path.string(), [&] {
-    return std::vector<std::pair<std::string, Tensor>>{
+    std::vector<std::pair<std::string, Tensor>> parts = {
         {"conv", as_tensor(state.conv, conv_shape(config))},
         {"ssm", as_tensor(state.ssm, ssm_shape(config))}};
+    if (!state.logits.empty()) {
+      parts.emplace_back("logits", as_tensor(state.logits, logits_shape(config)));
+    }
+    return parts;
   });
-  write_safetensors(path, {{"format", kFormat}, {"position", std::to_string(state.position)}},
+  write_safetensors(path,
+                    {{"format", kFormat},
+                     {"model", model.fingerprint()},
+                     {"position", std::to_string(state.position)}},
                     tensors);
 }
 
-State load_state(const Mamba2Config& config, const std::filesystem::path& path) {
+State load_state(const Model& model, const std::filesystem::path& path) {
   const SafetensorsFile file = read_safetensors(path);
   return with_context(path.string(), [&] {
     const auto metadata = [&](const std::string& name) {
@@ -64,10 +73,18 @@ State load_state(const Mamba2Config& config, const std::filesystem::path& path) 
       fail("not a saved state: metadata 'format' is '{}', expected '{}'", metadata("format"),
            kFormat);
     }
+    const Mamba2Config& config = model.config();
     State state;
     state.position = parse_position(metadata("position"));
     state.conv = take(file.tensors, "conv", conv_shape(config));
     state.ssm = take(file.tensors, "ssm", ssm_shape(config));
+    if (file.tensors.contains("logits")) {
+      state.logits = take(file.tensors, "logits", logits_shape(config));
+    }
+    const std::string left_by = metadata("model");
+    if (!left_by.empty() && left_by != model.fingerprint()) {
+      fail("the state was left by the model {}, but this one is {}", left_by, model.fingerprint());
+    }
     return state;
   });
 }

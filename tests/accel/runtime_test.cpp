@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "accel/golden_backend.h"
+#include "accel/accelerator_backend.h"
 #include "accel/numerics/golden_model.h"
 #include "accel/program/make_network.h"
 #include "accel/runtime/compare.h"
@@ -31,11 +31,10 @@ TEST(GoldenAccelerator, GivesTheLogitsOfTheBackend) {
   const std::vector<TokenId> tokens = test::random_tokens(20, 37);
   const auto accelerator = make_golden_accelerator(network());
   for (int sequence = 0; sequence < 2; ++sequence) {
-    const std::unique_ptr<Sequence> expected = with_golden(small_model()).open();
+    const std::unique_ptr<Sequence> expected = golden_backend(small_model())->open();
     accelerator->reset();
     for (const TokenId token : tokens) {
-      std::vector<float> row(37);
-      expected->decode(token, row);
+      const std::span row = expected->decode(token);
       const Step step = accelerator->step(token, Wants::logits);
       ASSERT_EQ(step.logits.size(), row.size());
       for (std::size_t i = 0; i < row.size(); ++i) {
@@ -104,6 +103,8 @@ class Faulty : public Accelerator {
     sound_->reset();
     token_ = 0;
   }
+  GoldenState state() const override { return sound_->state(); }
+  void restore(const GoldenState& state) override { sound_->restore(state); }
   Step step(TokenId token, Wants wants) override {
     Step step = sound_->step(token, wants);
     if (token_ == stuck_at) throw Error("stuck");

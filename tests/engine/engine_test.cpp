@@ -57,17 +57,18 @@ TEST(Engine, GivesTheLogitsOfTheReference) {
       test::RandomModelOptions shape;
       if (groups) shape.ngroups = 2;
       const Model reference = quantized(each.options, shape);
-      const Model fast = with_engine(reference);
+      const auto fast = engine_backend(reference);
       const std::vector<float> expected = test::decode_logits(reference, tokens());
-      EXPECT_LT(test::relative_distance(test::decode_logits(fast, tokens()), expected), each.bound);
-      EXPECT_LT(test::relative_distance(test::prefill_logits(fast, tokens()),
+      EXPECT_LT(test::relative_distance(test::decode_logits(*fast, tokens()), expected),
+                each.bound);
+      EXPECT_LT(test::relative_distance(test::prefill_logits(*fast, tokens()),
                                         test::prefill_logits(reference, tokens())),
                 each.bound);
     }
   }
 }
 
-std::vector<float> sequence_logits(const Model& model);
+std::vector<float> sequence_logits(const Backend& backend);
 
 // Also once the file is gone, as it is copied.
 TEST(Engine, ALoadedFileGivesTheLogitsOfTheModelThatWasWritten) {
@@ -78,14 +79,14 @@ TEST(Engine, ALoadedFileGivesTheLogitsOfTheModelThatWasWritten) {
     options.group = 16;
     options.calibration = test::random_tokens(100, 37);
     quantize_to_file(test::load_random_model(), options, folder / "q");
-    const std::vector<float> expected = sequence_logits(with_engine(quantized(each.options)));
+    const std::vector<float> expected = sequence_logits(*engine_backend(quantized(each.options)));
     for (const int threads : {1, 2, 3}) {
       set_thread_count(threads);
       std::filesystem::copy_file(folder / "q", folder / "copy",
                                  std::filesystem::copy_options::overwrite_existing);
-      const Model model = with_engine(Model::load(folder / "copy"));
+      const auto model = engine_backend(Model::load(folder / "copy"));
       std::filesystem::resize_file(folder / "copy", 0);
-      EXPECT_EQ(sequence_logits(model), expected) << threads;
+      EXPECT_EQ(sequence_logits(*model), expected) << threads;
     }
     set_thread_count(0);
   }
@@ -97,27 +98,26 @@ const test::RandomModelOptions kUnevenShape = {.d_model = 33, .headdim = 6};
 TEST(Engine, RotatesAWidthWithoutHadamardMatrix) {
   const Model reference = quantized({.scheme = {8, 8}}, kUnevenShape);
   const std::vector<float> expected = test::decode_logits(reference, tokens());
-  const Model fast = with_engine(reference, {.threads = 2});
-  EXPECT_LT(test::relative_distance(test::decode_logits(fast, tokens()), expected), 0.01);
-  const std::vector<float> found = test::prefill_logits(fast, tokens());
+  const auto fast = engine_backend(reference, {.threads = 2});
+  EXPECT_LT(test::relative_distance(test::decode_logits(*fast, tokens()), expected), 0.01);
+  const std::vector<float> found = test::prefill_logits(*fast, tokens());
   const Isa best = current_isa();
   for (const Isa isa : supported_isas()) {
     set_isa(isa);
-    EXPECT_EQ(test::prefill_logits(with_engine(reference), tokens()), found) << isa_name(isa);
+    EXPECT_EQ(test::prefill_logits(*engine_backend(reference), tokens()), found) << isa_name(isa);
   }
   set_isa(best);
 }
 
-std::vector<float> sequence_logits(const Model& model) {
-  const auto sequence = model.open();
+std::vector<float> sequence_logits(const Backend& backend) {
+  const auto sequence = backend.open();
   std::vector<float> all;
   sequence->prefill_all(std::span(tokens()).first(50),
                         [&](std::int64_t /*index*/, std::span<const float> logits) {
                           all.insert(all.end(), logits.begin(), logits.end());
                         });
-  std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
   for (const TokenId id : std::span(tokens()).subspan(50)) {
-    sequence->decode(id, logits);
+    const std::span logits = sequence->decode(id);
     all.insert(all.end(), logits.begin(), logits.end());
   }
   return all;
@@ -127,14 +127,14 @@ TEST(Engine, GivesTheSameBytesOnAnyNumberOfThreadsAndEveryInstructionSet) {
   for (const Case& each : kCases) {
     SCOPED_TRACE(each.name);
     const Model model = quantized(each.options);
-    const std::vector<float> expected = sequence_logits(with_engine(model, {.threads = 1}));
+    const std::vector<float> expected = sequence_logits(*engine_backend(model, {.threads = 1}));
     for (const int threads : {2, 5}) {
-      EXPECT_EQ(sequence_logits(with_engine(model, {.threads = threads})), expected) << threads;
+      EXPECT_EQ(sequence_logits(*engine_backend(model, {.threads = threads})), expected) << threads;
     }
     const Isa best = current_isa();
     for (const Isa isa : supported_isas()) {
       set_isa(isa);
-      EXPECT_EQ(sequence_logits(with_engine(model, {.threads = 2})), expected) << isa_name(isa);
+      EXPECT_EQ(sequence_logits(*engine_backend(model, {.threads = 2})), expected) << isa_name(isa);
     }
     set_isa(best);
   }
@@ -170,32 +170,32 @@ TEST(Engine, SequencesThatDecodeTogetherGiveWhatEachGivesAlone) {
 TEST(Engine, AStateIsForkedSavedAndRestored) {
   for (const StateFormat format :
        {StateFormat::floating, StateFormat::int16, StateFormat::int8_feedback, StateFormat::int8}) {
-    const Model model = with_engine(quantized({.scheme = {8, 8}, .state = format}));
-    const auto first = model.open();
+    const auto model = engine_backend(quantized({.scheme = {8, 8}, .state = format}));
+    const auto first = model->open();
     first->prefill(std::span(tokens()).first(30));
     const auto fork = first->fork();
-    const auto restored = model.open(first->state());
-    EXPECT_EQ(restored->state(), first->state());
+    const State state = first->state();
+    const auto restored = model->open({.state = &state});
+    EXPECT_EQ(restored->state(), state);
     EXPECT_EQ(first->state().position, 30);
-    std::vector<std::vector<float>> logits(3, std::vector<float>(37));
     for (const TokenId id : std::span(tokens()).subspan(30)) {
-      first->decode(id, logits[0]);
-      fork->decode(id, logits[1]);
-      restored->decode(id, logits[2]);
+      first->decode(id);
+      fork->decode(id);
+      restored->decode(id);
     }
-    EXPECT_EQ(logits[0], logits[1]);
-    EXPECT_EQ(logits[0], logits[2]);
+    EXPECT_EQ(fork->state(), first->state());
+    EXPECT_EQ(restored->state(), first->state());
   }
 }
 
 TEST(Engine, PromptsCutWhereSegmentsEndLeaveTheSameBytes) {
-  const Model model = with_engine(quantized({.scheme = {8, 8}}));
+  const auto model = engine_backend(quantized({.scheme = {8, 8}}));
   const std::vector<TokenId> prompt = test::random_tokens(2 * kPrefillSegment + 30, 37);
-  const auto whole = model.open();
-  const std::vector<float> expected = whole->prefill(prompt);
-  const auto parts = model.open();
+  const auto whole = model->open();
+  const std::vector<float> expected = test::copy_of(whole->prefill(prompt));
+  const auto parts = model->open();
   parts->prefill(std::span(prompt).first(kPrefillSegment));
-  EXPECT_EQ(parts->prefill(std::span(prompt).subspan(kPrefillSegment)), expected);
+  EXPECT_EQ(test::copy_of(parts->prefill(std::span(prompt).subspan(kPrefillSegment))), expected);
   EXPECT_EQ(parts->state(), whole->state());
 }
 
@@ -220,74 +220,72 @@ TEST(Engine, DecodesWithoutAllocating) {
 TEST(Engine, PinnedThreadsGiveTheSame) {
   const Model model = quantized({.scheme = {8, 8}});
   const std::vector<int> allowed = allowed_processors();
-  const std::vector<float> expected = sequence_logits(with_engine(model, {.threads = 2}));
+  const std::vector<float> expected = sequence_logits(*engine_backend(model, {.threads = 2}));
   {
-    const Model pinned = with_engine(model, {.threads = 2, .pin_threads = true});
+    const auto pinned = engine_backend(model, {.threads = 2, .pin_threads = true});
     EXPECT_EQ(allowed_processors().size(), allowed.size() < 2 ? allowed.size() : 1);
-    EXPECT_EQ(sequence_logits(pinned), expected);
+    EXPECT_EQ(sequence_logits(*pinned), expected);
   }
   EXPECT_EQ(allowed_processors(), allowed);
 }
 
 TEST(DecodeTogether, GivesWhatEachGivesAlone) {
   const Model reference = quantized({.scheme = {8, 8}});
-  const Model fast = with_engine(reference);
-  const Model other = with_engine(reference);
-  const auto check = [&](const Model& first, const Model& second) {
-    std::vector<std::unique_ptr<Sequence>> sequences;
-    sequences.push_back(first.open());
-    sequences.push_back(second.open());
-    sequences[1]->prefill(std::span(tokens()).first(5));
-    std::vector<float> expected(2 * 37);
-    sequences[0]->fork()->decode(7, std::span(expected).first(37));
-    sequences[1]->fork()->decode(9, std::span(expected).last(37));
-    const std::array pointers = {sequences[0].get(), sequences[1].get()};
-    std::vector<float> logits(2 * 37);
-    decode_together(pointers, std::array<TokenId, 2>{7, 9}, logits);
-    EXPECT_EQ(logits, expected);
-    EXPECT_EQ(sequences[0]->position(), 1);
-    EXPECT_EQ(sequences[1]->position(), 6);
-  };
-  check(fast, fast);
-  check(fast, other);
-  check(reference, reference);
-  check(fast, reference);
+  for (const auto& backend : {engine_backend(reference), reference_backend(reference)}) {
+    const auto a = backend->open();
+    const auto b = backend->open();
+    b->prefill(std::span(tokens()).first(5));
+    const std::vector<float> expected_a = test::copy_of(a->fork()->decode(7));
+    const std::vector<float> expected_b = test::copy_of(b->fork()->decode(9));
+    const std::array sequences = {a.get(), b.get()};
+    backend->decode_together(sequences, std::array<TokenId, 2>{7, 9});
+    EXPECT_EQ(test::copy_of(a->logits()), expected_a);
+    EXPECT_EQ(test::copy_of(b->logits()), expected_b);
+    EXPECT_EQ(a->position(), 1);
+    EXPECT_EQ(b->position(), 6);
+  }
 }
 
 TEST(DecodeTogether, RefusesWhatDoesNotFit) {
-  const Model model = with_engine(quantized({.scheme = {8, 8}}));
-  const auto a = model.open();
+  const auto model = engine_backend(quantized({.scheme = {8, 8}}));
+  const auto a = model->open();
   const auto b = a->fork();
   const std::array sequences = {a.get(), b.get()};
-  std::vector<float> logits(2 * 37);
   using Ids = std::vector<TokenId>;
-  EXPECT_THAT(test::error_of([&] { decode_together(sequences, Ids{1}, logits); }),
+  EXPECT_THAT(test::error_of([&] { model->decode_together(sequences, Ids{1}); }),
               HasSubstr("1 tokens for 2 sequences"));
   EXPECT_THAT(test::error_of([&] {
-                decode_together(sequences, Ids{1, 37}, logits);
+                model->decode_together(sequences, Ids{1, 37});
               }),
               HasSubstr("token id 37"));
+  const auto other = engine_backend(model->model());
   EXPECT_THAT(test::error_of([&] {
-                decode_together(sequences, Ids{1, 2}, std::span(logits).first(37));
+                other->decode_together(sequences, Ids{1, 2});
               }),
-              HasSubstr("room for 37 logits"));
+              HasSubstr("a sequence of another back end"));
   EXPECT_EQ(a->position(), 0);
-  decode_together({}, {}, {});
-  decode_together(sequences, Ids{1, 2}, {});
+  EXPECT_TRUE(a->logits().empty());
+  model->decode_together({}, {});
+  model->decode_together(sequences, Ids{1, 2});
   EXPECT_EQ(b->position(), 1);
 }
 
-TEST(Engine, ModelsOnItKeepStatesAsNumbers) {
-  const Model reference = quantized({.scheme = {8, 8}});
-  const Model fast = with_engine(reference);
-  State state = fast.new_state();
-  std::vector<float> logits = fast.prefill(state, std::span(tokens()).first(40));
-  EXPECT_EQ(state.position, 40);
-  fast.decode(state, 5, logits);
-  State expected = reference.new_state();
-  std::vector<float> expected_logits = reference.prefill(expected, std::span(tokens()).first(40));
-  reference.decode(expected, 5, expected_logits);
-  EXPECT_LT(test::relative_distance(logits, expected_logits), 0.01);
+TEST(Engine, AStateIsOneForTheReferenceToo) {
+  const Model quantized_model = quantized({.scheme = {8, 8}});
+  const auto after = [&](const Backend& first, const Backend& second) {
+    const auto sequence = first.open();
+    sequence->prefill(std::span(tokens()).first(40));
+    const State half = sequence->state();
+    const auto other = second.open({.state = &half});
+    EXPECT_EQ(other->position(), 40);
+    other->decode(5);
+    return other->state();
+  };
+  const auto reference = reference_backend(quantized_model);
+  const auto fast = engine_backend(quantized_model);
+  const State state = after(*fast, *reference);
+  const State expected = after(*reference, *fast);
+  EXPECT_LT(test::relative_distance(state.logits, expected.logits), 0.01);
   EXPECT_LT(test::relative_distance(state.ssm, expected.ssm), 0.01);
   EXPECT_LT(test::relative_distance(state.conv, expected.conv), 0.01);
 }
@@ -295,28 +293,29 @@ TEST(Engine, ModelsOnItKeepStatesAsNumbers) {
 TEST(Engine, RefusesWhatItCannotRun) {
   const Model model = test::load_random_model();
   EXPECT_FALSE(engine_supports(model));
-  EXPECT_THAT(test::error_of([&] { with_engine(model); }), HasSubstr("the weights are floats"));
+  EXPECT_THAT(test::error_of([&] { engine_backend(model); }), HasSubstr("the weights are floats"));
   const Model a16 = quantized({.scheme = {4, 16}});
   EXPECT_FALSE(engine_supports(a16));
-  EXPECT_THAT(test::error_of([&] { with_engine(a16); }), HasSubstr("activations have 16 bits"));
+  EXPECT_THAT(test::error_of([&] { engine_backend(a16); }), HasSubstr("activations have 16 bits"));
 }
 
 TEST(Engine, BadTokensLeaveASequenceAlone) {
-  const Model model = with_engine(quantized({.scheme = {8, 8}}));
-  const auto sequence = model.open();
+  const auto model = engine_backend(quantized({.scheme = {8, 8}}));
+  const auto sequence = model->open();
   sequence->prefill(std::span(tokens()).first(3));
   const State before = sequence->state();
-  std::vector<float> logits(37);
-  EXPECT_THAT(test::error_of([&] { sequence->decode(37, logits); }),
+  EXPECT_THAT(test::error_of([&] { sequence->decode(37); }),
               HasSubstr("token id 37 is outside the vocabulary of 37"));
-  EXPECT_THAT(test::error_of([&] { sequence->decode(-1, logits); }), HasSubstr("-1"));
-  EXPECT_THAT(test::error_of([&] { sequence->decode(1, std::span(logits).first(5)); }),
-              HasSubstr("room for 5 logits"));
+  EXPECT_THAT(test::error_of([&] { sequence->decode(-1); }), HasSubstr("-1"));
   EXPECT_THAT(test::error_of([&] { sequence->prefill({}); }), HasSubstr("no tokens"));
   EXPECT_EQ(sequence->state(), before);
-  State wrong = model.new_state();
+  State wrong = new_state(model->config());
   wrong.ssm.pop_back();
-  EXPECT_THAT(test::error_of([&] { model.open(wrong); }), HasSubstr("the state has"));
+  EXPECT_THAT(test::error_of([&] { model->open({.state = &wrong}); }), HasSubstr("the state has"));
+  wrong = before;
+  wrong.logits.pop_back();
+  EXPECT_THAT(test::error_of([&] { model->open({.state = &wrong}); }),
+              HasSubstr("room for 36 logits"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <lightmamba/engine.h>
 
 #include "support/errors.h"
+#include "support/on_reference.h"
 #include "support/paths.h"
 #include "support/random_model.h"
 
@@ -78,9 +79,8 @@ TEST_F(CompareMethods, RowsAreTheSameInBatchesOfAnySize) {
   options.runs = {run("rtn", {8, 8}), run("rtn", {4, 16}), run("lightmamba*", {4, 4})};
   options.perplexity = {.context = 300};
   options.taps = false;
-  options.place = [](const Model& model) -> PlacedModel {
-    if (!engine_supports(model)) return {model, "reference"};
-    return {with_engine(model), "engine"};
+  options.place = [](const Model& model) {
+    return engine_supports(model) ? engine_backend(model) : reference_backend(model);
   };
   const std::vector<TokenId> tokens = some_tokens(400);
   const Comparison together = compare_methods(*model_, tokens, options);
@@ -89,7 +89,8 @@ TEST_F(CompareMethods, RowsAreTheSameInBatchesOfAnySize) {
   EXPECT_EQ(together.rows[1].backend, "engine");
   EXPECT_EQ(together.rows[2].backend, "reference");
   const Divergence on_engine = compare_models(
-      *model_, with_engine(quantize(*model_, options.runs[2]).model), tokens, options.perplexity);
+      *reference_backend(*model_), *engine_backend(quantize(*model_, options.runs[2]).model),
+      tokens, options.perplexity);
   EXPECT_EQ(together.rows[3].text.kl, on_engine.kl);
   EXPECT_EQ(together.rows[3].text.perplexity.nll, on_engine.perplexity.nll);
 

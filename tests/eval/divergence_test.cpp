@@ -4,6 +4,7 @@
 #include <lightmamba/evaluate.h>
 
 #include "support/errors.h"
+#include "support/on_reference.h"
 #include "support/paths.h"
 #include "support/random_model.h"
 
@@ -29,17 +30,17 @@ std::vector<TokenId> some_tokens(std::size_t count) {
 Divergence by_definition(const Model& reference, const Model& model,
                          const std::vector<TokenId>& tokens, std::size_t context) {
   Divergence result;
-  std::vector<float> a(37);
-  std::vector<float> b(37);
-  State state_a = reference.new_state();
-  State state_b = model.new_state();
+  const auto reference_runs = reference_backend(reference);
+  const auto model_runs = reference_backend(model);
+  auto sequence_a = reference_runs->open();
+  auto sequence_b = model_runs->open();
   for (std::size_t t = 0; t + 1 < tokens.size(); ++t) {
     if (t % context == 0) {
-      state_a = reference.new_state();
-      state_b = model.new_state();
+      sequence_a = reference_runs->open();
+      sequence_b = model_runs->open();
     }
-    reference.decode(state_a, tokens[t], a);
-    model.decode(state_b, tokens[t], b);
+    const std::span a = sequence_a->decode(tokens[t]);
+    const std::span b = sequence_b->decode(tokens[t]);
     long double sum_a = 0;
     long double sum_b = 0;
     for (std::size_t i = 0; i < 37; ++i) {

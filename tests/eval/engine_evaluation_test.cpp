@@ -9,7 +9,9 @@
 #include "base/threads.h"
 #include "eval/scoring.h"
 #include "eval/text_comparison.h"
+#include "support/errors.h"
 #include "support/likelihood.h"
+#include "support/on_reference.h"
 #include "support/paths.h"
 #include "support/quantized.h"
 #include "support/shipped_text.h"
@@ -19,6 +21,7 @@ namespace {
 
 using test::shipped;
 using test::some_text;
+using ::testing::HasSubstr;
 
 // In windows of two segments and a part of one. Where activations have 4 bits, roundings that fall
 // the other way are felt, and over so few tokens they do not average out to 0.2 %.
@@ -35,35 +38,38 @@ TEST(EngineEvaluation, PerplexityIsThatOfTheReference) {
         Case{{8, 8}, SsmFormat::pot8, 0.002}, Case{{4, 4}, SsmFormat::floating, 0.005}}) {
     const Model model = quantize(shipped(), {.scheme = each.scheme, .ssm = each.ssm}).model;
     const double expected = perplexity(model, tokens, {.context = kContext}).perplexity;
-    const double found = perplexity(with_engine(model), tokens, {.context = kContext}).perplexity;
+    const double found =
+        perplexity(*engine_backend(model), tokens, {.context = kContext}).perplexity;
     EXPECT_NEAR(found, expected, each.bound * expected)
         << scheme_name(each.scheme) << (each.ssm == SsmFormat::pot8 ? " pot8" : "");
     EXPECT_NE(found, expected);  // it did not run on the reference
   }
 }
 
-TEST(EngineEvaluation, WithTapsRunsOnTheReference) {
+TEST(EngineEvaluation, RefusesTaps) {
   const std::vector<TokenId> tokens = some_text(300);
   const Model model = quantize(shipped(), {.scheme = {8, 8}}).model;
   std::int64_t seen = 0;
   Taps taps;
   taps.set(Tap::head_input, [&](const TapValue& value) { seen += value.rows; });
   const PerplexityOptions options{.context = 280, .taps = &taps};
-  EXPECT_EQ(perplexity(with_engine(model), tokens, options).nll,
-            perplexity(model, tokens, {.context = 280}).nll);
+  EXPECT_THAT(test::error_of([&] { perplexity(*engine_backend(model), tokens, options); }),
+              HasSubstr("taps run on the reference only, not on the back end engine"));
+  EXPECT_EQ(seen, 0);
+  perplexity(model, tokens, options);
   EXPECT_EQ(seen, 299);
 }
 
 TEST(EngineEvaluation, ContinuationsAreScoredAsFromScratch) {
-  const Model model =
-      with_engine(quantize(test::load_random_model(), {.scheme = {8, 8}, .group = 16}).model);
+  const auto backend =
+      engine_backend(quantize(test::load_random_model(), {.scheme = {8, 8}, .group = 16}).model);
   const std::vector<TokenId> context = test::random_tokens(70, 37);
-  const ContextScorer scorer(model, context, nullptr);
+  const ContextScorer scorer(*backend, context, nullptr);
   for (const std::int64_t length : {1, 2, 9, 300, 2}) {
     const std::vector<TokenId> continuation = test::random_tokens(length, 37, 5);
     std::vector<TokenId> whole = context;
     whole.insert(whole.end(), continuation.begin(), continuation.end());
-    const auto each = test::likelihoods_by_decode(model, whole);
+    const auto each = test::likelihoods_by_decode(*backend, whole);
     double expected = 0;
     for (std::size_t i = context.size() - 1; i < each.size(); ++i) expected -= each[i].nll;
     EXPECT_NEAR(scorer.score(continuation).log_likelihood, expected, 2e-3 * std::abs(expected));
@@ -75,12 +81,15 @@ bool same(const Divergence& a, const Divergence& b) {
 }
 
 TEST(CompareOverText, ModelsDoNotDisturbEachOtherOnAnyNumberOfThreads) {
-  const Model reference = test::load_random_model();
+  const Model model = test::load_random_model();
   const auto quantized = [&](const Scheme& scheme) {
-    return quantize(reference, {.scheme = scheme, .group = 16}).model;
+    return quantize(model, {.scheme = scheme, .group = 16}).model;
   };
-  const std::vector<Model> models = {quantized({4, 16}), with_engine(quantized({4, 4})),
-                                     with_engine(quantized({8, 8}))};
+  const auto exact = reference_backend(model);
+  const Backend& reference = *exact;
+  const std::vector<std::shared_ptr<const Backend>> models = {reference_backend(quantized({4, 16})),
+                                                              engine_backend(quantized({4, 4})),
+                                                              engine_backend(quantized({8, 8}))};
   const std::vector<TokenId> tokens = test::random_tokens(1401, 37);
   const PerplexityOptions options{.context = 700};
   const TextComparison expected = compare_over_text(reference, models, tokens, options);
@@ -88,8 +97,8 @@ TEST(CompareOverText, ModelsDoNotDisturbEachOtherOnAnyNumberOfThreads) {
   EXPECT_EQ(expected.reference.nll, perplexity(reference, tokens, options).nll);
   for (std::size_t i = 0; i < models.size(); ++i) {
     EXPECT_GT(expected.models[i].kl, 0);
-    EXPECT_TRUE(same(expected.models[i], compare_models(reference, models[i], tokens, options)));
-    EXPECT_EQ(expected.models[i].perplexity.nll, perplexity(models[i], tokens, options).nll);
+    EXPECT_TRUE(same(expected.models[i], compare_models(reference, *models[i], tokens, options)));
+    EXPECT_EQ(expected.models[i].perplexity.nll, perplexity(*models[i], tokens, options).nll);
   }
   for (const int threads : {1, 5}) {
     set_thread_count(threads);
@@ -103,9 +112,9 @@ TEST(CompareOverText, ModelsDoNotDisturbEachOtherOnAnyNumberOfThreads) {
 }
 
 TEST(CompareOverText, ReportsProgressInTokensOfTheText) {
-  const Model model = test::load_random_model();
+  const auto backend = reference_backend(test::load_random_model());
   std::vector<std::int64_t> done;
-  compare_over_text(model, std::vector<Model>(3, model), test::random_tokens(600, 37),
+  compare_over_text(*backend, std::vector(3, backend), test::random_tokens(600, 37),
                     {.context = 500, .progress = [&](std::int64_t tokens, std::int64_t total) {
                        EXPECT_EQ(total, 599);
                        done.push_back(tokens);

@@ -44,8 +44,7 @@ TEST(OutlierPicture, ShowsWhatPassesAtTheTapOfTheLayer) {
   taps.set(Tap::out_proj_input, [&](const TapValue& value) {
     if (value.layer == 1) expected.assign(value.data.begin(), value.data.end());
   });
-  State state = model.new_state();
-  model.prefill(state, kTokens, &taps);
+  reference_backend(model)->open({.taps = &taps})->prefill(kTokens);
 
   const OutlierReport report = report_of(model);
   EXPECT_EQ(report.before.values, expected);

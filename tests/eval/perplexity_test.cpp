@@ -7,6 +7,7 @@
 
 #include "support/errors.h"
 #include "support/likelihood.h"
+#include "support/on_reference.h"
 #include "support/paths.h"
 #include "support/random_model.h"
 #include "support/shipped_text.h"

@@ -60,7 +60,7 @@ TEST(ContextScorer, EveryContinuationIsScoredAsFromScratch) {
     return ids;
   };
   const std::vector<TokenId> context = random_ids(70);
-  const ContextScorer scorer(model, context, nullptr);
+  const ContextScorer scorer(*reference_backend(model), context, nullptr);
   for (const std::size_t length : {1u, 2u, 9u, 80u, 2u}) {
     const std::vector<TokenId> continuation = random_ids(length);
     std::vector<TokenId> whole = context;
@@ -75,15 +75,15 @@ TEST(ContextScorer, EveryContinuationIsScoredAsFromScratch) {
 TEST(ContextScorer, GreedyMeansEveryToken) {
   const Model model = Model::load(test::shipped_model());
   const std::vector<TokenId> context = model.tokenizer().encode("It was the");
-  State state = model.new_state();
-  std::vector<float> logits = model.prefill(state, context);
+  const auto sequence = reference_backend(model)->open();
+  std::span logits = sequence->prefill(context);
   std::vector<TokenId> greedy;
   for (int i = 0; i < 4; ++i) {
     const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
     greedy.push_back(static_cast<TokenId>(best));
-    model.decode(state, greedy.back(), logits);
+    logits = sequence->decode(greedy.back());
   }
-  const ContextScorer scorer(model, context, nullptr);
+  const ContextScorer scorer(*reference_backend(model), context, nullptr);
   EXPECT_TRUE(scorer.score(greedy).greedy);
   for (std::size_t i = 0; i < greedy.size(); ++i) {
     std::vector<TokenId> other = greedy;

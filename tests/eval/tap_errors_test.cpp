@@ -97,9 +97,8 @@ TEST(TapErrors, AreThoseOfTheValuesThatPass) {
           .first->second.add(value.columns, value.data);
     });
   }
-  State state = model.new_state();
-  std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
-  for (const TokenId token : kTokens) model.decode(state, token, logits, &taps);
+  const auto sequence = reference_backend(model)->open({.taps = &taps});
+  for (const TokenId token : kTokens) sequence->decode(token);
 
   std::size_t compared = 0;
   for (const TapError& found : tap_errors(model, kTokens, quantizer, {.state = true})) {

@@ -7,6 +7,7 @@
 #include "io/tasks.h"
 #include "support/errors.h"
 #include "support/likelihood.h"
+#include "support/on_reference.h"
 #include "support/paths.h"
 #include "support/random_model.h"
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include <lightmamba/model.h>
+#include <lightmamba/sequence.h>
 
 #include "base/threads.h"
 #include "support/errors.h"
@@ -27,23 +27,22 @@ std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsig
   return tokens;
 }
 
+std::vector<float> copy_of(std::span<const float> values) { return {values.begin(), values.end()}; }
+
 using Rows = std::vector<std::vector<float>>;
 
-Rows prefill(const Model& model, std::span<const TokenId> tokens, State& state) {
+Rows prefill(Sequence& sequence, std::span<const TokenId> tokens) {
   Rows rows;
-  model.prefill_all(state, tokens, [&](std::int64_t index, std::span<const float> row) {
+  sequence.prefill_all(tokens, [&](std::int64_t index, std::span<const float> row) {
     EXPECT_EQ(index, std::ssize(rows));
     rows.emplace_back(row.begin(), row.end());
   });
   return rows;
 }
 
-Rows decode(const Model& model, std::span<const TokenId> tokens, State& state) {
+Rows decode(Sequence& sequence, std::span<const TokenId> tokens) {
   Rows rows;
-  for (const TokenId id : tokens) {
-    rows.emplace_back(static_cast<std::size_t>(model.config().vocab_size));
-    model.decode(state, id, rows.back());
-  }
+  for (const TokenId id : tokens) rows.push_back(copy_of(sequence.decode(id)));
   return rows;
 }
 
@@ -65,15 +64,15 @@ double worst(const Rows& found, const Expected& expected) {
 }
 
 void expect_agreement(const std::filesystem::path& directory, const RandomModel& reference) {
-  const Model model = Model::load(directory);
+  const auto model = reference_backend(Model::load(directory));
   const std::vector<TokenId> tokens = random_tokens(40, reference.options().vocab_size);
   const auto expected = reference.logits(tokens);
-  State prefilled = model.new_state();
-  State decoded = model.new_state();
-  EXPECT_LT(worst(prefill(model, tokens, prefilled), expected), 2e-5);
-  EXPECT_LT(worst(decode(model, tokens, decoded), expected), 2e-5);
-  EXPECT_EQ(prefilled.position, 40);
-  EXPECT_EQ(decoded.position, 40);
+  const auto prefilled = model->open();
+  const auto decoded = model->open();
+  EXPECT_LT(worst(prefill(*prefilled, tokens), expected), 2e-5);
+  EXPECT_LT(worst(decode(*decoded, tokens), expected), 2e-5);
+  EXPECT_EQ(prefilled->position(), 40);
+  EXPECT_EQ(decoded->position(), 40);
 }
 
 TEST(Model, AgreesWithTheRecurrenceInEveryLayoutTypeAndShape) {
@@ -110,15 +109,13 @@ TEST(Model, AgreesWithTransformers) {
   std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba2.safetensors"),
                         folder / "model.safetensors");
   std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba2_config.json"), folder / "config.json");
-  const Model model = Model::load(folder.path());
+  const auto model = reference_backend(Model::load(folder.path()));
   const auto golden =
       nlohmann::json::parse(test::read_file(test::data_path("hf-tiny/tiny_mamba2_logits.json")));
   for (std::size_t i = 0; i < golden["sequences"].size(); ++i) {
     const auto tokens = golden["sequences"][i].get<std::vector<TokenId>>();
     const auto expected = golden["logits"][i].get<std::vector<std::vector<double>>>();
-    State prefilled = model.new_state();
-    State decoded = model.new_state();
-    for (const Rows& rows : {prefill(model, tokens, prefilled), decode(model, tokens, decoded)}) {
+    for (const Rows& rows : {prefill(*model->open(), tokens), decode(*model->open(), tokens)}) {
       for (std::size_t t = 0; t < rows.size(); ++t) {
         for (std::size_t v = 0; v < rows[t].size(); ++v) {
           EXPECT_NEAR(rows[t][v], expected[t][v], 2e-5);
@@ -138,12 +135,11 @@ TEST(Model, RefusesTheMamba1Checkpoint) {
 }
 
 TEST(ShippedModel, AgreesWithItsTrainingCode) {
-  const Model model = Model::load(test::shipped_model());
+  const auto model = reference_backend(Model::load(test::shipped_model()));
   const auto golden = nlohmann::json::parse(test::read_file(test::shipped_model() / "golden.json"));
   for (std::size_t i = 0; i < golden["sequences"].size(); ++i) {
     const auto tokens = golden["sequences"][i].get<std::vector<TokenId>>();
-    State state = model.new_state();
-    const Rows rows = prefill(model, tokens, state);
+    const Rows rows = prefill(*model->open(), tokens);
     const auto last = golden["last_logits"][i].get<std::vector<double>>();
     EXPECT_LT(worst({rows.back()}, std::vector<std::vector<double>>{last}), 1e-5);
 
@@ -158,24 +154,24 @@ TEST(ShippedModel, AgreesWithItsTrainingCode) {
 }
 
 TEST(ShippedModel, PrefillAndDecodeAgreeAcrossSegments) {
-  const Model model = Model::load(test::shipped_model());
+  const auto model = reference_backend(Model::load(test::shipped_model()));
   const std::vector<TokenId> tokens = random_tokens(600, 4096);
-  State prefilled = model.new_state();
-  State decoded = model.new_state();
-  EXPECT_LT(worst(prefill(model, tokens, prefilled), decode(model, tokens, decoded)), 1e-4);
-  EXPECT_LT(worst({prefilled.ssm}, Rows{decoded.ssm}), 1e-4);
-  EXPECT_LT(worst({prefilled.conv}, Rows{decoded.conv}), 1e-4);
+  const auto prefilled = model->open();
+  const auto decoded = model->open();
+  EXPECT_LT(worst(prefill(*prefilled, tokens), decode(*decoded, tokens)), 1e-4);
+  EXPECT_LT(worst({prefilled->state().ssm}, Rows{decoded->state().ssm}), 1e-4);
+  EXPECT_LT(worst({prefilled->state().conv}, Rows{decoded->state().conv}), 1e-4);
 }
 
 TEST(ShippedModel, ResultsDoNotDependOnTheNumberOfThreads) {
-  const Model model = Model::load(test::shipped_model());
+  const auto model = reference_backend(Model::load(test::shipped_model()));
   const std::vector<TokenId> tokens = random_tokens(150, 4096);
   std::vector<Rows> results;
   for (const int threads : {1, 2, 3, 7}) {
     set_thread_count(threads);
-    State state = model.new_state();
-    results.push_back(prefill(model, tokens, state));
-    results.back().push_back(decode(model, {tokens.data(), 1}, state).front());
+    const auto sequence = model->open();
+    results.push_back(prefill(*sequence, tokens));
+    results.back().push_back(copy_of(sequence->decode(tokens.front())));
   }
   set_thread_count(0);
   for (const Rows& rows : results) EXPECT_EQ(rows, results.front());
@@ -187,67 +183,91 @@ class SmallModel : public ::testing::Test {
       : model_([this] {
           RandomModel({}).write_hugging_face(folder_ / "m");
           return Model::load(folder_ / "m");
-        }()) {}
+        }()),
+        backend_(reference_backend(model_)) {}
+
+  std::unique_ptr<Sequence> open(const Taps* taps = nullptr) const {
+    return backend_->open({.taps = taps});
+  }
+
   test::TemporaryFolder folder_;
   Model model_;
+  std::shared_ptr<const Backend> backend_;
 };
 
 TEST_F(SmallModel, SplittingASequenceChangesNothing) {
   const std::vector<TokenId> tokens = random_tokens(90, 37);
-  State whole = model_.new_state();
-  const std::vector<float> expected = model_.prefill(whole, tokens);
+  const std::vector<float> expected = copy_of(open()->prefill(tokens));
   for (const std::size_t split : {1u, 2u, 3u, 64u, 89u}) {
-    State state = model_.new_state();
-    model_.prefill(state, std::span(tokens).first(split));
-    const std::vector<float> found = model_.prefill(state, std::span(tokens).subspan(split));
-    EXPECT_LT(worst({found}, Rows{expected}), 1e-5);
-    EXPECT_EQ(state.position, 90);
+    const auto sequence = open();
+    sequence->prefill(std::span(tokens).first(split));
+    sequence->prefill(std::span(tokens).subspan(split));
+    EXPECT_LT(worst({copy_of(sequence->logits())}, Rows{expected}), 1e-5);
+    EXPECT_EQ(sequence->position(), 90);
   }
 }
 
 TEST_F(SmallModel, AStateIsAValueThatCanBeCopiedSavedAndRestored) {
   const std::vector<TokenId> tokens = random_tokens(20, 37);
-  State state = model_.new_state();
-  model_.prefill(state, tokens);
-  const State fork = state;
-  save_state(state, model_.config(), folder_ / "state");
-  const std::vector<float> expected = model_.prefill(state, tokens);
-  EXPECT_NE(state, fork);
+  const auto sequence = open();
+  sequence->prefill(tokens);
+  const State state = sequence->state();
+  EXPECT_EQ(state.logits, copy_of(sequence->logits()));
+  const auto fork = sequence->fork();
+  save_state(state, model_, folder_ / "state");
+  const std::vector<float> expected = copy_of(sequence->prefill(tokens));
+  EXPECT_NE(sequence->state(), state);
 
-  State copied = fork;
-  EXPECT_EQ(model_.prefill(copied, tokens), expected);
-  State restored = load_state(model_.config(), folder_ / "state");
-  EXPECT_EQ(restored, fork);
-  EXPECT_EQ(model_.prefill(restored, tokens), expected);
+  EXPECT_EQ(fork->state(), state);
+  EXPECT_EQ(copy_of(fork->prefill(tokens)), expected);
+  const State loaded = load_state(model_, folder_ / "state");
+  EXPECT_EQ(loaded, state);
+  const auto restored = backend_->open({.state = &loaded});
+  EXPECT_EQ(copy_of(restored->logits()), state.logits);
+  EXPECT_EQ(copy_of(restored->prefill(tokens)), expected);
+
+  fork->advance(1);
+  EXPECT_TRUE(fork->logits().empty());
+  save_state(fork->state(), model_, folder_ / "without logits");
+  EXPECT_EQ(load_state(model_, folder_ / "without logits"), fork->state());
 }
 
 TEST_F(SmallModel, RefusesAStateOfAnotherModel) {
   RandomModel({.n_layer = 3}).write_hugging_face(folder_ / "other");
   const Model other = Model::load(folder_ / "other");
-  State state = model_.new_state();
-  EXPECT_THAT(error_of([&] { other.prefill(state, std::vector<TokenId>{1}); }),
+  const State state = open()->state();
+  EXPECT_THAT(error_of([&] { reference_backend(other)->open({.state = &state}); }),
               HasSubstr("the state has"));
-  EXPECT_THAT(error_of([&] { save_state(state, other.config(), folder_ / "none"); }),
+  EXPECT_THAT(error_of([&] { save_state(state, other, folder_ / "none"); }),
               HasSubstr("none: the state has"));
-  save_state(state, model_.config(), folder_ / "state");
-  EXPECT_THAT(error_of([&] { load_state(other.config(), folder_ / "state"); }),
+  save_state(state, model_, folder_ / "state");
+  EXPECT_THAT(error_of([&] { load_state(other, folder_ / "state"); }),
               HasSubstr("tensor 'conv' is F32 of [2, 3, 80]"));
-  EXPECT_THAT(error_of([&] { load_state(other.config(), folder_ / "m/model.safetensors"); }),
+  EXPECT_THAT(error_of([&] { load_state(other, folder_ / "m/model.safetensors"); }),
               HasSubstr("not a saved state"));
+  // Of the same shape, with other weights.
+  RandomModel({.seed = 9}).write_hugging_face(folder_ / "twin");
+  const Model twin = Model::load(folder_ / "twin");
+  EXPECT_NE(twin.fingerprint(), model_.fingerprint());
+  EXPECT_EQ(Model::load(folder_ / "m").fingerprint(), model_.fingerprint());
+  EXPECT_THAT(error_of([&] { load_state(twin, folder_ / "state"); }),
+              HasSubstr("state: the state was left by the model " + model_.fingerprint()));
 }
 
 TEST_F(SmallModel, RefusesTokensOutsideTheVocabularyAndLeavesTheStateAlone) {
-  State state = model_.new_state();
-  const State before = state;
+  const auto sequence = open();
+  sequence->decode(3);
+  const State before = sequence->state();
   for (const TokenId bad : {-1, 37, 1 << 30}) {
     const std::vector<TokenId> tokens = {1, 2, bad};
-    EXPECT_THAT(error_of([&] { model_.prefill(state, tokens); }),
+    EXPECT_THAT(error_of([&] { sequence->prefill(tokens); }),
                 HasSubstr("token id " + std::to_string(bad) + " is outside the vocabulary of 37"));
-    EXPECT_EQ(state, before);
+    EXPECT_EQ(sequence->state(), before);
   }
-  EXPECT_THAT(error_of([&] { model_.prefill(state, {}); }), HasSubstr("no tokens"));
-  std::vector<float> too_few(3);
-  EXPECT_THAT(error_of([&] { model_.decode(state, 1, too_few); }), HasSubstr("room for 3 logits"));
+  EXPECT_THAT(error_of([&] { sequence->prefill({}); }), HasSubstr("no tokens"));
+  EXPECT_THAT(error_of([&] { sequence->decode(37); }), HasSubstr("token id 37"));
+  EXPECT_THAT(error_of([&] { sequence->advance(-1); }), HasSubstr("token id -1"));
+  EXPECT_EQ(sequence->state(), before);
 }
 
 TEST_F(SmallModel, TapsSeeEveryPointWithItsShape) {
@@ -272,9 +292,7 @@ TEST_F(SmallModel, TapsSeeEveryPointWithItsShape) {
       rows[static_cast<std::size_t>(i)] += value.rows;
     });
   }
-  State state = model_.new_state();
-  model_.prefill_all(
-      state, tokens, [](auto, auto) {}, &taps);
+  open(&taps)->prefill_all(tokens, [](auto, auto) {});
   for (int i = 0; i < kTapCount; ++i) {
     const auto tap = static_cast<Tap>(i);
     const bool outside = tap == Tap::embedding || tap == Tap::head_input || tap == Tap::logits;
@@ -292,14 +310,12 @@ TEST_F(SmallModel, ATapOnDtDecidesTheDecay) {
   taps.set(Tap::decay, [](const TapValue& value) {
     for (const float a : value.data) EXPECT_EQ(a, 1.0F);
   });
-  State state = model_.new_state();
-  model_.prefill(state, random_tokens(5, 37), &taps);
+  open(&taps)->prefill(random_tokens(5, 37));
 }
 
 TEST_F(SmallModel, WhatATapLeavesIsWhatTheNetworkGoesOnWith) {
   const std::vector<TokenId> tokens = random_tokens(70, 37);
-  State plain = model_.new_state();
-  const Rows expected = prefill(model_, tokens, plain);
+  const Rows expected = prefill(*open(), tokens);
   for (int i = 0; i < kTapCount; ++i) {
     Taps taps;
     taps.set(static_cast<Tap>(i), [](const TapValue& value) {
@@ -307,20 +323,8 @@ TEST_F(SmallModel, WhatATapLeavesIsWhatTheNetworkGoesOnWith) {
         if (j % value.columns % 2 == 0) value.data[static_cast<std::size_t>(j)] *= 0.5F;
       }
     });
-    State prefilled = model_.new_state();
-    State decoded = model_.new_state();
-    Rows changed;
-    model_.prefill_all(
-        prefilled, tokens,
-        [&](std::int64_t /*index*/, std::span<const float> row) {
-          changed.emplace_back(row.begin(), row.end());
-        },
-        &taps);
-    Rows stepped;
-    for (const TokenId id : tokens) {
-      stepped.emplace_back(37);
-      model_.decode(decoded, id, stepped.back(), &taps);
-    }
+    const Rows changed = prefill(*open(&taps), tokens);
+    const Rows stepped = decode(*open(&taps), tokens);
     EXPECT_GT(worst(changed, expected), 1e-3) << tap_name(static_cast<Tap>(i));
     EXPECT_LT(worst(changed, stepped), 1e-4) << tap_name(static_cast<Tap>(i));
   }

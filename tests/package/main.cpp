@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   lightmamba::GenerateOptions options;
   options.max_tokens = 8;
   const auto result = lightmamba::generate(
-      model, model.tokenizer().encode(argv[2], {.add_special_tokens = true}), options);
+      *lightmamba::reference_backend(model),
+      model.tokenizer().encode(argv[2], {.add_special_tokens = true}), options);
   std::printf("%s%s\n", argv[2], model.tokenizer().decode(result.ids).c_str());
 }

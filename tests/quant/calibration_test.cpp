@@ -65,10 +65,10 @@ Seen seen_by_taps(const Model& model, std::span<const TokenId> tokens, std::size
     });
   }
   for (std::size_t begin = 0; begin < tokens.size(); begin += window) {
-    State state = model.new_state();
-    model.prefill_all(
-        state, tokens.subspan(begin, std::min(window, tokens.size() - begin)),
-        [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, &taps);
+    reference_backend(model)
+        ->open({.taps = &taps})
+        ->prefill_all(tokens.subspan(begin, std::min(window, tokens.size() - begin)),
+                      [](std::int64_t /*index*/, std::span<const float> /*logits*/) {});
   }
   return seen;
 }

@@ -268,8 +268,7 @@ TEST(Quantize, GptqMakesUpForEarlierRounding) {
     taps.set(Tap::residual, [&](const TapValue& value) {
       values.insert(values.end(), value.data.begin(), value.data.end());
     });
-    State state = of.new_state();
-    of.prefill(state, random_tokens(200, 37, 31), &taps);
+    reference_backend(of)->open({.taps = &taps})->prefill(random_tokens(200, 37, 31));
     return values;
   };
   const std::vector<float> exact = residual(model);

@@ -125,8 +125,7 @@ TEST(Rotation, SpreadsAnOutlierChannel) {
         sum += largest * largest / squares;
       }
     });
-    State state = m.new_state();
-    m.prefill(state, random_tokens(50, m.config().vocab_size), &taps);
+    reference_backend(m)->open({.taps = &taps})->prefill(random_tokens(50, m.config().vocab_size));
     return sum / rows;
   };
   EXPECT_LT(worst_share(rotated), 0.8 * worst_share(model));

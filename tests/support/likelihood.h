@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include <lightmamba/model.h>
+#include <lightmamba/sequence.h>
 
 namespace lightmamba::test {
 
@@ -14,6 +14,9 @@ struct TokenLikelihood {
 };
 
 // For each token but the first, given those before it.
+std::vector<TokenLikelihood> likelihoods_by_decode(const Backend& backend,
+                                                   std::span<const TokenId> tokens);
+// On the reference.
 std::vector<TokenLikelihood> likelihoods_by_decode(const Model& model,
                                                    std::span<const TokenId> tokens);
 

@@ -36,23 +36,30 @@ QuantizeOptions accelerator_options() {
   return options;
 }
 
-std::vector<float> prefill_logits(const Model& model, std::span<const TokenId> tokens) {
+std::vector<float> prefill_logits(const Backend& backend, std::span<const TokenId> tokens) {
   std::vector<float> all;
-  State state = model.new_state();
-  model.prefill_all(state, tokens, [&](std::int64_t /*index*/, std::span<const float> row) {
+  backend.open()->prefill_all(tokens, [&](std::int64_t /*index*/, std::span<const float> row) {
     all.insert(all.end(), row.begin(), row.end());
   });
   return all;
 }
 
-std::vector<float> decode_logits(const Model& model, std::span<const TokenId> tokens) {
-  const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
-  std::vector<float> all(tokens.size() * vocab);
-  State state = model.new_state();
-  for (std::size_t t = 0; t < tokens.size(); ++t) {
-    model.decode(state, tokens[t], std::span(all).subspan(t * vocab, vocab));
+std::vector<float> decode_logits(const Backend& backend, std::span<const TokenId> tokens) {
+  std::vector<float> all;
+  const auto sequence = backend.open();
+  for (const TokenId token : tokens) {
+    const std::span row = sequence->decode(token);
+    all.insert(all.end(), row.begin(), row.end());
   }
   return all;
+}
+
+std::vector<float> prefill_logits(const Model& model, std::span<const TokenId> tokens) {
+  return prefill_logits(*reference_backend(model), tokens);
+}
+
+std::vector<float> decode_logits(const Model& model, std::span<const TokenId> tokens) {
+  return decode_logits(*reference_backend(model), tokens);
 }
 
 std::vector<float> values_of(const Matrix& matrix) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <lightmamba/quantize.h>
+#include <lightmamba/sequence.h>
 
 #include "model/matrix.h"
 #include "support/random_model.h"
@@ -20,8 +21,15 @@ std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsig
 QuantizeOptions accelerator_options();
 
 // Logits after each token, one after the other.
+std::vector<float> prefill_logits(const Backend& backend, std::span<const TokenId> tokens);
+std::vector<float> decode_logits(const Backend& backend, std::span<const TokenId> tokens);
+// On the reference.
 std::vector<float> prefill_logits(const Model& model, std::span<const TokenId> tokens);
 std::vector<float> decode_logits(const Model& model, std::span<const TokenId> tokens);
+
+inline std::vector<float> copy_of(std::span<const float> values) {
+  return {values.begin(), values.end()};
+}
 
 std::vector<float> values_of(const Matrix& matrix);  // row by row
 

@@ -95,8 +95,9 @@ std::optional<std::string> does_not_fit(const Mamba2Config& c, std::int64_t hada
 }
 
 std::optional<std::string> does_not_fit(const Network& network) {
-  for (const auto& reason : {is_not("the group", network.group, kGroup),
-                             is_not("the state's number of bits", network.state_bits, 16)}) {
+  for (const auto& reason :
+       {is_not("the group", network.group, kGroup),
+        is_not("the state's number of bits", network.state_bits, kImageStateBits)}) {
     if (reason) return reason;
   }
   return does_not_fit(network.config, network.hadamard_m, network.hadamard_n);

@@ -12,6 +12,7 @@
 namespace lightmamba::accel {
 
 inline constexpr std::int64_t kGroup = 128;  // columns that share a scale
+inline constexpr int kImageStateBits = 16;   // of a code of h
 inline constexpr std::int64_t kHeaddim = 64;
 inline constexpr std::int64_t kStates = 128;  // d_state
 inline constexpr std::int64_t kTaps = 4;      // d_conv

@@ -321,6 +321,12 @@ ImageFile parse_image_file(std::span<const std::byte> bytes, std::shared_ptr<con
   return with_context(source, [&] { return take(bytes, std::move(owner), checksums); });
 }
 
+bool is_image_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored) &&
+         text_of(MappedFile::open(path)->bytes()).starts_with(kMagic);
+}
+
 ImageFile read_image_file(const std::filesystem::path& path) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
   return parse_image_file(file->bytes(), file, path.string());

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "accel/numerics/golden_model.h"
 #include "accel/numerics/network.h"
 #include "accel/numerics/trace.h"
 
@@ -26,6 +27,7 @@ struct Counters {
   std::int64_t ssm_waits_for_input = 0;
 
   Counters& operator+=(const Counters& other);
+  Counters& operator-=(const Counters& other);
   bool operator==(const Counters&) const = default;
 };
 
@@ -53,6 +55,7 @@ struct Traffic {
   std::int64_t conv_state = 0;  // and the logits
 
   Traffic& operator+=(const Traffic& other);
+  Traffic& operator-=(const Traffic& other);
   std::int64_t total() const { return weights + ssm_state + parameters + conv_state; }
   bool operator==(const Traffic&) const = default;
 };
@@ -74,10 +77,22 @@ struct Step {
   Traffic traffic;
 };
 
+// What some tokens have taken together.
+struct Usage {
+  std::int64_t tokens = 0;
+  Counters counters;
+  Traffic traffic;
+
+  Usage& operator+=(const Step& step);
+};
+
 class Accelerator {
  public:
   virtual ~Accelerator() = default;
-  virtual void reset() = 0;  // the next token begins a sequence
+  virtual void reset() = 0;  // the next token begins a sequence, whatever has happened before
+  // What the sequence has left behind, and another one's to go on from. Both between two tokens.
+  virtual GoldenState state() const = 0;
+  virtual void restore(const GoldenState& state) = 0;
   // The next token of the sequence. Throws Error for an id outside the vocabulary.
   virtual Step step(TokenId token, Wants wants) = 0;
   // From now on `trace` sees what each unit gives; an empty one ends that.

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "accel/numerics/golden_model.h"
 #include "accel/runtime/accelerator.h"
 #include "model/forward.h"
 
@@ -14,6 +13,8 @@ class GoldenAccelerator : public Accelerator {
       : network_(std::move(network)), state_(network_->config) {}
 
   void reset() override { state_ = GoldenState(network_->config); }
+  GoldenState state() const override { return state_; }
+  void restore(const GoldenState& state) override { state_ = state; }
 
   Step step(TokenId token, Wants wants) override {
     check_tokens(network_->config, {&token, 1});
@@ -45,11 +46,31 @@ Counters& Counters::operator+=(const Counters& other) {
   return *this;
 }
 
+Counters& Counters::operator-=(const Counters& other) {
+  for (const CounterName& each : kCounters) this->*each.counter -= other.*each.counter;
+  return *this;
+}
+
+Traffic& Traffic::operator-=(const Traffic& other) {
+  weights -= other.weights;
+  ssm_state -= other.ssm_state;
+  parameters -= other.parameters;
+  conv_state -= other.conv_state;
+  return *this;
+}
+
 Traffic& Traffic::operator+=(const Traffic& other) {
   weights += other.weights;
   ssm_state += other.ssm_state;
   parameters += other.parameters;
   conv_state += other.conv_state;
+  return *this;
+}
+
+Usage& Usage::operator+=(const Step& step) {
+  ++tokens;
+  counters += step.counters;
+  traffic += step.traffic;
   return *this;
 }
 

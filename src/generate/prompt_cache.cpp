@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <lightmamba/engine.h>
+#include <lightmamba/prompt_cache.h>
 
 #include "base/fail.h"
 
@@ -15,23 +15,21 @@ bool begins_with(std::span<const TokenId> tokens, std::span<const TokenId> begin
 
 }  // namespace
 
-PromptCache::PromptCache(Model model, std::size_t capacity_bytes)
-    : model_(std::move(model)), capacity_(capacity_bytes) {}
+PromptCache::PromptCache(std::shared_ptr<const Backend> backend, std::size_t capacity_bytes)
+    : backend_(std::move(backend)), capacity_(capacity_bytes) {}
 
 std::size_t PromptCache::bytes() const {
   const std::lock_guard lock(mutex_);
   return bytes_;
 }
 
-// The state of the longest beginning of the prompt that leaves something to prefill, or null. All
-// beginnings count as used, the longest last.
+// The state of the longest beginning of the prompt, or null. All beginnings count as used, the
+// longest last.
 std::shared_ptr<const Sequence> PromptCache::find(std::span<const TokenId> prompt) {
   const std::lock_guard lock(mutex_);
   std::vector<std::list<Entry>::iterator> beginnings;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->tokens.size() < prompt.size() && begins_with(prompt, entry->tokens)) {
-      beginnings.push_back(entry);
-    }
+    if (begins_with(prompt, entry->tokens)) beginnings.push_back(entry);
   }
   if (beginnings.empty()) return nullptr;
   std::sort(beginnings.begin(), beginnings.end(),
@@ -60,14 +58,14 @@ PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
     result.sequence = known->fork();
     result.reused_tokens = result.sequence->position();
   } else {
-    result.sequence = model_.open();
+    result.sequence = backend_->open();
   }
   const std::int64_t total = std::ssize(prompt);
   for (std::int64_t begin = result.reused_tokens; begin < total;) {
     const std::int64_t end = std::min(begin + kPrefillSegment, total);
     const auto part =
         prompt.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    result.logits = result.sequence->prefill(part);
+    result.sequence->prefill(part);
     begin = end;
     const std::size_t bytes = result.sequence->bytes();
     if (end % kPrefillSegment != 0 || bytes > capacity_) continue;

@@ -5,6 +5,7 @@
 #include <lightmamba/generate.h>
 
 #include "support/errors.h"
+#include "support/on_reference.h"
 #include "support/paths.h"
 #include "support/random_model.h"
 
@@ -29,14 +30,14 @@ class Generate : public ::testing::Test {
 // Token by token from nothing, without prefill or a sampler.
 std::vector<TokenId> greedy_by_decode(const Model& model, const std::vector<TokenId>& sequence,
                                       std::size_t count) {
-  State state = model.new_state();
-  std::vector<float> logits(static_cast<std::size_t>(model.config().vocab_size));
-  for (const TokenId id : sequence) model.decode(state, id, logits);
+  const auto running = reference_backend(model)->open();
+  for (const TokenId id : sequence) running->decode(id);
   std::vector<TokenId> ids;
   while (ids.size() < count) {
+    const std::span logits = running->logits();
     const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
     ids.push_back(static_cast<TokenId>(best));
-    model.decode(state, ids.back(), logits);
+    running->decode(ids.back());
   }
   return ids;
 }
@@ -103,28 +104,50 @@ TEST_F(Generate, StopsAtEndOfTextWithoutReturningIt) {
 }
 
 TEST_F(Generate, AStateGoesOnWhereItStopped) {
-  State state = model().new_state();
-  const GenerateResult first = generate(model(), prompt(), {.max_tokens = 6}, {}, &state);
+  const auto backend = reference_backend(model());
+  const auto running = backend->open();
+  const GenerateResult first = generate(*running, prompt(), {.max_tokens = 6});
   EXPECT_EQ(first.decode_steps, 6);
-  State expected = model().new_state();
-  model().prefill(expected, prompt());
-  for (const TokenId id : first.ids) model().decode(expected, id, {});
-  EXPECT_EQ(state, expected);
+  const auto expected = backend->open();
+  expected->prefill(prompt());
+  for (const TokenId id : first.ids) expected->decode(id);
+  EXPECT_EQ(running->state(), expected->state());
 
   const std::vector<TokenId> more = model().tokenizer().encode(" and");
   std::vector<TokenId> sequence = prompt();
   sequence.insert(sequence.end(), first.ids.begin(), first.ids.end());
   sequence.insert(sequence.end(), more.begin(), more.end());
-  EXPECT_EQ(generate(model(), more, {.max_tokens = 6}, {}, &state).ids,
+  EXPECT_EQ(generate(*running->fork(), {}, {.max_tokens = 6}).ids,
+            greedy_by_decode(model(), {sequence.begin(), sequence.end() - std::ssize(more)}, 6));
+  EXPECT_EQ(generate(*running, more, {.max_tokens = 6}).ids,
             greedy_by_decode(model(), sequence, 6));
 }
 
+TEST_F(Generate, AGeneratorIsSteppedStoppedAndFinished) {
+  const std::vector<TokenId> greedy = greedy_by_decode(model(), prompt(), 5);
+  const auto running = reference_backend(model())->open();
+  Generator generator(*running, prompt(), {.max_tokens = 5});
+  EXPECT_EQ(generator.result().prompt_tokens, std::ssize(prompt()));
+  EXPECT_EQ(generator.next(), greedy[0]);
+  EXPECT_EQ(running->position(), std::ssize(prompt()));  // the last token is fed when one follows
+  EXPECT_EQ(generator.next(), greedy[1]);
+  EXPECT_EQ(generator.next(), greedy[2]);
+  generator.stop();
+  EXPECT_EQ(generator.next(), std::nullopt);
+  EXPECT_EQ(generator.result().stop_reason, StopReason::callback);
+  EXPECT_EQ(generator.result().ids, std::vector<TokenId>(greedy.begin(), greedy.begin() + 3));
+  generator.finish();
+  EXPECT_EQ(running->position(), std::ssize(prompt()) + 3);
+  EXPECT_EQ(generate(*running, {}, {.max_tokens = 2}).ids,
+            std::vector<TokenId>(greedy.begin() + 3, greedy.end()));
+}
+
 TEST_F(Generate, NoTokensWantedIsThePromptAlone) {
-  State state = model().new_state();
-  const GenerateResult result = generate(model(), prompt(), {.max_tokens = 0}, {}, &state);
+  const auto running = reference_backend(model())->open();
+  const GenerateResult result = generate(*running, prompt(), {.max_tokens = 0});
   EXPECT_TRUE(result.ids.empty());
   EXPECT_EQ(result.stop_reason, StopReason::max_tokens);
-  EXPECT_EQ(state.position, std::ssize(prompt()));
+  EXPECT_EQ(running->position(), std::ssize(prompt()));
 }
 
 TEST_F(Generate, RefusesBadInput) {

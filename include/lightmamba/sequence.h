@@ -1,0 +1,144 @@
+// The one way to run a model: a back end opens sequences, and tokens go through these.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <lightmamba/model.h>
+
+namespace lightmamba {
+
+// All that a sequence leaves behind in the model. A plain value.
+struct State {
+  std::vector<float> conv;  // last d_conv-1 inputs of the conv  [n_layer, d_conv - 1, conv_dim]
+  std::vector<float> ssm;   // h                                 [n_layer, nheads, headdim, d_state]
+  std::int64_t position = 0;  // tokens seen
+  // After the last of them [vocab_size], with which a text goes on where it stopped; or empty.
+  std::vector<float> logits = {};
+
+  bool operator==(const State&) const = default;
+};
+
+State new_state(const Mamba2Config& config);  // of the empty sequence, without logits
+
+// A state as a safetensors file that names its model (Model::fingerprint()). Both throw Error
+// naming the file: where the state does not fit the model or was left by another one, or the file
+// cannot be written or read. A file that names no model is only held against the shapes.
+void save_state(const State& state, const Model& model, const std::filesystem::path& path);
+State load_state(const Model& model, const std::filesystem::path& path);
+
+// Called with the index of a token in the given tokens and the logits [vocab_size] after it.
+using LogitsFn = std::function<void(std::int64_t index, std::span<const float> logits)>;
+
+class Backend;
+enum class LogitsFor { none, last, all };
+
+// One sequence on its way through a model. Not for several threads at once.
+//
+// The functions that take tokens throw Error, with the sequence unchanged, for an id outside the
+// vocabulary, or no tokens. If a tap or `logits` throws, the sequence is of no further use.
+class Sequence {
+ public:
+  virtual ~Sequence() = default;
+  Sequence& operator=(const Sequence&) = delete;
+
+  // One token through the recurrence. Returns logits(). advance() leaves no logits, which saves the
+  // head of the model.
+  std::span<const float> decode(TokenId token);
+  void advance(TokenId token);
+
+  // At least one token, where the back end can in chunks, as matrix products (the state-space dual
+  // form): the same result as decode() token by token up to rounding. Returns logits().
+  std::span<const float> prefill(std::span<const TokenId> tokens);
+  // The same, with the logits after every token, in order.
+  void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits);
+
+  // After the last token [vocab_size], until the next one; empty where it left none.
+  std::span<const float> logits() const { return logits_; }
+
+  State state() const;
+  virtual std::int64_t position() const = 0;            // tokens seen
+  virtual std::size_t bytes() const = 0;                // that the state takes
+  virtual std::unique_ptr<Sequence> fork() const = 0;   // goes on by itself
+  const Backend& backend() const { return *backend_; }  // that has opened it
+
+ protected:
+  explicit Sequence(std::shared_ptr<const Backend> backend) : backend_(std::move(backend)) {}
+  Sequence(const Sequence&) = default;
+
+  // The tokens have been found good. `logits` is [vocab_size], or empty where none are wanted.
+  virtual void run_decode(TokenId token, std::span<float> logits) = 0;
+  virtual void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
+                           const LogitsFn& logits) = 0;
+  virtual State numbers() const = 0;  // the state but its logits
+
+  // For what runs without the functions above: room for logits [vocab_size], or none.
+  std::span<float> keep_logits(bool wanted);
+
+ private:
+  friend class Backend;
+
+  std::shared_ptr<const Backend> backend_;
+  std::vector<float> logits_;
+};
+
+struct OpenOptions {
+  const State* state = nullptr;  // goes on from it; null: the empty sequence
+  const Taps* taps = nullptr;    // must outlive the sequence and its forks; null: none
+};
+
+// Runs a model. Safe to use from several threads.
+class Backend : public std::enable_shared_from_this<Backend> {
+ public:
+  virtual ~Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  virtual std::string_view name() const = 0;  // one of kBackendNames
+  const Model& model() const { return model_; }
+  const Mamba2Config& config() const { return model_.config(); }
+
+  // Throws Error for a state of another shape, or taps on another back end than the reference.
+  std::unique_ptr<Sequence> open(const OpenOptions& options = {}) const;
+
+  // One token for each of several sequences, which share every read of a weight where the back end
+  // can. The same as Sequence::decode() for each. A sequence must not be given twice. Throws Error
+  // as that does, and for a sequence of another back end; all are then unchanged.
+  void decode_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens) const;
+
+ protected:
+  explicit Backend(Model model) : model_(std::move(model)) {}
+
+  // The state fits the model; null is the empty sequence.
+  virtual std::unique_ptr<Sequence> open_from(const State* state) const = 0;
+  // Only the reference has taps.
+  virtual std::unique_ptr<Sequence> open_tapped(const State* state, const Taps& taps) const;
+  // Good tokens for sequences of this back end. `logits` is [sequences.size()] of [vocab_size].
+  virtual void run_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens,
+                            std::span<const std::span<float>> logits) const;
+
+ private:
+  Model model_;
+};
+
+// The names of all back ends: the float32 reference, the fast CPU engine, the accelerator's
+// integers, and the accelerator's hardware in simulation, clock cycle by clock cycle.
+inline constexpr std::array<std::string_view, 4> kBackendNames = {"reference", "engine", "golden",
+                                                                  "rtlsim"};
+
+// Computes in float32: a float model, or a quantized one whose values are rounded as its format
+// says. Throws Error for a model without weights.
+std::shared_ptr<const Backend> reference_backend(Model model);
+
+// Tokens that go through the layers together in a prefill. A prompt that is cut at multiples of it,
+// counted from the beginning of the sequence, leaves the same bytes as in one piece, on every back
+// end but the reference, where it is the same up to rounding.
+inline constexpr std::int64_t kPrefillSegment = 256;
+
+}  // namespace lightmamba

@@ -1,0 +1,127 @@
+#include "accel/accelerator_backend.h"
+
+#include <cmath>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "accel/program/make_network.h"
+#include "accel/runtime/float_state.h"
+
+namespace lightmamba::accel {
+
+// The accelerator and whose state it holds.
+class AcceleratorBackend::Turns {
+ public:
+  explicit Turns(std::unique_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
+
+  // The next token of the sequence whose state is `state`.
+  Step step(GoldenState& state, TokenId token, Wants wants) {
+    const std::lock_guard lock(mutex_);
+    if (holder_ != &state) {
+      if (holder_ != nullptr) *holder_ = accelerator_->state();
+      holder_ = nullptr;
+      accelerator_->restore(state);
+      holder_ = &state;
+    }
+    Step step = accelerator_->step(token, wants);
+    usage_ += step;
+    return step;
+  }
+
+  GoldenState up_to_date(const GoldenState& state) const {
+    const std::lock_guard lock(mutex_);
+    return holder_ == &state ? accelerator_->state() : state;
+  }
+
+  void leave(const GoldenState& state) {
+    const std::lock_guard lock(mutex_);
+    if (holder_ == &state) holder_ = nullptr;
+  }
+
+  Usage usage() const {
+    const std::lock_guard lock(mutex_);
+    return usage_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::unique_ptr<Accelerator> accelerator_;
+  GoldenState* holder_ = nullptr;
+  Usage usage_;
+};
+
+class AcceleratorBackend::TakingTurns : public Sequence {
+ public:
+  TakingTurns(std::shared_ptr<const Backend> backend, Turns& turns, GoldenState state)
+      : Sequence(std::move(backend)),
+        turns_(turns),
+        state_(std::move(state)),
+        position_(state_.position) {}
+  TakingTurns(const TakingTurns& other)
+      : Sequence(other),
+        turns_(other.turns_),
+        state_(turns_.up_to_date(other.state_)),
+        position_(other.position_) {}
+  TakingTurns& operator=(const TakingTurns&) = delete;
+  ~TakingTurns() override { turns_.leave(state_); }
+
+  std::int64_t position() const override { return position_; }
+  std::size_t bytes() const override {
+    return state_.conv_codes.size() + state_.conv_exponents.size() + state_.ssm_exponents.size() +
+           state_.ssm_codes.size() * sizeof(std::int16_t);
+  }
+  std::unique_ptr<Sequence> fork() const override { return std::make_unique<TakingTurns>(*this); }
+
+ private:
+  void run_decode(TokenId token, std::span<float> logits) override {
+    const Step step = turns_.step(state_, token, logits.empty() ? Wants::nothing : Wants::logits);
+    ++position_;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      logits[i] =
+          static_cast<float>(std::ldexp(static_cast<double>(step.logits[i]), -kLogitFractionBits));
+    }
+  }
+
+  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
+                   const LogitsFn& logits) override {
+    std::vector<float> row(static_cast<std::size_t>(backend().config().vocab_size));
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const bool is_wanted =
+          wanted == LogitsFor::all || (wanted == LogitsFor::last && i + 1 == tokens.size());
+      run_decode(tokens[i], is_wanted ? std::span(row) : std::span<float>());
+      if (is_wanted) logits(static_cast<std::int64_t>(i), row);
+    }
+  }
+
+  State numbers() const override { return to_float(turns_.up_to_date(state_)); }
+
+  Turns& turns_;       // the back end's
+  GoldenState state_;  // out of date while the accelerator holds it
+  std::int64_t position_;
+};
+
+AcceleratorBackend::AcceleratorBackend(std::string_view name, Model model, int state_bits,
+                                       std::unique_ptr<Accelerator> accelerator)
+    : Backend(std::move(model)),
+      name_(name),
+      state_bits_(state_bits),
+      turns_(std::make_unique<Turns>(std::move(accelerator))) {}
+
+AcceleratorBackend::~AcceleratorBackend() = default;
+
+Usage AcceleratorBackend::usage() const { return turns_->usage(); }
+
+std::unique_ptr<Sequence> AcceleratorBackend::open_from(const State* state) const {
+  return std::make_unique<TakingTurns>(
+      shared_from_this(), *turns_,
+      state != nullptr ? from_float(*state, config(), state_bits_) : GoldenState(config()));
+}
+
+std::shared_ptr<const AcceleratorBackend> golden_backend(const Model& model) {
+  const auto network = std::make_shared<const Network>(make_network(model.weights()));
+  return std::make_shared<const AcceleratorBackend>("golden", model, network->state_bits,
+                                                    make_golden_accelerator(network));
+}
+
+}  // namespace lightmamba::accel

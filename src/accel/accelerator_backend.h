@@ -1,0 +1,39 @@
+// Accelerators as back ends, for everything that runs a model.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <lightmamba/sequence.h>
+
+#include "accel/runtime/accelerator.h"
+
+namespace lightmamba::accel {
+
+// Sequences take turns on one accelerator, which holds the state of the one that ran last.
+class AcceleratorBackend : public Backend {
+ public:
+  // `name` is one of kBackendNames; `state_bits` are those of a code of h.
+  AcceleratorBackend(std::string_view name, Model model, int state_bits,
+                     std::unique_ptr<Accelerator> accelerator);
+  ~AcceleratorBackend() override;
+
+  std::string_view name() const override { return name_; }
+  Usage usage() const;  // of all tokens of all sequences so far
+
+ private:
+  class Turns;
+  class TakingTurns;
+
+  std::unique_ptr<Sequence> open_from(const State* state) const override;
+
+  std::string name_;
+  int state_bits_;
+  std::unique_ptr<Turns> turns_;
+};
+
+// The integers of the accelerator. Throws Error where not_supported() gives a reason.
+std::shared_ptr<const AcceleratorBackend> golden_backend(const Model& model);
+
+}  // namespace lightmamba::accel

@@ -1,0 +1,13 @@
+// A short name that tells models apart.
+#pragma once
+
+#include <string>
+
+#include "model/weights.h"
+
+namespace lightmamba {
+
+// As Model::fingerprint(). It does not depend on where the weights lie.
+std::string fingerprint(const Weights& weights);
+
+}  // namespace lightmamba

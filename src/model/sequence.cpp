@@ -1,0 +1,101 @@
+#include <new>
+#include <utility>
+
+#include <lightmamba/sequence.h>
+
+#include "base/fail.h"
+#include "model/forward.h"
+
+namespace lightmamba {
+
+State new_state(const Mamba2Config& config) {
+  const std::int64_t numbers = config.conv_state_elements() + config.state_elements();
+  try {
+    State state;
+    state.conv.resize(static_cast<std::size_t>(config.conv_state_elements()));
+    state.ssm.resize(static_cast<std::size_t>(config.state_elements()));
+    return state;
+  } catch (const std::bad_alloc&) {
+    fail("out of memory: the state of a sequence has {} numbers", numbers);
+  }
+}
+
+std::span<float> Sequence::keep_logits(bool wanted) {
+  logits_.resize(wanted ? static_cast<std::size_t>(backend_->config().vocab_size) : 0);
+  return logits_;
+}
+
+std::span<const float> Sequence::decode(TokenId token) {
+  check_tokens(backend_->config(), {&token, 1});
+  run_decode(token, keep_logits(true));
+  return logits_;
+}
+
+void Sequence::advance(TokenId token) {
+  check_tokens(backend_->config(), {&token, 1});
+  run_decode(token, keep_logits(false));
+}
+
+std::span<const float> Sequence::prefill(std::span<const TokenId> tokens) {
+  if (tokens.empty()) fail("no tokens to prefill");
+  check_tokens(backend_->config(), tokens);
+  run_prefill(tokens, LogitsFor::last, [&](std::int64_t /*index*/, std::span<const float> row) {
+    logits_.assign(row.begin(), row.end());
+  });
+  return logits_;
+}
+
+void Sequence::prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits) {
+  if (tokens.empty()) fail("no tokens to prefill");
+  check_tokens(backend_->config(), tokens);
+  run_prefill(tokens, LogitsFor::all, [&](std::int64_t index, std::span<const float> row) {
+    if (index + 1 == std::ssize(tokens)) logits_.assign(row.begin(), row.end());
+    logits(index, row);
+  });
+}
+
+State Sequence::state() const {
+  State state = numbers();
+  state.logits = logits_;
+  return state;
+}
+
+std::unique_ptr<Sequence> Backend::open(const OpenOptions& options) const {
+  if (options.state != nullptr) {
+    check_state(config(), *options.state);
+    check_logits(config(), options.state->logits);
+  }
+  std::unique_ptr<Sequence> sequence = options.taps != nullptr && !options.taps->empty()
+                                           ? open_tapped(options.state, *options.taps)
+                                           : open_from(options.state);
+  if (options.state != nullptr) sequence->logits_ = options.state->logits;
+  return sequence;
+}
+
+std::unique_ptr<Sequence> Backend::open_tapped(const State* /*state*/, const Taps& /*taps*/) const {
+  fail("taps run on the reference only, not on the back end {}", name());
+}
+
+void Backend::decode_together(std::span<Sequence* const> sequences,
+                              std::span<const TokenId> tokens) const {
+  if (tokens.size() != sequences.size()) {
+    fail("{} tokens for {} sequences", tokens.size(), sequences.size());
+  }
+  check_tokens(config(), tokens);
+  std::vector<std::span<float>> logits;
+  logits.reserve(sequences.size());
+  for (const Sequence* sequence : sequences) {
+    if (&sequence->backend() != this) fail("a sequence of another back end cannot decode with it");
+  }
+  for (Sequence* sequence : sequences) logits.push_back(sequence->keep_logits(true));
+  if (!sequences.empty()) run_together(sequences, tokens, logits);
+}
+
+void Backend::run_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens,
+                           std::span<const std::span<float>> logits) const {
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    sequences[i]->run_decode(tokens[i], logits[i]);
+  }
+}
+
+}  // namespace lightmamba
