@@ -10,6 +10,7 @@
 #include "accel/runtime/rtlsim.h"
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "io/file_kind.h"
 #include "io/stored_tokenizer.h"
 #include "model/weights.h"
 
@@ -105,7 +106,7 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
 
 AccelModel load_accel_model(const AccelOptions& options) {
   const std::filesystem::path& path = options.model.model;
-  if (!accel::is_image_file(path)) {
+  if (file_kind(path) != FileKind::accelerator_image) {
     Model model = load_model(options.model);
     auto network = with_context(path.string(), [&] {
       return std::make_shared<const accel::Network>(accel::make_network(model.weights()));

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <string>
 
-#include "accel/program/image_file.h"
 #include "accel/program/make_network.h"
 #include "accel/runtime/rtlsim.h"
 #include "base/fail.h"
 #include "cli/accel_options.h"
+#include "io/file_kind.h"
 #include "kernels/isa.h"
 
 namespace lightmamba::cli {
@@ -83,7 +83,7 @@ std::shared_ptr<const Backend> open_backend(const Model& model, const ModelOptio
 std::shared_ptr<const Backend> load_backend(const ModelOptions& options, WithTaps taps) {
   check_backend_options(options);
   ModelOptions chosen = options;
-  if (accel::is_image_file(options.model)) {
+  if (file_kind(options.model) == FileKind::accelerator_image) {
     if (options.backend != "auto" && options.backend != "rtlsim") {
       fail("{}: an image of the accelerator runs on --backend rtlsim only", options.model);
     }

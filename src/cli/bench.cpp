@@ -14,7 +14,7 @@
 #include "engine/worker_pool.h"
 #include "io/stored_tokenizer.h"
 #include "kernels/isa.h"
-#include "model/weights.h"
+#include "model/tensor_list.h"
 #include "quant/random_quantized.h"
 #include "quant/weight_source.h"
 
@@ -77,7 +77,9 @@ double read_bandwidth(WorkerPool& pool, std::int64_t runs) {
 double weight_bytes(const Weights& weights) {
   double bytes = static_cast<double>(weights.head.bytes());
   for (const LayerWeights& layer : weights.layers) {
-    bytes += static_cast<double>(layer.in_proj.bytes() + layer.out_proj.bytes());
+    for (const BlockMatrix& each : block_matrices(weights.config)) {
+      bytes += static_cast<double>((layer.*each.matrix).bytes());
+    }
   }
   return bytes;
 }

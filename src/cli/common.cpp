@@ -8,22 +8,16 @@
 #include <cstdio>
 #include <fmt/format.h>
 
-#include "base/bytes.h"
+#include "accel/program/image_file.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"
 #include "base/utf8.h"
+#include "io/file_kind.h"
 #include "quant/quantized_file.h"
 
 namespace lightmamba::cli {
 namespace {
-
-bool starts_with_brace(const std::filesystem::path& path) {
-  const auto file = MappedFile::open(path);
-  const std::string_view text = text_of(file->bytes()).substr(0, 64);
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  return first == std::string_view::npos || text[first] == '{';
-}
 
 // By device and inode.
 bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
@@ -115,15 +109,14 @@ void require_reference_for_taps(const ModelOptions& options, std::string_view op
 
 Tokenizer load_tokenizer(const ModelOptions& options) {
   if (!options.tokenizer.empty()) return Tokenizer::load(options.tokenizer);
-  std::error_code ignored;
-  if (std::filesystem::is_directory(options.model, ignored)) {
-    return Tokenizer::load(options.model / "tokenizer.json");
-  }
-  // A file is a tokenizer.json, which begins with a brace, or a quantized model.
-  if (starts_with_brace(options.model)) return Tokenizer::load(options.model);
-  const QuantizedFile file = read_quantized_file(options.model);
-  if (!file.tokenizer) fail("{}: holds no tokenizer", options.model);
-  return Tokenizer::parse(*file.tokenizer, fmt::format("{}: tokenizer.json", options.model));
+  const FileKind kind = file_kind(options.model);
+  if (kind == FileKind::directory) return Tokenizer::load(options.model / "tokenizer.json");
+  if (kind == FileKind::json) return Tokenizer::load(options.model);
+  const std::optional<std::string> text = kind == FileKind::accelerator_image
+                                              ? accel::read_image_file(options.model).tokenizer
+                                              : read_quantized_file(options.model).tokenizer;
+  if (!text) fail("{}: holds no tokenizer", options.model);
+  return Tokenizer::parse(*text, fmt::format("{}: tokenizer.json", options.model));
 }
 
 void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,

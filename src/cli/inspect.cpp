@@ -12,7 +12,8 @@
 #include "cli/taps.h"
 #include "eval/outlier_picture.h"
 #include "io/checkpoint.h"
-#include "model/weights.h"
+#include "io/file_kind.h"
+#include "model/tensor_list.h"
 #include "quant/hadamard.h"
 #include "quant/quantized_file.h"
 
@@ -78,19 +79,22 @@ std::int64_t parameters(const Weights& weights) {
   const auto size = [](const Matrix& matrix) { return matrix.rows * matrix.columns; };
   std::int64_t sum = size(weights.embedding) + std::ssize(weights.norm_f);
   if (!weights.config.tie_embeddings) sum += size(weights.head);
-  for (const LayerWeights& w : weights.layers) {
-    sum += size(w.in_proj) + size(w.out_proj) + std::ssize(w.norm) + std::ssize(w.conv1d) +
-           std::ssize(w.dt_bias) + std::ssize(w.A) + std::ssize(w.D) + std::ssize(w.gated_norm);
-    if (weights.config.conv_bias) sum += std::ssize(w.conv1d_bias);
-    sum += std::ssize(w.norm_bias) + std::ssize(w.gated_norm_bias) + std::ssize(w.in_proj_bias) +
-           std::ssize(w.out_proj_bias);
+  for (const LayerWeights& layer : weights.layers) {
+    for (const BlockMatrix& each : block_matrices(weights.config)) sum += size(layer.*each.matrix);
+    for (const BlockVector& each : stored_vectors(weights.config, weights.quantization)) {
+      sum += std::ssize(layer.*each.values);
+    }
   }
   return sum;
 }
 
 // Refuses tensors that are missing or do not fit.
 Contents read_contents(const std::filesystem::path& path) {
-  if (!is_file(path)) {
+  const FileKind kind = file_kind(path);
+  if (kind == FileKind::accelerator_image) {
+    fail("{}: an image of the accelerator, which `lightmamba accel inspect` shows", path);
+  }
+  if (kind == FileKind::directory || kind == FileKind::absent) {
     Checkpoint checkpoint = open_checkpoint(path);
     const Weights weights = make_weights(checkpoint);
     print_notes(weights.notes);

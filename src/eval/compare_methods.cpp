@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 #include "eval/tap_errors.h"
 #include "eval/text_comparison.h"
-#include "model/weights.h"
+#include "model/tensor_list.h"
 #include "quant/known_residuals.h"
 
 namespace lightmamba {
@@ -33,10 +33,12 @@ std::int64_t stored_bytes(const Weights& weights) {
   if (!weights.config.tie_embeddings) bytes += weights.head.bytes();
   std::size_t small = weights.norm_f.size();
   for (const LayerWeights& layer : weights.layers) {
-    bytes += layer.in_proj.bytes() + layer.out_proj.bytes();
-    small += layer.norm.size() + layer.conv1d.size() + layer.dt_bias.size() + layer.A.size() +
-             layer.D.size() + layer.gated_norm.size();
-    if (weights.config.conv_bias) small += layer.conv1d_bias.size();
+    for (const BlockMatrix& each : block_matrices(weights.config)) {
+      bytes += (layer.*each.matrix).bytes();
+    }
+    for (const BlockVector& each : stored_vectors(weights.config, std::nullopt)) {
+      small += (layer.*each.values).size();
+    }
   }
   return static_cast<std::int64_t>(bytes + small * dtype_size(weights.embedding.dtype));
 }

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include "model/tensor_list.h"
+
 namespace lightmamba {
 namespace {
 
@@ -59,14 +61,8 @@ std::string fingerprint(const Weights& weights) {
   }
   hash.add_matrix(weights.embedding);
   for (const LayerWeights& layer : weights.layers) {
-    hash.add_matrix(layer.in_proj);
-    hash.add_matrix(layer.out_proj);
-    for (const AlignedVector<float>* values :
-         {&layer.norm, &layer.conv1d, &layer.conv1d_bias, &layer.dt_bias, &layer.A, &layer.D,
-          &layer.gated_norm, &layer.norm_bias, &layer.gated_norm_bias, &layer.in_proj_bias,
-          &layer.out_proj_bias}) {
-      hash.add_vector(*values);
-    }
+    for (const BlockMatrix& each : block_matrices(c)) hash.add_matrix(layer.*each.matrix);
+    for (const BlockVector& each : block_vectors(c)) hash.add_vector(layer.*each.values);
   }
   hash.add_vector(weights.norm_f);
   hash.add_matrix(weights.head);

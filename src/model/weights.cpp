@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "io/finite.h"
+#include "model/tensor_list.h"
 
 namespace lightmamba {
 namespace {
@@ -78,30 +79,34 @@ class TensorTaker {
   std::set<std::string> taken_;
 };
 
-LayerWeights make_layer(TensorTaker& tensors, const Mamba2Config& config, std::int64_t layer) {
-  const std::string block = fmt::format("backbone.layers.{}.", layer);
-  const std::string mixer = block + "mixer.";
-  LayerWeights weights;
-  weights.norm = tensors.vector(block + "norm.weight", {config.d_model});
-  weights.in_proj = tensors.matrix(mixer + "in_proj.weight", config.d_in_proj(), config.d_model);
-  weights.conv1d = tensors.vector(mixer + "conv1d.weight", {config.conv_dim(), 1, config.d_conv});
-  weights.conv1d_bias = config.conv_bias
-                            ? tensors.vector(mixer + "conv1d.bias", {config.conv_dim()})
-                            : AlignedVector<float>(static_cast<std::size_t>(config.conv_dim()));
-  weights.dt_bias = tensors.vector(mixer + "dt_bias", {config.nheads});
-  weights.A = tensors.vector(mixer + "A_log", {config.nheads});
-  for (std::size_t head = 0; head < weights.A.size(); ++head) {
-    float& value = weights.A[head];
-    const float A = -std::exp(value);
-    if (!std::isfinite(A)) {
-      fail("{}: element [{}] is {}, whose exponential no float holds",
-           tensors.describe(mixer + "A_log"), head, value);
+void take_decay(TensorTaker& tensors, const std::string& name, const Shape& shape,
+                AlignedVector<float>& A) {
+  A = tensors.vector(name, shape);
+  for (std::size_t head = 0; head < A.size(); ++head) {
+    const float value = -std::exp(A[head]);
+    if (!std::isfinite(value)) {
+      fail("{}: element [{}] is {}, whose exponential no float holds", tensors.describe(name), head,
+           A[head]);
     }
-    value = A;
+    A[head] = value;
   }
-  weights.D = tensors.vector(mixer + "D", {config.nheads});
-  weights.gated_norm = tensors.vector(mixer + "norm.weight", {config.d_inner});
-  weights.out_proj = tensors.matrix(mixer + "out_proj.weight", config.d_model, config.d_inner);
+}
+
+LayerWeights make_layer(TensorTaker& tensors, const Mamba2Config& config, std::int64_t layer) {
+  const std::string block = block_name(layer);
+  LayerWeights weights;
+  for (const BlockMatrix& each : block_matrices(config)) {
+    weights.*each.matrix =
+        tensors.matrix(fmt::format("{}{}", block, each.name), each.rows, each.columns);
+  }
+  for (const BlockVector& each : stored_vectors(config, std::nullopt)) {
+    if (each.name == kAName) {
+      take_decay(tensors, fmt::format("{}{}", block, kALogName), each.shape, weights.A);
+    } else {
+      weights.*each.values = tensors.vector(fmt::format("{}{}", block, each.name), each.shape);
+    }
+  }
+  weights.conv1d_bias.resize(static_cast<std::size_t>(config.conv_dim()));
   return weights;
 }
 
@@ -127,10 +132,10 @@ Weights make_weights(const Checkpoint& checkpoint) {
     Weights weights;
     weights.config = config;
     // Hugging Face's name, or mamba_ssm's.
-    const char* embedding = tensors.has("backbone.embedding.weight") ? "backbone.embedding.weight"
-                                                                     : "backbone.embeddings.weight";
+    const char* embedding =
+        tensors.has("backbone.embedding.weight") ? "backbone.embedding.weight" : kEmbeddingName;
     weights.embedding = tensors.matrix(embedding, config.vocab_size, config.d_model);
-    const std::string head = "lm_head.weight";
+    const std::string head = kHeadName;
     if (config.tie_embeddings && !tensors.has(head)) {
       weights.head = weights.embedding;
     } else {
@@ -145,7 +150,7 @@ Weights make_weights(const Checkpoint& checkpoint) {
             checkpoint.weights_file, tensors.describe(head)));
       }
     }
-    weights.norm_f = tensors.vector("backbone.norm_f.weight", {config.d_model});
+    weights.norm_f = tensors.vector(kFinalNormName, {config.d_model});
     for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
       weights.layers.push_back(make_layer(tensors, config, layer));
     }

@@ -1,6 +1,7 @@
 // The weights of a model, by their names in mamba_ssm. Shapes are [rows, columns] of y = W x.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,11 +16,19 @@
 
 namespace lightmamba {
 
+// The weights of the convolution in INT8: value = code * 2^exponent, with an exponent for each
+// channel.
+struct ConvCodes {
+  std::vector<std::int8_t> codes;      // [conv_dim, d_conv]
+  std::vector<std::int8_t> exponents;  // [conv_dim]
+};
+
 // Small tensors are held as floats, the large ones stay in the mapped file.
 struct LayerWeights {
   AlignedVector<float> norm;         // g1                       [d_model]
   Matrix in_proj;                    // z | x | B | C | dt       [d_in_proj, d_model]
   AlignedVector<float> conv1d;       // tap 0 is the oldest      [conv_dim, d_conv]
+  ConvCodes conv1d_codes;            // the same as stored, where the SSM is in pot8; else empty
   AlignedVector<float> conv1d_bias;  // zero where there is none [conv_dim]
   AlignedVector<float> dt_bias;      //                          [nheads]
   AlignedVector<float> A;            // -exp(A_log)              [nheads]

@@ -3,15 +3,10 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
+
+#include "model/weights.h"
 
 namespace lightmamba {
-
-// value = code * 2^exponent, with an exponent for each channel.
-struct ConvCodes {
-  std::vector<std::int8_t> codes;      // [conv_dim, d_conv]
-  std::vector<std::int8_t> exponents;  // [conv_dim]
-};
 
 // Symmetric, to nearest; the exponent is the smallest at which no weight saturates.
 ConvCodes quantize_conv(std::span<const float> weights, std::int64_t d_conv);

@@ -1,10 +1,12 @@
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include <lightmamba/model.h>
 
 #include "base/fail.h"
 #include "io/checkpoint.h"
+#include "io/file_kind.h"
 #include "io/stored_tokenizer.h"
 #include "model/weights.h"
 #include "quant/quantized_file.h"
@@ -38,13 +40,31 @@ Loaded load_file(const std::filesystem::path& path, bool with_tokenizer) {
   return loaded;
 }
 
+Loaded load_weights(const std::filesystem::path& path, bool with_tokenizer) {
+  constexpr std::string_view kExpected =
+      "expected a directory with config.json and weights, or a quantized model";
+  switch (file_kind(path)) {
+    case FileKind::absent:
+    case FileKind::directory:
+      return load_directory(path, with_tokenizer);
+    case FileKind::accelerator_image:
+      fail("{}: a memory image, which only the accelerator runs; {}", path, kExpected);
+    case FileKind::gguf:
+      fail("{}: a GGUF file, which is not supported; {}", path, kExpected);
+    case FileKind::json:
+    case FileKind::safetensors:
+    case FileKind::other:
+      return load_file(path, with_tokenizer);
+  }
+  fail("{}: {}", path, kExpected);
+}
+
 }  // namespace
 
 // Here, above both formats, since either may be loaded.
 Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
   const bool own_tokenizer = !options.tokenizer;
-  Loaded loaded =
-      is_file(path) ? load_file(path, own_tokenizer) : load_directory(path, own_tokenizer);
+  Loaded loaded = load_weights(path, own_tokenizer);
   if (options.tokenizer) {
     const Tokenizer given = Tokenizer::load(*options.tokenizer);
     loaded.tokenizer = {given, given.json(), {}};

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "io/safetensors.h"
 #include "model/functions.h"
+#include "model/tensor_list.h"
 #include "quant/calibration.h"
 #include "quant/conv_weights.h"
 #include "quant/gptq_sums.h"
@@ -166,7 +167,7 @@ class Pass {
                               [&] { return stream_->head_inputs(norm_f); }));
     for (const auto& [name, tensor] : scales_) put(name, tensor);
     for (const auto& [name, tensor] : small) put(name, tensor);
-    put("backbone.norm_f.weight", float_tensor(norm_f, {config_.d_model}));
+    put(kFinalNormName, float_tensor(norm_f, {config_.d_model}));
     put("activation_clip", float_tensor(clips_, {std::ssize(clips_)}));
   }
 
@@ -234,7 +235,7 @@ class Pass {
   }
 
   QuantizedMatrix quantize_embedding(const PutNamedTensor& put) {
-    const std::string name = "backbone.embeddings.weight";
+    const std::string name = kEmbeddingName;
     QuantizedMatrix codes = matrices_.by_rows(
         name, source_.embedding, [&](std::span<float> rows) { method_->prepare_embedding(rows); });
     put_matrix(put, name, codes);
@@ -321,7 +322,7 @@ class Pass {
 
   void quantize_in_proj(OpenLayer& open, std::int64_t layer, const PutNamedTensor& put,
                         std::span<const float> inputs) {
-    const std::string name = fmt::format("backbone.layers.{}.mixer.in_proj.weight", layer);
+    const std::string name = block_name(layer) + "mixer.in_proj.weight";
     if (!options_.gptq) {
       return put_matrix(put, name, matrices_.plain(name, *open.in_proj, config_.d_model));
     }
@@ -333,7 +334,7 @@ class Pass {
 
   void quantize_out_proj(OpenLayer& open, std::int64_t layer, const PutNamedTensor& put,
                          std::span<const float> inputs) {
-    const std::string name = fmt::format("backbone.layers.{}.mixer.out_proj.weight", layer);
+    const std::string name = block_name(layer) + "mixer.out_proj.weight";
     if (!options_.gptq) {
       return put_matrix(put, name, matrices_.plain(name, *open.out_proj, config_.d_inner));
     }
@@ -375,34 +376,19 @@ class Pass {
       if (layer + 1 == config_.n_layer) stream_->thin(outputs, config_.d_inner);
       stream_->advance(w, layer, outputs);
     }
-    collect_small(w, conv, fmt::format("backbone.layers.{}.", layer), small);
+    collect_small(w, conv, block_name(layer), small);
   }
 
   void collect_small(const LayerWeights& w, const ConvCodes& conv, const std::string& block,
                      std::vector<std::pair<std::string, Tensor>>& small) const {
-    const std::string mixer = block + "mixer.";
-    const auto add = [&](const std::string& name, std::span<const float> values) {
-      small.emplace_back(name, float_tensor(values, {std::ssize(values)}));
-    };
-    add(block + "norm.weight", w.norm);
-    const Shape conv_shape = {config_.conv_dim(), 1, config_.d_conv};
-    if (conv.codes.empty()) {
-      small.emplace_back(mixer + "conv1d.weight", float_tensor(w.conv1d, conv_shape));
-    } else {
-      small.emplace_back(mixer + "conv1d.weight", byte_tensor(conv.codes, conv_shape));
-      small.emplace_back(mixer + "conv1d.weight.exponents",
-                         byte_tensor(conv.exponents, {config_.conv_dim()}));
-    }
-    if (config_.conv_bias) add(mixer + "conv1d.bias", w.conv1d_bias);
-    add(mixer + "dt_bias", w.dt_bias);
-    add(mixer + "A", w.A);
-    add(mixer + "D", w.D);
-    add(mixer + "norm.weight", w.gated_norm);
-    if (options_.method == Method::os_plus) {
-      add(block + "norm.bias", w.norm_bias);
-      add(mixer + "norm.bias", w.gated_norm_bias);
-      add(mixer + "in_proj.bias", w.in_proj_bias);
-      add(mixer + "out_proj.bias", w.out_proj_bias);
+    for (const BlockVector& each : stored_vectors(config_, quantization_)) {
+      const std::string name = fmt::format("{}{}", block, each.name);
+      if (each.name == kConvName && !conv.codes.empty()) {
+        small.emplace_back(name, byte_tensor(conv.codes, each.shape));
+        small.emplace_back(name + ".exponents", byte_tensor(conv.exponents, {config_.conv_dim()}));
+      } else {
+        small.emplace_back(name, float_tensor(w.*each.values, each.shape));
+      }
     }
   }
 

@@ -19,6 +19,7 @@
 #include "io/config_json.h"
 #include "io/finite.h"
 #include "io/json.h"
+#include "model/tensor_list.h"
 #include "quant/conv_weights.h"
 #include "quant/numerics.h"
 #include "quant/pack.h"
@@ -31,13 +32,9 @@ constexpr const char* kVersion = "2";
 constexpr const char* kTokenizer = "tokenizer.json";
 constexpr const char* kChecksums = "checksums";
 constexpr const char* kClips = "activation_clip";
-constexpr const char* kEmbedding = "backbone.embeddings.weight";
-constexpr const char* kHead = "lm_head.weight";
 
 std::string scales_of(const std::string& name) { return name + ".scales"; }
 std::string exponents_of(const std::string& name) { return name + ".exponents"; }
-
-std::string block_name(std::int64_t layer) { return fmt::format("backbone.layers.{}.", layer); }
 
 CodeFormat layer_format(const Quantization& q) { return {q.scheme.weight_bits, q.group}; }
 CodeFormat head_format(const Quantization& q) { return {q.head_bits, q.group}; }
@@ -75,11 +72,11 @@ class LayoutReader {
     weights.config = config_;
     weights.quantization = quantization_;
     weights.embedding =
-        matrix(kEmbedding, config_.vocab_size, config_.d_model, head_format(quantization_));
+        matrix(kEmbeddingName, config_.vocab_size, config_.d_model, head_format(quantization_));
     weights.head = config_.tie_embeddings ? weights.embedding
-                                          : matrix(kHead, config_.vocab_size, config_.d_model,
+                                          : matrix(kHeadName, config_.vocab_size, config_.d_model,
                                                    head_format(quantization_));
-    weights.norm_f = floats("backbone.norm_f.weight");
+    weights.norm_f = floats(kFinalNormName);
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       weights.layers.push_back(read_layer(block_name(layer)));
     }
@@ -120,10 +117,6 @@ class LayoutReader {
     return values;
   }
 
-  AlignedVector<float> floats_if(bool there, const std::string& name) const {
-    return there ? floats(name) : AlignedVector<float>();
-  }
-
   Matrix matrix(const std::string& name, std::int64_t rows, std::int64_t columns,
                 const CodeFormat& format) const {
     const Tensor& codes = tensor(name);
@@ -137,41 +130,40 @@ class LayoutReader {
             .scales_owner = scales.owner};
   }
 
-  AlignedVector<float> conv1d(const std::string& name) const {
-    if (quantization_.ssm == SsmFormat::floating) return floats(name);
+  void read_conv(const std::string& name, LayerWeights& weights) const {
     const auto codes = [&](const std::string& tensor_name) {
       const std::span<const std::byte> data = tensor(tensor_name).data;
-      return std::span(reinterpret_cast<const std::int8_t*>(data.data()), data.size());
+      const auto* begin = reinterpret_cast<const std::int8_t*>(data.data());
+      return std::vector<std::int8_t>(begin, begin + data.size());
     };
-    AlignedVector<float> values(tensor(name).data.size());
-    conv_to_float(codes(name), codes(exponents_of(name)), values);
-    if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
+    weights.conv1d_codes = {codes(name), codes(exponents_of(name))};
+    if (std::ranges::find(weights.conv1d_codes.codes, INT8_MIN) !=
+        weights.conv1d_codes.codes.end()) {
+      fail("tensor '{}': a code is {}, not -127 to 127", name, INT8_MIN);
+    }
+    weights.conv1d.resize(weights.conv1d_codes.codes.size());
+    conv_to_float(weights.conv1d_codes.codes, weights.conv1d_codes.exponents, weights.conv1d);
+    if (!std::ranges::all_of(weights.conv1d, [](float value) { return std::isfinite(value); })) {
       fail("tensor '{}': a scale gives a weight that is not finite", exponents_of(name));
     }
-    return values;
   }
 
   LayerWeights read_layer(const std::string& block) const {
-    const std::string mixer = block + "mixer.";
-    const bool biases = quantization_.method == Method::os_plus;
     const CodeFormat format = layer_format(quantization_);
     LayerWeights weights;
-    weights.norm = floats(block + "norm.weight");
-    weights.in_proj =
-        matrix(mixer + "in_proj.weight", config_.d_in_proj(), config_.d_model, format);
-    weights.conv1d = conv1d(mixer + "conv1d.weight");
-    weights.conv1d_bias = config_.conv_bias
-                              ? floats(mixer + "conv1d.bias")
-                              : AlignedVector<float>(static_cast<std::size_t>(config_.conv_dim()));
-    weights.dt_bias = floats(mixer + "dt_bias");
-    weights.A = floats(mixer + "A");
-    weights.D = floats(mixer + "D");
-    weights.gated_norm = floats(mixer + "norm.weight");
-    weights.out_proj = matrix(mixer + "out_proj.weight", config_.d_model, config_.d_inner, format);
-    weights.norm_bias = floats_if(biases, block + "norm.bias");
-    weights.gated_norm_bias = floats_if(biases, mixer + "norm.bias");
-    weights.in_proj_bias = floats_if(biases, mixer + "in_proj.bias");
-    weights.out_proj_bias = floats_if(biases, mixer + "out_proj.bias");
+    for (const BlockMatrix& each : block_matrices(config_)) {
+      weights.*each.matrix =
+          matrix(fmt::format("{}{}", block, each.name), each.rows, each.columns, format);
+    }
+    for (const BlockVector& each : stored_vectors(config_, quantization_)) {
+      const std::string name = fmt::format("{}{}", block, each.name);
+      if (each.name == kConvName && quantization_.ssm == SsmFormat::pot8) {
+        read_conv(name, weights);
+      } else {
+        weights.*each.values = floats(name);
+      }
+    }
+    weights.conv1d_bias.resize(static_cast<std::size_t>(config_.conv_dim()));
     return weights;
   }
 
@@ -428,37 +420,27 @@ std::vector<TensorSpec> quantized_layout(const Mamba2Config& c, const Quantizati
     layout.push_back({name, DType::u8, code_shape(rows, columns, format)});
     scales.push_back({scales_of(name), DType::f16, scale_shape(rows, columns, format)});
   };
-  add_matrix(kEmbedding, c.vocab_size, c.d_model, head_format(q));
-  if (!c.tie_embeddings) add_matrix(kHead, c.vocab_size, c.d_model, head_format(q));
+  add_matrix(kEmbeddingName, c.vocab_size, c.d_model, head_format(q));
+  if (!c.tie_embeddings) add_matrix(kHeadName, c.vocab_size, c.d_model, head_format(q));
   for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
-    const std::string mixer = block_name(layer) + "mixer.";
-    add_matrix(mixer + "in_proj.weight", c.d_in_proj(), c.d_model, layer_format(q));
-    add_matrix(mixer + "out_proj.weight", c.d_model, c.d_inner, layer_format(q));
+    for (const BlockMatrix& each : block_matrices(c)) {
+      add_matrix(fmt::format("{}{}", block_name(layer), each.name), each.rows, each.columns,
+                 layer_format(q));
+    }
   }
   layout.insert(layout.end(), scales.begin(), scales.end());
   const auto add = [&](const std::string& name, const Shape& shape, DType dtype = DType::f32) {
     layout.push_back({name, dtype, shape});
   };
   for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
-    const std::string block = block_name(layer);
-    const std::string mixer = block + "mixer.";
-    add(block + "norm.weight", {c.d_model});
-    const bool pot8 = q.ssm == SsmFormat::pot8;
-    add(mixer + "conv1d.weight", {c.conv_dim(), 1, c.d_conv}, pot8 ? DType::i8 : DType::f32);
-    if (pot8) add(exponents_of(mixer + "conv1d.weight"), {c.conv_dim()}, DType::i8);
-    if (c.conv_bias) add(mixer + "conv1d.bias", {c.conv_dim()});
-    add(mixer + "dt_bias", {c.nheads});
-    add(mixer + "A", {c.nheads});
-    add(mixer + "D", {c.nheads});
-    add(mixer + "norm.weight", {c.d_inner});
-    if (q.method == Method::os_plus) {
-      add(block + "norm.bias", {c.d_model});
-      add(mixer + "norm.bias", {c.d_inner});
-      add(mixer + "in_proj.bias", {c.d_in_proj()});
-      add(mixer + "out_proj.bias", {c.d_model});
+    for (const BlockVector& each : stored_vectors(c, q)) {
+      const std::string name = fmt::format("{}{}", block_name(layer), each.name);
+      const bool in_codes = each.name == kConvName && q.ssm == SsmFormat::pot8;
+      add(name, each.shape, in_codes ? DType::i8 : DType::f32);
+      if (in_codes) add(exponents_of(name), {c.conv_dim()}, DType::i8);
     }
   }
-  add("backbone.norm_f.weight", {c.d_model});
+  add(kFinalNormName, {c.d_model});
   add(kClips, {activation_sites(c)});
   return layout;
 }
@@ -515,11 +497,6 @@ QuantizedFile read_quantized_file(const std::filesystem::path& path) {
 
 QuantizedFile load_quantized_file(const std::filesystem::path& path) {
   return open_file(path, load_tensors);
-}
-
-bool is_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored) && !std::filesystem::is_directory(path, ignored);
 }
 
 }  // namespace lightmamba

@@ -67,7 +67,4 @@ QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
                                    std::shared_ptr<const void> owner, std::string_view source,
                                    Checksums checksums = Checksums::verified);
 
-// Whether the path is taken for a quantized file: whatever is not a directory.
-bool is_file(const std::filesystem::path& path);
-
 }  // namespace lightmamba

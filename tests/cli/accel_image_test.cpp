@@ -118,5 +118,21 @@ TEST_F(AccelImage, RunsOnItsOwnCoreOnly) {
   }
 }
 
+TEST(AccelPack, WhatIsNotAModelIsNamed) {
+  const TemporaryFolder folder;
+  const std::string image = folder / "image";
+  ASSERT_EQ(lightmamba({"accel", "pack", accelerator_model(), "--out", image, "--preset", "tiny"})
+                .exit_code,
+            0);
+  EXPECT_EQ(lightmamba({"tokenize", image, "--text", "It is a truth"}).out,
+            lightmamba({"tokenize", accelerator_model(), "--text", "It is a truth"}).out);
+  EXPECT_THAT(failure({"inspect", image}, 1), HasSubstr("lightmamba accel inspect"));
+  EXPECT_THAT(failure({"quantize", image, "--out", folder / "q"}, 1),
+              HasSubstr("image: a memory image, which only the accelerator runs"));
+  write_file(folder / "m.gguf", "GGUF and more");
+  EXPECT_THAT(failure({"generate", folder / "m.gguf", "--prompt", "a"}, 1),
+              HasSubstr("m.gguf: a GGUF file, which is not supported"));
+}
+
 }  // namespace
 }  // namespace lightmamba::test

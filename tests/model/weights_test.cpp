@@ -47,7 +47,7 @@ TEST(Weights, NamesTheTensorThatIsMissing) {
               AllOf(HasSubstr("model.safetensors"),
                     HasSubstr("tensor 'backbone.layers.1.mixer.dt_bias' is missing")));
   EXPECT_THAT(refusal([](json&, json& config) { config["num_hidden_layers"] = 3; }),
-              HasSubstr("'backbone.layers.2.norm.weight' is missing"));
+              HasSubstr("'backbone.layers.2.mixer.in_proj.weight' is missing"));
   EXPECT_THAT(refusal([](json&, json& config) { config["tie_word_embeddings"] = false; }),
               HasSubstr("'lm_head.weight' is missing"));
 }

@@ -13,12 +13,12 @@
 #include "base/threads.h"
 #include "base/utf8.h"
 #include "io/config_json.h"
+#include "io/file_kind.h"
 #include "io/json.h"
 
 namespace lightmamba::accel {
 namespace {
 
-constexpr std::string_view kMagic("LMACCEL\0", 8);
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kLongestHeader = 1 << 20;
 constexpr const char* kParameters = "parameters";
@@ -106,7 +106,7 @@ Header read_header(std::span<const std::byte> bytes, Checksums checksums) {
     fail("{} bytes are too few for an image of the accelerator", bytes.size());
   }
   std::memcpy(&prefix, bytes.data(), sizeof prefix);
-  if (std::string_view(prefix.magic.data(), prefix.magic.size()) != kMagic) {
+  if (std::string_view(prefix.magic.data(), prefix.magic.size()) != kAcceleratorImageMagic) {
     fail("not an image of the accelerator (made by lightmamba accel pack)");
   }
   if (prefix.version != kVersion) {
@@ -298,7 +298,7 @@ std::int64_t write_image_file(const std::filesystem::path& path, const Image& im
                    .version = kVersion,
                    .header_bytes = static_cast<std::uint32_t>(header.size()),
                    .checksum = checksum(bytes_of(header))};
-  kMagic.copy(prefix.magic.data(), prefix.magic.size());
+  kAcceleratorImageMagic.copy(prefix.magic.data(), prefix.magic.size());
   std::int64_t written = 0;
   write_file_atomically(path, [&](const AppendBytes& append) {
     const auto put = [&](std::span<const std::byte> data) {
@@ -319,12 +319,6 @@ std::int64_t write_image_file(const std::filesystem::path& path, const Image& im
 ImageFile parse_image_file(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                            std::string_view source, Checksums checksums) {
   return with_context(source, [&] { return take(bytes, std::move(owner), checksums); });
-}
-
-bool is_image_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored) &&
-         text_of(MappedFile::open(path)->bytes()).starts_with(kMagic);
 }
 
 ImageFile read_image_file(const std::filesystem::path& path) {

@@ -34,9 +34,6 @@ struct ImageFile {
 std::int64_t write_image_file(const std::filesystem::path& path, const Image& image,
                               std::string_view tokenizer);
 
-// Whether the path is a file that begins as an image does.
-bool is_image_file(const std::filesystem::path& path);
-
 // Throws Error naming the file and the field or region: another format or version, a model that
 // does not fit, a size that is not that of the model, a checksum that differs.
 ImageFile read_image_file(const std::filesystem::path& path);

@@ -11,7 +11,6 @@
 #include "base/dtype.h"
 #include "base/fail.h"
 #include "base/threads.h"
-#include "quant/conv_weights.h"
 #include "quant/hadamard.h"
 #include "quant/state_format.h"
 
@@ -111,9 +110,8 @@ NetworkLayer to_layer(const Mamba2Config& config, const LayerWeights& w, const f
   layer.out_proj = to_weights(w.out_proj, 1);
   layer.in_proj_clip = to_clip(clips[0]);
   layer.out_proj_clip = to_clip(clips[1]);
-  const ConvCodes conv = quantize_conv(w.conv1d, config.d_conv);
-  layer.conv_codes = conv.codes;
-  layer.conv_exponents = conv.exponents;
+  layer.conv_codes = w.conv1d_codes.codes;
+  layer.conv_exponents = w.conv1d_codes.exponents;
   for (const float bias : w.conv1d_bias) {
     layer.conv_biases.push_back(static_cast<std::int32_t>(
         to_fixed(static_cast<double>(bias), kFractionBits, kActivationBits)));
