@@ -53,7 +53,7 @@ void run(const PerplexityArguments& options) {
   const bool is_tapped = !taps.empty() || state != StateFormat::floating;
   const auto backend = load_backend(options.model, is_tapped ? WithTaps::yes : WithTaps::no);
   if (state != StateFormat::floating) {
-    taps.set(Tap::state, state_tap(state, backend->config()));
+    taps.set(Tap::state, state_tap(state_codes(state), backend->config()));
   }
   const std::string text = read_input(options.file);
   const std::vector<TokenId> tokens = with_context(

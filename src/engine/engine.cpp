@@ -11,8 +11,6 @@
 namespace lightmamba {
 namespace {
 
-// Significant bits of dt and 1 - a under pot8.
-constexpr int kSignificantBits = 8;
 // Codes that one task of a product reads at most: little enough for a core's second-level cache.
 constexpr std::int64_t kTaskBytes = 320 << 10;
 constexpr std::int64_t kTasksPerThread = 6;  // at least, so that threads end at about the same time
@@ -188,7 +186,7 @@ class Engine::Pass {
 
   // Of values that stay between the linear layers, in groups of headdim.
   void round_values(std::int64_t count, float* values) const {
-    if (plan_.pot8) kernels_.round_power_of_two_groups(1, count, c_.headdim, values);
+    if (plan_.ssm) kernels_.round_power_of_two_groups(1, count, plan_.ssm->values.group, values);
   }
 
   // dt and the decay of one token.
@@ -202,12 +200,12 @@ class Engine::Pass {
     }
     kernels_.softplus(dt, heads, dt);
     for (std::int64_t h = 0; h < heads; ++h) dt[h] = std::clamp(dt[h], c_.dt_min, c_.dt_max);
-    if (plan_.pot8) kernels_.round_significand(kSignificantBits, heads, dt);
+    if (plan_.ssm) kernels_.round_significand(plan_.ssm->significant_bits, heads, dt);
     for (std::int64_t h = 0; h < heads; ++h) decay[h] = w.A[static_cast<std::size_t>(h)] * dt[h];
     kernels_.exp(decay, heads, decay);
-    if (!plan_.pot8) return;
+    if (!plan_.ssm) return;
     for (std::int64_t h = 0; h < heads; ++h) decay[h] = 1.0F - decay[h];
-    kernels_.round_significand(kSignificantBits, heads, decay);
+    kernels_.round_significand(plan_.ssm->significant_bits, heads, decay);
     for (std::int64_t h = 0; h < heads; ++h) decay[h] = 1.0F - decay[h];
   }
 

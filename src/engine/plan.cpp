@@ -6,13 +6,11 @@
 #include "base/fail.h"
 #include "kernels/elements.h"
 #include "quant/hadamard.h"
-#include "quant/numerics.h"
 
 namespace lightmamba {
 namespace {
 
-RowQuantizer row_quantizer(const Quantization& q, int bits, float clip) {
-  const Quantizer quantizer = activation_quantizer(bits, q.group, q.clip, clip);
+RowQuantizer row_quantizer(const Quantizer& quantizer) {
   return {quantizer.bits, quantizer.full_range, quantizer.clip};
 }
 
@@ -42,16 +40,16 @@ Plan make_plan(const Weights& weights) {
     fail("the engine cannot run this model: {}", *reason);
   }
   const Mamba2Config& config = weights.config;
-  const Quantization& q = *weights.quantization;
-  Plan plan{&weights, {}, {}, packed_weights(weights.head), {}, q.ssm == SsmFormat::pot8};
-  plan.head_input = row_quantizer(q, head_activation_bits(q), weights.clips.back());
-  if (q.method == Method::lightmamba) plan.rotation = make_rotation_plan(config.d_inner);
+  const RoundingPlan rounding = rounding_plan(config, *weights.quantization, weights.clips);
+  Plan plan{&weights,    {}, {}, packed_weights(weights.head), row_quantizer(*rounding.head_input),
+            rounding.ssm};
+  if (rounding.rotates) plan.rotation = make_rotation_plan(config.d_inner);
   for (std::size_t layer = 0; layer < weights.layers.size(); ++layer) {
     const LayerWeights& w = weights.layers[layer];
     LayerPlan& part = plan.layers.emplace_back(
         LayerPlan{&w, packed_weights(w.in_proj), packed_weights(w.out_proj),
-                  row_quantizer(q, q.scheme.activation_bits, weights.clips[2 * layer]),
-                  row_quantizer(q, q.scheme.activation_bits, weights.clips[2 * layer + 1]),
+                  row_quantizer(*rounding.layers[layer].in_proj_input),
+                  row_quantizer(*rounding.layers[layer].out_proj_input),
                   AlignedVector<float>(w.conv1d.size())});
     transpose_conv_weights(w.conv1d.data(), config.conv_dim(), config.d_conv, part.conv.data());
   }

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "kernels/product.h"
 #include "model/weights.h"
+#include "quant/rounding_plan.h"
 
 namespace lightmamba {
 
@@ -36,7 +37,7 @@ struct Plan {
   std::optional<RotationPlan> rotation;
   PackedWeights head;  // [vocab_size, d_model]
   RowQuantizer head_input;
-  bool pot8;  // whether the values of the SSM are rounded
+  std::optional<SsmRounding> ssm;  // none: its values are floats
 
   const Mamba2Config& config() const { return weights->config; }
   std::int64_t group() const { return weights->quantization->group; }

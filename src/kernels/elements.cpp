@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/fail.h"
 #include "kernels/elements_isa.h"
+#include "quant/dither.h"
 
 namespace lightmamba {
 
@@ -34,7 +35,8 @@ StateLayout state_layout(StateFormat format, std::int64_t headdim, std::int64_t 
 }
 
 std::uint32_t state_dither(std::int64_t layer, std::int64_t position) {
-  return static_cast<std::uint32_t>(position) * 49471U + static_cast<std::uint32_t>(layer) * 20021U;
+  return static_cast<std::uint32_t>(position) * kDitherPosition +
+         static_cast<std::uint32_t>(layer) * kDitherLayer;
 }
 
 const ElementKernels& element_kernels(Isa isa) {

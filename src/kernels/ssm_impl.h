@@ -8,13 +8,12 @@
 
 #include "kernels/elements.h"
 #include "kernels/lanes.h"
+#include "quant/dither.h"
 
 namespace lightmamba {
 namespace {
 
 inline constexpr int kLargestRow = static_cast<int>(kLargestDState);
-inline constexpr std::uint32_t kIndexStep = 37345;  // of the thresholds, along a layer's state
-inline constexpr int kFractionBits = 16;
 inline constexpr std::uint32_t kLowHalf = 0xFFFFU;
 inline constexpr std::uint32_t kHighHalf = 0xFFFF0000U;
 
@@ -56,8 +55,8 @@ constexpr Thresholds make_thresholds() {
     const int vector = i / kLanes * 2;
     const int number =
         vector / kPlanes * kPlanes * kLanes + i % kLanes * kPlanes + vector % kPlanes;
-    const std::uint32_t low = static_cast<std::uint32_t>(number) * kIndexStep;
-    thresholds.words[i] = (low & kLowHalf) | (low + kIndexStep) << 16;
+    const std::uint32_t low = static_cast<std::uint32_t>(number) * kDitherIndex;
+    thresholds.words[i] = (low & kLowHalf) | (low + kDitherIndex) << 16;
   }
   return thresholds;
 }
@@ -144,7 +143,7 @@ LIGHTMAMBA_INLINE void round_row(const float* h, std::int64_t vectors, float sca
 
 LIGHTMAMBA_INLINE std::uint32_t first_threshold(const StateLayout& layout, std::uint32_t dither,
                                                 std::int64_t row) {
-  return dither + static_cast<std::uint32_t>(row * layout.d_state) * kIndexStep;
+  return dither + static_cast<std::uint32_t>(row * layout.d_state) * kDitherIndex;
 }
 
 // B and C of a group in the order of a row's vectors.
@@ -266,7 +265,7 @@ template <int kPlanes, int kKnown>
       float factors[kLanes];
       store_bits(magnitudes, largest_bits);
       store(new_scales, float_of(scale));
-      store(factors, float_of(all((254U + kFractionBits) << 23) - scale));
+      store(factors, float_of(all((254U + kDitherBits) << 23) - scale));
       int unusual = 0;
       for (const std::uint32_t value : magnitudes) unusual |= static_cast<int>(is_unusual(value));
       if (unusual != 0) {
@@ -274,11 +273,11 @@ template <int kPlanes, int kKnown>
           if (!is_unusual(magnitudes[r])) continue;
           new_scales[r] =
               unusual_scale(magnitudes[r], bits, h + r * vectors * kLanes, vectors * kLanes);
-          factors[r] = static_cast<float>(1 << kFractionBits) / new_scales[r];
+          factors[r] = static_cast<float>(1 << kDitherBits) / new_scales[r];
         }
       }
       const std::uint32_t first = first_threshold(layout, a.dither, head * layout.headdim + begin);
-      const auto row_step = static_cast<std::uint32_t>(layout.d_state) * kIndexStep;
+      const auto row_step = static_cast<std::uint32_t>(layout.d_state) * kDitherIndex;
       for (std::int64_t r = 0; r < rows; ++r) {
         scales[r] = new_scales[r];
         round_row<kPlanes>(h + r * vectors * kLanes, vectors, new_scales[r], factors[r],
@@ -333,7 +332,7 @@ void encode_row(const StateLayout& layout, const float* from, std::uint32_t firs
   const std::uint32_t largest = largest_of(magnitudes);
   *scale = is_unusual(largest) ? unusual_scale(largest, bits, row, layout.row)
                                : float_from(scale_bits(largest, bits));
-  round_row<kPlanes>(row, vectors, *scale, static_cast<float>(1 << kFractionBits) / *scale, first,
+  round_row<kPlanes>(row, vectors, *scale, static_cast<float>(1 << kDitherBits) / *scale, first,
                      words);
 }
 

@@ -13,8 +13,8 @@
 #include "quant/known_residuals.h"
 #include "quant/matrix_quantizer.h"
 #include "quant/method.h"
-#include "quant/numerics.h"
 #include "quant/quantized_file.h"
+#include "quant/rounding_taps.h"
 #include "quant/weight_source.h"
 
 namespace lightmamba {
@@ -147,7 +147,7 @@ class Pass {
         AlignedVector<float> exact = embedded(source_.embedding, vocabulary);
         method_->prepare_embedding(exact);
         exact_.emplace(config_, vocabulary, exact, options_.calibration_window,
-                       make_online_transform(config_, options_.method));
+                       rotation_taps(config_, options_.method == Method::lightmamba));
         if (method_->needs_statistics()) known_ = nullptr;
         if (known_ != nullptr) {
           known_->select(
@@ -186,7 +186,7 @@ class Pass {
     }
     weights.norm_f = source_.norm_f;
     method_->prepare_norm_f(weights.norm_f);
-    weights.numerics = make_online_transform(config_, options_.method);
+    weights.numerics = rotation_taps(config_, options_.method == Method::lightmamba);
     if (method_->needs_statistics()) {
       const Vocabulary vocabulary(calibration_);
       stream_.emplace(config_, vocabulary, embedded(weights.embedding, vocabulary),
@@ -224,12 +224,12 @@ class Pass {
   // What happens inside the blocks while text streams through them. The inputs of the linear layers
   // are quantized apart, and the rounding of the state is too small to matter here.
   Taps stream_numerics() const {
-    if (!options_.gptq) return make_online_transform(config_, options_.method);
+    if (!options_.gptq) return rotation_taps(config_, options_.method == Method::lightmamba);
     Quantization unrounded = quantization_;
     unrounded.scheme.activation_bits = 16;
     unrounded.state = StateFormat::floating;
     const std::vector<float> clips(static_cast<std::size_t>(activation_sites(config_)), 1.0F);
-    Taps taps = make_numerics(config_, unrounded, clips);
+    Taps taps = rounding_taps(config_, rounding_plan(config_, unrounded, clips));
     taps.set(Tap::head_input, {});
     return taps;
   }

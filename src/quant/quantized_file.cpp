@@ -21,8 +21,8 @@
 #include "io/json.h"
 #include "model/tensor_list.h"
 #include "quant/conv_weights.h"
-#include "quant/numerics.h"
 #include "quant/pack.h"
+#include "quant/rounding_taps.h"
 
 namespace lightmamba {
 namespace {
@@ -84,7 +84,7 @@ class LayoutReader {
     for (const float clip : weights.clips) {
       if (!(clip > 0 && clip <= 1)) fail("tensor '{}': {} is not in (0, 1]", kClips, clip);
     }
-    weights.numerics = make_numerics(config_, quantization_, weights.clips);
+    weights.numerics = rounding_taps(config_, rounding_plan(config_, quantization_, weights.clips));
     return weights;
   }
 

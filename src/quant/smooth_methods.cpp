@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/threads.h"
-#include "quant/numerics.h"
 #include "quant/pack.h"
+#include "quant/rounding_plan.h"
 #include "quant/smoothing.h"
 
 namespace lightmamba {

@@ -22,14 +22,11 @@ struct StateCodes {
 StateCodes state_codes(StateFormat format);
 
 // Rounds the state of one layer after the token at `position`, [nheads * headdim * d_state] in
-// groups of d_state. The threshold of a number is (49471 position + 37345 index + 20021 layer) mod
-// 2^16 / 2^16 with its index in the layer: a low-discrepancy sequence that hardware makes with
-// adders, the same in prefill and decode (multipliers near 2^16 / p and 2^16 / p^2, p the plastic
-// number, as in the R2 sequence of M. Roberts, 2018).
+// groups of d_state. The thresholds are those of quant/dither.h, the same in prefill and decode.
 void round_state(const StateCodes& codes, std::int64_t d_state, std::int64_t layer,
                  std::int64_t position, std::span<float> state);
 
 // round_state() as a tap on the state; none for float.
-TapFn state_tap(StateFormat format, const Mamba2Config& config);
+TapFn state_tap(const StateCodes& codes, const Mamba2Config& config);
 
 }  // namespace lightmamba

@@ -28,7 +28,7 @@ TEST(StateFormat, HasTheBitsOfItsName) {
   EXPECT_EQ(state_codes(StateFormat::int8_feedback).bits, 12);
   EXPECT_EQ(state_codes(StateFormat::int8).bits, 8);
   EXPECT_TRUE(state_codes(StateFormat::int16).dithered);
-  EXPECT_FALSE(state_tap(StateFormat::floating, {}));
+  EXPECT_FALSE(state_tap(state_codes(StateFormat::floating), {}));
 }
 
 TEST(RoundState, FloatAndNearest) {

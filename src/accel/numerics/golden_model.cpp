@@ -167,7 +167,8 @@ class Pass {
     decays_.resize(at(c_.nheads));
     y_.resize(at(c_.d_inner));
     gated_.resize(at(c_.d_inner));
-    const auto first = static_cast<std::uint32_t>(state_.position * 49471 + index * 20021);
+    const auto first = static_cast<std::uint32_t>(state_.position) * kDitherPosition +
+                       static_cast<std::uint32_t>(index) * kDitherLayer;
     parallel_for(c_.nheads, 16 * c_.headdim * c_.d_state, [&](std::int64_t head) {
       const HeadWeights& weights = layer.heads[at(head)];
       const std::int64_t group = head / c_.heads_per_group();
@@ -186,7 +187,7 @@ class Pass {
         in.x = conv_codes_[at(channel)];
         y[at(p)] = step_channel(
             in, net_.state_bits,
-            first + static_cast<std::uint32_t>(channel * c_.d_state) * kThresholdStep,
+            first + static_cast<std::uint32_t>(channel * c_.d_state) * kDitherIndex,
             {part(state_.ssm_codes, row * c_.d_state, c_.d_state), state_.ssm_exponents[at(row)]});
       }
       gate_head(head, y);

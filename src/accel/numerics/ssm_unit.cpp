@@ -8,7 +8,6 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr int kThresholdBits = 16;
 constexpr int kVectorBits = 8;    // of x, B and C
 constexpr int kDecayedBits = 15;  // of |h| as codes
 constexpr int kTermBits = 28;     // of the larger term of h
@@ -37,11 +36,11 @@ void round_state(const std::int32_t* h, int right, std::uint32_t threshold,
     }
     return;
   }
-  const int up = std::max(right - kThresholdBits, 0);
-  const int down = std::max(kThresholdBits - right, 0);
+  const int up = std::max(right - kDitherBits, 0);
+  const int down = std::max(kDitherBits - right, 0);
   for (std::size_t n = 0; n < codes.size(); ++n) {
     const std::uint32_t own =
-        (threshold + static_cast<std::uint32_t>(n) * kThresholdStep) & ((1U << kThresholdBits) - 1);
+        (threshold + static_cast<std::uint32_t>(n) * kDitherIndex) & ((1U << kDitherBits) - 1);
     codes[n] =
         static_cast<std::int16_t>((h[n] + static_cast<std::int32_t>(own << up >> down)) >> right);
   }

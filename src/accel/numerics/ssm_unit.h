@@ -7,16 +7,15 @@
 #include <span>
 
 #include "accel/numerics/functions.h"
+#include "quant/dither.h"
+#include "quant/rounding_plan.h"
 
 namespace lightmamba::accel {
 
-// From the threshold of one code of a layer's state to the next (quant/state_format.h).
-inline constexpr std::uint32_t kThresholdStep = 37345;
-
-inline constexpr int kSignificantBits = 8;         // of dt and 1 - a
-inline constexpr int kStepBits = 32;               // of h before it is rounded
-inline constexpr std::int64_t kMostStates = 1024;  // d_state
-inline constexpr int kOutputBits = 32;             // of y in fixed point
+inline constexpr int kSignificantBits = kSsmSignificantBits;  // of dt and 1 - a
+inline constexpr int kStepBits = 32;                          // of h before it is rounded
+inline constexpr std::int64_t kMostStates = 1024;             // d_state
+inline constexpr int kOutputBits = 32;                        // of y in fixed point
 
 // Of one head. A is positive, the decay is exp(-A dt).
 struct HeadWeights {
@@ -64,7 +63,7 @@ struct HeadInput {
 
 // One token of one channel. The state gets codes of `state_bits` with the smallest power-of-two
 // scale that holds them, rounded up where fraction and threshold reach 1; the threshold of code n
-// is (threshold + kThresholdStep n) mod 2^16 / 2^16 (quant/state_format.h). Returns y in fixed
+// is (threshold + kDitherIndex n) mod 2^16 / 2^16 (quant/dither.h). Returns y in fixed
 // point.
 std::int64_t step_channel(const HeadInput& input, int state_bits, std::uint32_t threshold,
                           const StateRow& state);

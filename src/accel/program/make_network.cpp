@@ -12,7 +12,7 @@
 #include "base/fail.h"
 #include "base/threads.h"
 #include "quant/hadamard.h"
-#include "quant/state_format.h"
+#include "quant/rounding_plan.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -104,12 +104,13 @@ double root_mean_square(const Matrix& matrix) {
   return std::sqrt(sum / static_cast<double>(matrix.rows * matrix.columns));
 }
 
-NetworkLayer to_layer(const Mamba2Config& config, const LayerWeights& w, const float* clips) {
+NetworkLayer to_layer(const Mamba2Config& config, const LayerWeights& w,
+                      const LayerRounding& rounding) {
   NetworkLayer layer;
   layer.in_proj = to_weights(w.in_proj, std::sqrt(static_cast<double>(config.d_model)));
   layer.out_proj = to_weights(w.out_proj, 1);
-  layer.in_proj_clip = to_clip(clips[0]);
-  layer.out_proj_clip = to_clip(clips[1]);
+  layer.in_proj_clip = to_clip(rounding.in_proj_input->clip);
+  layer.out_proj_clip = to_clip(rounding.out_proj_input->clip);
   layer.conv_codes = w.conv1d_codes.codes;
   layer.conv_exponents = w.conv1d_codes.exponents;
   for (const float bias : w.conv1d_bias) {
@@ -203,10 +204,11 @@ Network make_network(const Weights& weights) {
   }
   const Mamba2Config& c = weights.config;
   const Quantization& q = *weights.quantization;
+  const RoundingPlan rounding = rounding_plan(c, q, weights.clips);
   Network net;
   net.config = c;
   net.group = q.group;
-  net.state_bits = state_codes(q.state).bits;
+  net.state_bits = rounding.state.bits;
   net.dt_limits = {to_dt_limit(c.dt_min), to_dt_limit(c.dt_max)};
   net.residual_exponent = residual_exponent(weights.embedding);
   net.epsilon = to_epsilon(c, c.d_model, -2 * net.residual_exponent);
@@ -214,11 +216,11 @@ Network make_network(const Weights& weights) {
   net.embedding = to_weights(weights.embedding, 1);
   for (std::size_t layer = 0; layer < weights.layers.size(); ++layer) {
     net.layers.push_back(with_context(fmt::format("layer {}", layer), [&] {
-      return to_layer(c, weights.layers[layer], weights.clips.data() + 2 * layer);
+      return to_layer(c, weights.layers[layer], rounding.layers[layer]);
     }));
   }
   net.head = to_weights(weights.head, std::sqrt(static_cast<double>(c.d_model)));
-  net.head_clip = to_clip(weights.clips.back());
+  net.head_clip = to_clip(rounding.head_input->clip);
   const HadamardShape shape = hadamard_shape(c.d_inner);
   net.hadamard_m = shape.m;
   net.hadamard_n = shape.n;
