@@ -82,7 +82,8 @@ void add_accel_run(CLI::App& accel) {
   add_prompt_options(*command, options->prompt);
   command
       ->add_option("--backend", options->backend,
-                   "golden (the accelerator's integers) or rtlsim (the core, cycle by cycle)")
+                   "Back end to run on: golden (the accelerator's integers) or rtlsim (the core, "
+                   "cycle by cycle)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"golden", "rtlsim"}))
       ->capture_default_str();

@@ -38,8 +38,9 @@ void add_backend_choice(CLI::App& command, ModelOptions& options) {
   names.insert(names.end(), kBackendNames.begin(), kBackendNames.end());
   command
       .add_option("--backend", options.backend,
-                  "engine (fast), reference (float32), golden (the accelerator's integers), rtlsim "
-                  "(its hardware in simulation), or auto: the engine where it can run the model")
+                  "Back end to run on: engine (fast), reference (float32), golden (the "
+                  "accelerator's integers), rtlsim (its hardware in simulation), or auto (the "
+                  "engine if it can run the model, else the reference)")
       ->type_name("NAME")
       ->check(CLI::IsMember(names))
       ->capture_default_str();

@@ -319,8 +319,7 @@ void add_compare(CLI::App& app) {
       ->capture_default_str();
   options->choices.clip = "none";  // so that the rows are the plain methods
   add_quantize_details(*command, options->choices);
-  command->add_flag("--no-taps", options->no_taps,
-                    "Do not print the rounding errors of each layer");
+  command->add_flag("--no-taps", options->no_taps, "Leave out the rounding errors of each layer");
   command->add_option("--markdown", options->markdown, "Also write the tables to a Markdown file")
       ->type_name("FILE")
       ->check(NotEmpty());
