@@ -20,10 +20,10 @@ struct Mamba2Config {
   std::int64_t nheads = 0;
   std::int64_t headdim = 64;
   std::int64_t d_state = 128;
-  std::int64_t ngroups = 1;  // heads of a group share B and C; the gated norm works per group
+  std::int64_t ngroups = 1;  // heads in a group share B and C; the gated norm works per group
   std::int64_t d_conv = 4;
   bool conv_bias = true;
-  bool tie_embeddings = true;  // the head is the embedding
+  bool tie_embeddings = true;  // the LM head is the embedding
   float norm_eps = 1e-5F;
   float dt_min = 0.0F;  // time_step_limit: bounds of dt after softplus
   float dt_max = std::numeric_limits<float>::infinity();
@@ -36,7 +36,7 @@ struct Mamba2Config {
   bool ends_text(TokenId id) const {
     return std::find(eos_token_ids.begin(), eos_token_ids.end(), id) != eos_token_ids.end();
   }
-  // Numbers in a State, by part.
+  // Number of elements in each part of a State.
   std::int64_t conv_state_elements() const { return n_layer * (d_conv - 1) * conv_dim(); }
   std::int64_t state_elements() const { return n_layer * nheads * headdim * d_state; }
 

@@ -6,8 +6,8 @@
 
 namespace lightmamba {
 
-// What went wrong, in words for the user: the file, the field or tensor, what was found and what
-// was expected. Context is put in front as the exception passes the layers that know it.
+// The message tells the user what went wrong: the file, the field or tensor, what was found and
+// what was expected. Layers that the exception passes put their context in front of it.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : std::runtime_error(message) {}

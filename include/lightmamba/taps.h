@@ -1,5 +1,5 @@
-// Named points of the forward pass where a value can be looked at or replaced. Calibration observes
-// through them, accuracy studies put quantizers on them, and error analysis compares at them.
+// Named points of the forward pass where a value can be inspected or replaced. Calibration observes
+// values at them, accuracy studies quantize there, and error analysis compares there.
 #pragma once
 
 #include <algorithm>
@@ -35,8 +35,8 @@ inline constexpr int kTapCount = 15;
 
 std::string_view tap_name(Tap tap);  // "in_proj_input", ...
 
-// A tensor at a tap: `rows` by `columns`, row-major, writable: what is left in it is what the
-// network goes on with.
+// A tensor at a tap, row-major [rows, columns]. It is writable: the network continues with the
+// values that the tap function leaves in it.
 struct TapValue {
   Tap tap;
   std::int64_t layer;           // -1 outside the blocks

@@ -6,7 +6,8 @@ namespace lightmamba::cli {
 
 void add_accel(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "accel", "The accelerator: its memory images, its golden model and its simulation");
+      "accel",
+      "Make memory images for the accelerator, and run its golden model and its simulation");
   command->require_subcommand(1);
   add_accel_pack(*command);
   add_accel_inspect(*command);

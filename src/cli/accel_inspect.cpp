@@ -174,10 +174,10 @@ void inspect(const AccelInspectArguments& options) {
 }  // namespace
 
 void add_accel_inspect(CLI::App& accel) {
-  CLI::App* command =
-      accel.add_subcommand("inspect", "What is in a memory image, and what a token moves");
+  CLI::App* command = accel.add_subcommand(
+      "inspect", "Show what a memory image contains and how much a token reads and writes");
   auto options = std::make_shared<AccelInspectArguments>();
-  command->add_option("file", options->file, "A file that accel pack has made")
+  command->add_option("file", options->file, "Memory image, as accel pack writes it")
       ->required()
       ->type_name("FILE");
   command->add_flag("--json", options->json, "Print one JSON object");

@@ -22,7 +22,7 @@ double bytes_per_cycle(const AccelOptions& options) {
   return options.bandwidth * 1e9 / (options.clock * 1e6);
 }
 
-// 0 of nothing.
+// Returns 0 for no tokens.
 double share(std::int64_t part, std::int64_t all) {
   return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
 }
@@ -57,40 +57,41 @@ void require_image_for(const AccelOptions& options, const accel::Image& image) {
 void add_accel_options(CLI::App& command, AccelOptions& options) {
   command
       .add_option("model", options.model.model,
-                  "A quantized file, or an image that `accel pack` has made of one")
+                  "Quantized file, or a memory image that `accel pack` made from one")
       ->required()
       ->type_name("FILE");
   command
       .add_option("--preset", options.preset,
-                  "Size of the core: tiny, vck190 or u280; by default the image's, or vck190")
+                  "Size of the core: tiny, vck190 or u280; by default that of the image, or vck190")
       ->type_name("NAME");
   command
-      .add_option("--order", options.order,
-                  "Rows of in_proj: hardware (as the core uses them) or checkpoint; by default the "
-                  "image's, or hardware")
+      .add_option(
+          "--order", options.order,
+          "Order of the rows of in_proj: hardware (as the core uses them) or checkpoint; by "
+          "default that of the image, or hardware")
       ->check(CLI::IsMember({"hardware", "checkpoint"}));
-  CLI::Option* clock =
-      command.add_option("--clock", options.clock, "Of the core, for tokens per second")
-          ->type_name("MHz")
-          ->check(CLI::PositiveNumber);
+  CLI::Option* clock = command
+                           .add_option("--clock", options.clock,
+                                       "Clock of the core, used to compute tokens per second")
+                           ->type_name("MHz")
+                           ->check(CLI::PositiveNumber);
   command
       .add_option("--bandwidth", options.bandwidth,
-                  "Of the memory, all ports together; by default only the ports limit it")
+                  "Bandwidth of the memory, all ports together; by default only the ports limit it")
       ->type_name("GB/s")
       ->check(CLI::PositiveNumber)
       ->needs(clock);
-  command.add_option("--latency", options.latency, "Of the memory, in cycles")
+  command.add_option("--latency", options.latency, "Latency of the memory, in cycles")
       ->type_name("N")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   command
       .add_option("--stalls", options.stalls,
-                  "Percent of the cycles in which a port waits, at "
-                  "random")
+                  "Percentage of cycles in which a memory port waits, chosen at random")
       ->type_name("N")
       ->check(CLI::Range(0, 95))
       ->capture_default_str();
-  command.add_option("--seed", options.seed, "Of the stalls")
+  command.add_option("--seed", options.seed, "Seed of the random stalls")
       ->type_name("N")
       ->capture_default_str();
   add_run_options(command, options.model);
@@ -98,8 +99,9 @@ void add_accel_options(CLI::App& command, AccelOptions& options) {
 
 void add_prompt_options(CLI::App& command, PromptOptions& options) {
   CLI::Option_group* group = command.add_option_group("Prompt");
-  options.text_option = group->add_option("--prompt", options.text, "Prompt")->type_name("TEXT");
-  group->add_option("--tokens", options.tokens, "Prompt as token ids, separated by commas")
+  options.text_option =
+      group->add_option("--prompt", options.text, "Text of the prompt")->type_name("TEXT");
+  group->add_option("--tokens", options.tokens, "Token ids of the prompt, separated by commas")
       ->type_name("IDS");
   group->require_option(1);
 }
@@ -192,7 +194,7 @@ nlohmann::ordered_json speed(const AccelOptions& options, const accel::Usage& us
 
 nlohmann::ordered_json performance(const AccelOptions& options, const accel::Usage& usage) {
   nlohmann::ordered_json json = speed(options, usage);
-  // Of all cycles.
+  // Shares of all cycles.
   for (const accel::CounterName& each : accel::kCounters) {
     if (each.counter == &accel::Counters::cycles) continue;
     json["shares"][std::string(each.name)] =

@@ -24,10 +24,10 @@ struct AccelOptions {
   std::uint64_t seed = 1;
 };
 
-// File, tokenizer, threads, JSON, and what only a simulation needs.
+// Adds the options for the file, tokenizer, threads, JSON and the simulation.
 void add_accel_options(CLI::App& command, AccelOptions& options);
 
-// Exactly one of --prompt and --tokens.
+// Exactly one of --prompt and --tokens must be given.
 struct PromptOptions {
   std::string text;
   std::string tokens;
@@ -37,9 +37,9 @@ void add_prompt_options(CLI::App& command, PromptOptions& options);
 
 // What the file holds: a quantized model, or its image.
 struct AccelModel {
-  Model model;                                    // of an image: without weights
-  std::shared_ptr<const accel::Network> network;  // none: it is an image
-  std::optional<accel::Image> image;              // none before it is needed
+  Model model;                                    // without weights if it came from an image
+  std::shared_ptr<const accel::Network> network;  // null for an image
+  std::optional<accel::Image> image;              // made when it is first needed
 };
 AccelModel load_accel_model(const AccelOptions& options);
 
@@ -48,18 +48,18 @@ std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& 
 
 std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
                                                 const AccelModel& model);
-// Packs the model where it is not an image. Throws Error where the program was built without it.
+// Packs the model unless it is an image. Throws Error if the program was built without simulation.
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options, AccelModel& model);
-// The same as a back end: golden or rtlsim.
+// Wraps either as a back end; the name is golden or rtlsim.
 std::shared_ptr<const accel::AcceleratorBackend> open_accelerator(const AccelOptions& options,
                                                                   AccelModel& model,
                                                                   std::string_view name);
 
-// Cycles of a token and, where the clock is known, tokens per second.
+// Reports the cycles of a token and, if the clock is known, tokens per second.
 nlohmann::ordered_json speed(const AccelOptions& options, const accel::Usage& usage);
-// The same with what the units and the memory do in that time.
+// Reports the same and how the units and the memory spend that time.
 nlohmann::ordered_json performance(const AccelOptions& options, const accel::Usage& usage);
-// For people, a line for each number.
+// Formats a report for people, one line for each number.
 std::string lines_of(const nlohmann::ordered_json& report);
 
 }  // namespace lightmamba::cli

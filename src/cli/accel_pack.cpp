@@ -51,20 +51,20 @@ void pack(const AccelPackArguments& options) {
 }  // namespace
 
 void add_accel_pack(CLI::App& accel) {
-  CLI::App* command = accel.add_subcommand("pack", "Make a memory image of a quantized model");
+  CLI::App* command = accel.add_subcommand("pack", "Make a memory image from a quantized model");
   auto options = std::make_shared<AccelPackArguments>();
   add_model_argument(*command, options->model);
-  command->add_option("-o,--out", options->out, "The file to write")
+  command->add_option("-o,--out", options->out, "File to write")
       ->required()
       ->type_name("FILE")
       ->check(NotEmpty());
-  command->add_option("--preset", options->preset, "The core's size: tiny, vck190 or u280")
+  command->add_option("--preset", options->preset, "Size of the core: tiny, vck190 or u280")
       ->required()
       ->type_name("NAME")
       ->check(CLI::IsMember(preset_names()));
   command
       ->add_option("--order", options->order,
-                   "Of in_proj's rows: hardware, as the core uses them best, or checkpoint")
+                   "Order of the rows of in_proj: hardware (as the core uses them) or checkpoint")
       ->type_name("NAME")
       ->check(CLI::IsMember({"hardware", "checkpoint"}))
       ->capture_default_str();

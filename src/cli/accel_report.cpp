@@ -31,10 +31,12 @@ void run(const AccelReportArguments& options) {
 
 void add_accel_report(CLI::App& accel) {
   CLI::App* command = accel.add_subcommand(
-      "report", "Cycles of a token in simulation, and what the units and the memory do in them");
+      "report", "Simulate tokens and report cycles, the work of the units and memory traffic");
   auto options = std::make_shared<AccelReportArguments>();
   add_accel_options(*command, options->accel);
-  command->add_option("--tokens", options->tokens, "Tokens to run, each the one that follows")
+  command
+      ->add_option("--tokens", options->tokens,
+                   "Number of tokens to run; each is the most likely successor of the one before")
       ->type_name("N")
       ->check(kPositiveCount)
       ->capture_default_str();

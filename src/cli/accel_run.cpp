@@ -75,13 +75,15 @@ void run(const AccelRunArguments& options) {
 }  // namespace
 
 void add_accel_run(CLI::App& accel) {
-  CLI::App* command = accel.add_subcommand("run", "Continue a text on the accelerator, greedily");
+  CLI::App* command =
+      accel.add_subcommand("run", "Continue a text on the accelerator with the most likely tokens");
   auto options = std::make_shared<AccelRunArguments>();
   add_accel_options(*command, options->accel);
   add_prompt_options(*command, options->prompt);
   command
       ->add_option("--backend", options->backend,
-                   "golden (the accelerator's integers) or rtlsim (the core, cycle by cycle)")
+                   "Back end to run on: golden (the accelerator's integers) or rtlsim (the core, "
+                   "cycle by cycle)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"golden", "rtlsim"}))
       ->capture_default_str();
@@ -89,7 +91,7 @@ void add_accel_run(CLI::App& accel) {
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
-  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after an end-of-text token");
+  command->add_flag("--ignore-eos", options->ignore_eos, "Continue after an end-of-text token");
   command->callback([options] { run(*options); });
 }
 

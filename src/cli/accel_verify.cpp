@@ -63,14 +63,14 @@ void run(const AccelVerifyArguments& options) {
 
 void add_accel_verify(CLI::App& accel) {
   CLI::App* command = accel.add_subcommand(
-      "verify", "Hold all that the core's units compute in simulation against the golden model");
+      "verify", "Compare every value of the simulated units with the golden model");
   auto options = std::make_shared<AccelVerifyArguments>();
   add_accel_options(*command, options->accel);
-  command->get_option("model")->description("A quantized file");
+  command->get_option("model")->description("Quantized file");
   add_prompt_options(*command, options->prompt);
   command
       ->add_option("--max-tokens", options->max_tokens,
-                   "Tokens after the prompt, the largest logit's each")
+                   "Number of tokens to generate after the prompt, each the most likely one")
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();

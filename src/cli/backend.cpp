@@ -16,8 +16,8 @@ namespace {
 void add_isa_option(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--isa", options.isa,
-                  "Instructions that the engine uses: scalar, avx2 or avx512; by default the best "
-                  "that there are")
+                  "Instruction set of the engine: scalar, avx2 or avx512; by default the best one "
+                  "that the processor supports")
       ->type_name("NAME")
       ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
 }
@@ -38,15 +38,17 @@ void add_backend_choice(CLI::App& command, ModelOptions& options) {
   names.insert(names.end(), kBackendNames.begin(), kBackendNames.end());
   command
       .add_option("--backend", options.backend,
-                  "engine (fast), reference (float32), golden (the accelerator's integers), rtlsim "
-                  "(its hardware in simulation), or auto: the engine where it can run the model")
+                  "Back end to run on: engine (fast), reference (float32), golden (the "
+                  "accelerator's integers), rtlsim (its hardware in simulation), or auto (the "
+                  "engine if it can run the model, else the reference)")
       ->type_name("NAME")
       ->check(CLI::IsMember(names))
       ->capture_default_str();
   command
-      .add_option("--preset", options.preset,
-                  "Size of the simulated core: tiny, vck190 or u280; by default the image's, or "
-                  "vck190")
+      .add_option(
+          "--preset", options.preset,
+          "Size of the simulated core: tiny, vck190 or u280; by default that of the image, or "
+          "vck190")
       ->type_name("NAME");
   add_isa_option(command, options);
 }

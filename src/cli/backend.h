@@ -12,20 +12,19 @@
 
 namespace lightmamba::cli {
 
-// Those of commands that run a model: the back end, and what each back end needs.
+// Adds the options of commands that run a model: the back end, and the settings of each.
 void add_backend_options(CLI::App& command, ModelOptions& options);
-// The same but pinned threads, for commands that run several models.
+// Adds the same options but --pin, for commands that run several models.
 void add_backend_choice(CLI::App& command, ModelOptions& options);
 
-// Throws Error for options that are wrong or cannot take effect, before the work.
+// Both throw Error for options that are wrong or cannot take effect, before any work is done.
 EngineOptions engine_options(const ModelOptions& options);
 void check_backend_options(const ModelOptions& options);
 
-// The model on the back end that is asked for; "auto" is the engine where it can run the model,
-// else the reference. Throws Error where the back end cannot run it.
+// Opens the back end that the options ask for; "auto" is the engine if it can run the model, else
+// the reference. Throws Error if the back end cannot run the model.
 std::shared_ptr<const Backend> open_backend(const Model& model, const ModelOptions& options);
-// The same with the model loaded, which may be an image of the accelerator: that runs on rtlsim.
-// Taps run on the reference only.
+// Loads the model first. An image of the accelerator runs on rtlsim; taps need the reference.
 enum class WithTaps { no, yes };
 std::shared_ptr<const Backend> load_backend(const ModelOptions& options,
                                             WithTaps taps = WithTaps::no);

@@ -73,7 +73,7 @@ double read_bandwidth(WorkerPool& pool, std::int64_t runs) {
   return static_cast<double>(kPairs) * sizeof(Pair) / median(seconds);
 }
 
-// That one decoded token has to read.
+// Bytes that decoding one token must read.
 double weight_bytes(const Weights& weights) {
   double bytes = static_cast<double>(weights.head.bytes());
   for (const LayerWeights& layer : weights.layers) {
@@ -195,7 +195,7 @@ CLI::Option* add_count(CLI::App& command, const std::string& name, std::int64_t&
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("bench", "How fast a back end runs a model");
+  CLI::App* command = app.add_subcommand("bench", "Measure how fast a back end runs a model");
   auto options = std::make_shared<BenchArguments>();
   CLI::Option_group* source = command->add_option_group("Source");
   add_model_argument(*source, options->model)->required(false);
@@ -205,23 +205,32 @@ void add_bench(CLI::App& app) {
                    "-780m, -1.3b or -2.7b")
       ->type_name("NAME");
   source->require_option(1);
-  command->add_option("--scheme", options->scheme, "Of a shape, as quantize has it")
+  command
+      ->add_option("--scheme", options->scheme,
+                   "With --shape: bits of weights and activations, for example w4a4")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--ssm", options->ssm, "Of a shape: float or pot8")
+  command->add_option("--ssm", options->ssm, "With --shape: format of the SSM, float or pot8")
       ->check(CLI::IsMember({"float", "pot8"}))
       ->capture_default_str();
-  command->add_option("--state", options->state, "Of a shape: float, int16, int8ef or int8")
+  command
+      ->add_option("--state", options->state,
+                   "With --shape: format of the state, float, int16, int8ef or int8")
       ->check(CLI::IsMember({"float", "int16", "int8ef", "int8"}))
       ->capture_default_str();
-  command->add_option("--head-bits", options->head_bits, "Of a shape: 8 or 4")
+  command
+      ->add_option("--head-bits", options->head_bits,
+                   "With --shape: bits of embedding and LM head, 8 or 4")
       ->check(CLI::IsMember({8, 4}))
       ->capture_default_str();
-  add_count(*command, "--prompt-tokens", options->prompt_tokens, "Tokens of a prompt; 0 for none",
-            0);
-  add_count(*command, "--generate-tokens", options->generate_tokens, "Tokens to decode", 1);
-  add_count(*command, "--sequences", options->sequences, "Sequences that decode together", 1);
-  add_count(*command, "--runs", options->runs, "Of everything; medians are printed", 1);
+  add_count(*command, "--prompt-tokens", options->prompt_tokens,
+            "Number of prompt tokens to prefill; 0 skips prefill", 0);
+  add_count(*command, "--generate-tokens", options->generate_tokens, "Number of tokens to decode",
+            1);
+  add_count(*command, "--sequences", options->sequences, "Number of sequences to decode together",
+            1);
+  add_count(*command, "--runs", options->runs,
+            "Number of times to repeat each measurement; the median is printed", 1);
   add_backend_options(*command, options->model);
   add_run_options(*command, options->model);
   command->callback([options] { run(*options); });

@@ -59,7 +59,7 @@ void add_json_option(CLI::App& command, ModelOptions& options) {
 void add_tokenizer_option(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--tokenizer", options.tokenizer,
-                  "A tokenizer.json to use instead of the model's")
+                  "tokenizer.json to use instead of that of the model")
       ->type_name("FILE")
       ->check(NotEmpty());
 }
@@ -67,7 +67,7 @@ void add_tokenizer_option(CLI::App& command, ModelOptions& options) {
 void add_run_options(CLI::App& command, ModelOptions& options) {
   add_tokenizer_option(command, options);
   command
-      .add_option("--threads", options.threads, "Number of threads; 0 is one for each processor")
+      .add_option("--threads", options.threads, "Number of threads; 0 means one for each processor")
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -124,7 +124,7 @@ void add_text_source(CLI::App& command, TextSource& source, const std::string& t
   CLI::Option_group* group = command.add_option_group(what);
   source.group = group;
   source.text_option = group->add_option(text_option, source.text, what)->type_name("TEXT");
-  group->add_option(file_option, source.file, what + " from a file; - is standard input")
+  group->add_option(file_option, source.file, what + " read from a file; - means standard input")
       ->type_name("FILE")
       ->check(NotEmpty());
   group->require_option(1);

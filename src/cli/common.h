@@ -23,7 +23,7 @@ struct NotEmpty : CLI::Validator {
   NotEmpty();
 };
 
-// The message of the Error that `body` throws, or nothing: what a check of CLI11 returns.
+// Returns the message of the Error that `body` throws, or nothing, as a check of CLI11 must.
 template <typename Body>
 std::string error_of(const Body& body) {
   try {
@@ -52,13 +52,13 @@ struct ModelOptions {
 CLI::Option* add_model_argument(CLI::App& command, ModelOptions& options);
 void add_json_option(CLI::App& command, ModelOptions& options);
 void add_tokenizer_option(CLI::App& command, ModelOptions& options);
-// Those of every command that runs a model: tokenizer, threads, JSON.
+// Adds the options of every command that runs a model: tokenizer, threads, JSON.
 void add_run_options(CLI::App& command, ModelOptions& options);
 
 // Sets the number of threads, loads the model and prints its notes.
 Model load_model(const ModelOptions& options);
 
-// To standard error.
+// Prints to standard error.
 void print_notes(const std::vector<std::string>& notes);
 
 // Throws Error where writing `out` would replace a file that a command reads: `input`, or a file of
@@ -66,10 +66,10 @@ void print_notes(const std::vector<std::string>& notes);
 void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input);
 void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model);
 
-// Throws Error where taps are to run on another back end than the reference.
+// Throws Error if the options ask for taps on another back end than the reference.
 void require_reference_for_taps(const ModelOptions& options, std::string_view option);
 
-// The tokenizer alone. Here the model may also be given as a tokenizer.json.
+// Loads the tokenizer alone. Here the model may also be given as a tokenizer.json.
 Tokenizer load_tokenizer(const ModelOptions& options);
 
 // Two options of which exactly one is needed: a text and a file with it.
@@ -83,7 +83,8 @@ struct TextSource {
 };
 void add_text_source(CLI::App& command, TextSource& source, const std::string& text_option,
                      const std::string& file_option, const std::string& what);
-// The text; "-" as the file is standard input. Throws Error naming the source if it is not UTF-8.
+// Reads the text; the file "-" is standard input. Throws Error naming the source if it is not
+// UTF-8.
 std::string read_text(const TextSource& source);
 std::string source_name(const TextSource& source);  // for errors: the option or the file
 

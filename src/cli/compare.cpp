@@ -46,7 +46,7 @@ TaskFile parse_task_file(const std::string& text) {
   return {parse_task(std::string_view(text).substr(0, sign)), text.substr(sign + 1)};
 }
 
-// Each scheme with each method; what several methods come down to is run once.
+// Pairs each scheme with each method; a combination that several methods reduce to is run once.
 std::vector<QuantizeOptions> make_runs(const CompareArguments& options, const Model& model) {
   QuantizeOptions base = quantize_options(options.choices);
   std::vector<QuantizeOptions> runs;
@@ -261,27 +261,31 @@ void run(CompareArguments options) {
 }
 
 void add_text_options(CLI::App& command, CompareArguments& options) {
-  command.add_option("--file", options.file, "The text")->required()->type_name("FILE");
-  command.add_option("--context", options.comparison.perplexity.context, "Tokens in a window")
+  command.add_option("--file", options.file, "File with the text to score")
+      ->required()
+      ->type_name("FILE");
+  command
+      .add_option("--context", options.comparison.perplexity.context,
+                  "Number of tokens in a window")
       ->type_name("N")
       ->check(kPositiveCount)
       ->capture_default_str();
   command
       .add_option("--max-tokens", options.comparison.perplexity.max_tokens,
-                  "Score at most this many tokens; 0 is all")
+                  "Score at most this many tokens; 0 means all")
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
   command
       .add_option("--task", options.tasks,
-                  "Also the accuracy in a task: lambada, piqa, arc or openbookqa, with its data "
-                  "set; may be given several times")
+                  "Also measure accuracy in a task (lambada, piqa, arc or openbookqa) on the given "
+                  "data set; may be given several times")
       ->type_name("TASK=FILE")
       ->allow_extra_args(false)
       ->check([](const std::string& text) { return error_of([&] { parse_task_file(text); }); });
   command
       .add_option("--limit", options.comparison.limit,
-                  "Only the first N items of each task; 0 is all")
+                  "Use only the first N items of each task; 0 means all")
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
@@ -291,21 +295,23 @@ void add_text_options(CLI::App& command, CompareArguments& options) {
 
 void add_compare(CLI::App& app) {
   CLI::App* command =
-      app.add_subcommand("compare", "What each quantization method costs, next to the float model");
+      app.add_subcommand("compare", "Compare quantization methods with the float model");
   auto options = std::make_shared<CompareArguments>();
   add_model_argument(*command, options->model);
   add_text_options(*command, *options);
   command
       ->add_option(
           "--methods", options->methods,
-          "rtn, smoothquant, os+ and lightmamba, separated by commas; each may be followed "
-          "by * (SSM in pot8), +clip and +gptq")
+          "Methods to compare, separated by commas: rtn, smoothquant, os+ and lightmamba, each "
+          "optionally followed by * (SSM in pot8), +clip and +gptq")
       ->type_name("NAMES")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check([](const std::string& name) { return error_of([&] { with_variant({}, name); }); })
       ->capture_default_str();
-  command->add_option("--schemes", options->schemes, "As --scheme of quantize, separated by commas")
+  command
+      ->add_option("--schemes", options->schemes,
+                   "Schemes to compare, separated by commas, as for quantize --scheme")
       ->type_name("NAMES")
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -313,11 +319,11 @@ void add_compare(CLI::App& app) {
       ->capture_default_str();
   options->choices.clip = "none";  // so that the rows are the plain methods
   add_quantize_details(*command, options->choices);
-  command->add_flag("--no-taps", options->no_taps, "Leave out the errors of rounding by layer");
-  command->add_option("--markdown", options->markdown, "Also write the tables as Markdown")
+  command->add_flag("--no-taps", options->no_taps, "Leave out the rounding errors of each layer");
+  command->add_option("--markdown", options->markdown, "Also write the tables to a Markdown file")
       ->type_name("FILE")
       ->check(NotEmpty());
-  command->add_option("--json-file", options->json_file, "Also write what --json prints")
+  command->add_option("--json-file", options->json_file, "Also write the JSON report to a file")
       ->type_name("FILE")
       ->check(NotEmpty());
   add_run_options(*command, options->model);

@@ -59,17 +59,19 @@ void run(const EvaluateArguments& options) {
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("evaluate", "Accuracy in a zero-shot task");
+  CLI::App* command = app.add_subcommand("evaluate", "Measure accuracy in a zero-shot task");
   auto options = std::make_shared<EvaluateArguments>();
   add_model_argument(*command, options->model);
-  command->add_option("--task", options->task, "lambada, piqa, arc or openbookqa")
+  command->add_option("--task", options->task, "Task to evaluate: lambada, piqa, arc or openbookqa")
       ->required()
       ->type_name("TASK")
       ->check(CLI::IsMember({"lambada", "piqa", "arc", "openbookqa"}));
-  command->add_option("--data", options->data, "The data set, in its authors' format")
+  command
+      ->add_option("--data", options->data, "File with the data set, in the format of its authors")
       ->required()
       ->type_name("FILE");
-  command->add_option("--limit", options->evaluation.limit, "Only the first N items; 0 is all")
+  command
+      ->add_option("--limit", options->evaluation.limit, "Use only the first N items; 0 means all")
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();

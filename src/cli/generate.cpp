@@ -103,44 +103,49 @@ void add_generate(CLI::App& app) {
       ->check(kCount)
       ->capture_default_str();
   command
-      ->add_option("--temperature", sampling.temperature,
-                   "Divide the logits by this before drawing; 0 takes the best token")
+      ->add_option(
+          "--temperature", sampling.temperature,
+          "Divide the logits by this before sampling; 0 always takes the most likely token")
       ->type_name("X")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--top-k", sampling.top_k, "Draw among the K best tokens; 0 is off")
+  command
+      ->add_option("--top-k", sampling.top_k, "Sample among the K most likely tokens; 0 means all")
       ->type_name("K")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
-      ->add_option("--top-p", sampling.top_p,
-                   "Draw among the fewest tokens that reach this probability; 1 is off")
+      ->add_option(
+          "--top-p", sampling.top_p,
+          "Sample among the fewest tokens that together reach this probability; 1 means all")
       ->type_name("P")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       ->add_option("--repeat-penalty", sampling.repeat_penalty,
-                   "Make tokens that were seen less likely; 1 is off")
+                   "Penalty that makes recent tokens less likely; 1 means none")
       ->type_name("X")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       ->add_option("--repeat-window", sampling.repeat_window,
-                   "How many of the last tokens count as seen; 0 is all")
+                   "Number of last tokens that the penalty applies to; 0 means all")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--seed", sampling.seed, "Seed of the random numbers")
+  command->add_option("--seed", sampling.seed, "Seed of the sampler")
       ->type_name("N")
       ->capture_default_str();
-  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after an end-of-text token");
+  command->add_flag("--ignore-eos", options->ignore_eos, "Continue after an end-of-text token");
   command->add_flag("--echo", options->echo, "Print the prompt first");
   command
       ->add_option("--load-state", options->load_state,
-                   "Go on from a saved state; a prompt is then not needed")
+                   "Continue from a saved state; the prompt is then optional")
       ->type_name("FILE")
       ->check(NotEmpty());
-  command->add_option("--save-state", options->save_state, "Save the state at the end")
+  command
+      ->add_option("--save-state", options->save_state,
+                   "Save the state after the last token to a file")
       ->type_name("FILE")
       ->check(NotEmpty());
   add_run_options(*command, options->model);

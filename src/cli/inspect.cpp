@@ -255,36 +255,40 @@ void inspect(const InspectArguments& options) {
 }  // namespace
 
 void add_inspect(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("inspect", "Architecture, sizes and tensors of a model");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show the architecture, sizes and tensors of a model");
   auto options = std::make_shared<InspectArguments>();
   add_model_argument(*command, options->model);
-  command->add_flag("--tensors", options->tensors, "List every tensor instead of one row a kind");
-  CLI::Option* picture =
-      command
-          ->add_option("--outliers", options->picture,
-                       "Instead draw the values at a tap, before and after a rotation")
-          ->type_name("FILE.png|FILE.svg")
-          ->check([](const std::string& name) -> std::string {
-            const bool known = name.ends_with(".png") || name.ends_with(".svg");
-            return known ? "" : "the name of a picture has to end in .png or .svg";
-          });
+  command->add_flag("--tensors", options->tensors,
+                    "List every tensor instead of one row for each kind");
+  CLI::Option* picture = command
+                             ->add_option("--outliers", options->picture,
+                                          "Instead draw the values at a tap before and after a "
+                                          "rotation, to a .png or .svg file")
+                             ->type_name("FILE.png|FILE.svg")
+                             ->check([](const std::string& name) -> std::string {
+                               const bool known = name.ends_with(".png") || name.ends_with(".svg");
+                               return known ? "" : "the name of a picture must end in .png or .svg";
+                             });
   const auto for_picture = [&](CLI::Option* option) { option->needs(picture); };
-  for_picture(command->add_option("--tap", options->tap, "The tap, as --tap of perplexity names it")
+  for_picture(command->add_option("--tap", options->tap, "Tap to draw, for example out_proj_input")
                   ->type_name("NAME")
                   ->check(is_tap_name)
                   ->capture_default_str());
-  for_picture(command->add_option("--layer", options->layer, "The layer; the middle one if absent")
-                  ->type_name("N")
-                  ->check(kCount));
   for_picture(
-      command
-          ->add_option("--file", options->file, "The text; the model's calibration.txt if absent")
-          ->type_name("FILE")
-          ->check(NotEmpty()));
-  for_picture(command->add_option("--tokens", options->tokens, "Of the text, at most so many")
-                  ->type_name("N")
-                  ->check(CLI::Range(1, 4096))
-                  ->capture_default_str());
+      command->add_option("--layer", options->layer, "Layer to draw; by default the middle one")
+          ->type_name("N")
+          ->check(kCount));
+  for_picture(command
+                  ->add_option("--file", options->file,
+                               "File with the text to run; by default calibration.txt of the model")
+                  ->type_name("FILE")
+                  ->check(NotEmpty()));
+  for_picture(
+      command->add_option("--tokens", options->tokens, "Use at most this many tokens of the text")
+          ->type_name("N")
+          ->check(CLI::Range(1, 4096))
+          ->capture_default_str());
   add_run_options(*command, options->model);
   for (const char* name : {"--tokenizer", "--threads"}) for_picture(command->get_option(name));
   command->callback([options] { inspect(*options); });

@@ -75,13 +75,13 @@ void logits(const LogitsArguments& options) {
 }  // namespace
 
 void add_logits(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("logits", "The logits after each of some tokens");
+  CLI::App* command = app.add_subcommand("logits", "Print the logits after each token");
   auto options = std::make_shared<LogitsArguments>();
   add_model_argument(*command, options->model);
   command->add_option("--tokens", options->tokens, "Token ids, separated by commas")
       ->required()
       ->type_name("IDS");
-  command->add_option("--top", options->top, "Without --json: how many of the best to print")
+  command->add_option("--top", options->top, "Without --json: number of largest logits to print")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -87,31 +87,35 @@ void run(const PerplexityArguments& options) {
 }  // namespace
 
 void add_perplexity(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("perplexity", "How well a model predicts a text");
+  CLI::App* command = app.add_subcommand("perplexity", "Measure how well a model predicts a text");
   auto options = std::make_shared<PerplexityArguments>();
   add_model_argument(*command, options->model);
-  command->add_option("--file", options->file, "The text")->required()->type_name("FILE");
-  command->add_option("--context", options->perplexity.context, "Tokens in a window")
+  command->add_option("--file", options->file, "File with the text to score")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--context", options->perplexity.context, "Number of tokens in a window")
       ->type_name("N")
       ->check(kPositiveCount)
       ->capture_default_str();
   command
       ->add_option("--max-tokens", options->perplexity.max_tokens,
-                   "Score at most this many tokens; 0 is all")
+                   "Score at most this many tokens; 0 means all")
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
   command
-      ->add_option("--bins", options->perplexity.bin,
-                   "Also by position in the window, so many positions together; 0 is not")
+      ->add_option(
+          "--bins", options->perplexity.bin,
+          "Also report by position in the window, in bins of N positions; 0 turns this off")
       ->type_name("N")
       ->check(kCount)
       ->capture_default_str();
   add_tap_option(*command, options->taps);
   command
-      ->add_option("--state", options->state,
-                   "Round the state after every token: float (not), int16, int8ef or int8, as "
-                   "quantize does")
+      ->add_option(
+          "--state", options->state,
+          "Round the state after every token, as quantize --state does: int16, int8ef or int8; "
+          "float does not round")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"float", "int16", "int8ef", "int8"}))
       ->capture_default_str();

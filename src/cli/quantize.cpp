@@ -70,7 +70,7 @@ void run(const QuantizeArguments& options) {
 }  // namespace
 
 void add_quantize(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("quantize", "Make a 4-bit or 8-bit model");
+  CLI::App* command = app.add_subcommand("quantize", "Quantize a model to 4 or 8 bits");
   auto options = std::make_shared<QuantizeArguments>();
   CLI::Option_group* source = command->add_option_group("Source");
   add_model_argument(*source, options->model)->required(false);
@@ -80,7 +80,7 @@ void add_quantize(CLI::App& app) {
                    "-780m, -1.3b or -2.7b")
       ->type_name("NAME");
   source->require_option(1);
-  command->add_option("-o,--out", options->out, "The file to write")
+  command->add_option("-o,--out", options->out, "File to write")
       ->required()
       ->type_name("FILE")
       ->check(NotEmpty());

@@ -33,14 +33,16 @@ bool can_use_calibration(const QuantizeOptions& options) {
 }  // namespace
 
 void add_quantize_choices(CLI::App& command, QuantizeChoices& choices) {
-  command.add_option("--method", choices.method, "lightmamba (rotation), rtn, smoothquant or os+")
+  command
+      .add_option("--method", choices.method,
+                  "Quantization method: lightmamba (rotation), rtn, smoothquant or os+")
       ->type_name("NAME")
       ->check(CLI::IsMember({"lightmamba", "rtn", "smoothquant", "os+"}))
       ->capture_default_str();
   command
       .add_option("--scheme", choices.scheme,
                   "Bits of weights and activations of the linear layers: w4a4, w4a8, w4a16, w8a8 "
-                  "and so on; 16 leaves activations in float")
+                  "and so on; a16 leaves activations in float")
       ->type_name("NAME")
       ->check(CLI::IsMember({"w4a4", "w4a8", "w4a16", "w8a4", "w8a8", "w8a16"}))
       ->capture_default_str();
@@ -50,51 +52,54 @@ void add_quantize_choices(CLI::App& command, QuantizeChoices& choices) {
 void add_quantize_details(CLI::App& command, QuantizeChoices& choices) {
   command
       .add_option("--ssm", choices.ssm,
-                  "The SSM and its convolution: float, or pot8 (INT8 with power-of-two scales)")
+                  "Format of the SSM and its convolution: float, or pot8 (INT8 with power-of-two "
+                  "scales)")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"float", "pot8"}))
       ->capture_default_str();
   command
-      .add_option("--state", choices.state,
-                  "The state between tokens: float, int16, int8ef (with a 4-bit remainder that is "
-                  "fed back) or int8; by default int16 with --ssm pot8, else float")
+      .add_option(
+          "--state", choices.state,
+          "Format of the state between tokens: float, int16, int8ef (with a 4-bit remainder "
+          "that is fed back) or int8; by default int16 with --ssm pot8, else float")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"float", "int16", "int8ef", "int8"}));
   command
       .add_option("--clip", choices.clip,
-                  "Ranges: none (largest magnitude) or mse (least mean squared error)")
+                  "Clipping of ranges: none (largest magnitude) or mse (least mean squared error)")
       ->type_name("RULE")
       ->check(CLI::IsMember({"none", "mse"}))
       ->capture_default_str();
   command.add_flag("--gptq", choices.gptq,
-                   "Let later weights make up for the rounding of earlier ones");
+                   "Use GPTQ: later weights compensate for the rounding of earlier ones");
   command.add_option("--head-bits", choices.head_bits, "Bits of embedding and LM head: 8 or 4")
       ->type_name("N")
       ->check(CLI::IsMember({8, 4}))
       ->capture_default_str();
-  command.add_option("--group", choices.group, "Columns that share a scale, a multiple of 8")
+  command
+      .add_option("--group", choices.group,
+                  "Number of columns that share a scale; must be a multiple of 8")
       ->type_name("N")
       ->check(kPositiveCount)
       ->capture_default_str();
-  command.add_option("--seed", choices.seed, "Of the random signs of the rotation")
+  command.add_option("--seed", choices.seed, "Seed of the random signs of the rotation")
       ->type_name("N")
       ->capture_default_str();
   command
       .add_option("--alpha", choices.alpha,
-                  "Of SmoothQuant, 0 to 1; 'search' finds one for each layer")
+                  "Alpha of SmoothQuant, 0 to 1; 'search' finds one for each layer")
       ->type_name("X")
       ->capture_default_str();
   command
       .add_option("--calibration", choices.calibration,
-                  "Text to calibrate with, where the method, GPTQ or clipping does; by default "
-                  "calibration.txt in the model's directory")
+                  "File with the calibration text for the method, GPTQ or clipping; by default "
+                  "calibration.txt in the directory of the model")
       ->type_name("FILE")
       ->check(NotEmpty());
   command
-      .add_option(
-          "--calibration-tokens", choices.calibration_tokens,
-          "How much of that text, spread over all of it; 0 is all; by default 81920, or 4096 "
-          "where only clipping needs it")
+      .add_option("--calibration-tokens", choices.calibration_tokens,
+                  "Number of tokens to take from that text, spread over all of it; 0 means all; by "
+                  "default 81920, or 4096 if only clipping needs it")
       ->type_name("N")
       ->check(kCount);
 }

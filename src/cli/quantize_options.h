@@ -27,13 +27,14 @@ struct QuantizeChoices {
   std::optional<std::int64_t> calibration_tokens = {};
 };
 
-// All of them, or without the method and the scheme.
+// Adds all options, or all but those of the method and the scheme.
 void add_quantize_choices(CLI::App& command, QuantizeChoices& choices);
 void add_quantize_details(CLI::App& command, QuantizeChoices& choices);
 
-// Without calibration text.
+// Returns the options without calibration text.
 QuantizeOptions quantize_options(const QuantizeChoices& choices);
-// To all: the model's name and, where it is of use, the text asked for or that beside the model.
+// Adds to all options the name of the model and, if they use it, the calibration text: the one that
+// was asked for, or that beside the model.
 void add_calibration(const QuantizeChoices& choices, const Model& model,
                      const std::filesystem::path& path, std::span<QuantizeOptions> all);
 std::string model_name(const std::filesystem::path& model);  // as quantized files keep it

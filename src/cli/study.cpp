@@ -176,7 +176,8 @@ CLI::App* add(CLI::App& study, const std::string& name, const std::string& what,
   CLI::App* command = study.add_subcommand(name, what);
   command->add_flag("--json", options->json, "Print one JSON object");
   command
-      ->add_option("--threads", options->threads, "Number of threads; 0 is one for each processor")
+      ->add_option("--threads", options->threads,
+                   "Number of threads; 0 means one for each processor")
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -202,34 +203,42 @@ CLI::Option* add_count(CLI::App& command, const std::string& name, std::int64_t&
 }  // namespace
 
 void add_study(CLI::App& app) {
-  CLI::App* study = app.add_subcommand("study", "What number formats and methods cost, and why");
+  CLI::App* study = app.add_subcommand("study", "Study the errors of number formats and methods");
   study->require_subcommand(1);
   const auto options = std::make_shared<StudyArguments>();
 
   CLI::App* outliers =
-      add(*study, "outliers", "4-bit error under outliers that wander", options, run_outliers);
+      add(*study, "outliers", "4-bit error where outliers change channels from token to token",
+          options, run_outliers);
   add_data_option(*outliers, *options,
-                  "Instead of made-up values, those of these tensors of a real layer");
-  add_count(*outliers, "--channels", options->outliers.channels, "Channels");
-  add_count(*outliers, "--test-tokens", options->outliers.test_tokens, "Tokens to quantize");
+                  "safetensors file with tensors of a real layer to use instead of random values");
+  add_count(*outliers, "--channels", options->outliers.channels, "Number of channels");
+  add_count(*outliers, "--test-tokens", options->outliers.test_tokens,
+            "Number of tokens to quantize");
   add_count(*outliers, "--calibration-tokens", options->outliers.calibration_tokens,
-            "Tokens to take statistics from");
-  add_count(*outliers, "--outliers", options->outliers.outliers, "Outliers in a token");
-  outliers->add_option("--seed", options->outliers.seed, "Of the values")->capture_default_str();
+            "Number of tokens to calibrate with");
+  add_count(*outliers, "--outliers", options->outliers.outliers,
+            "Number of outliers in each token");
+  outliers->add_option("--seed", options->outliers.seed, "Seed of the random values")
+      ->capture_default_str();
 
-  CLI::App* slow_heads = add(*study, "slow-heads", "Formats of the state over long generation",
+  CLI::App* slow_heads = add(*study, "slow-heads", "Errors of state formats over long generation",
                              options, run_slow_heads);
-  add_data_option(*slow_heads, *options, "Draw the inputs from these tensors of a real layer");
+  add_data_option(*slow_heads, *options,
+                  "safetensors file with tensors of a real layer to draw the inputs from");
   slow_heads->add_flag("--steady-channels", options->slow_heads.steady_channels,
-                       "Each channel keeps its character from token to token");
-  add_count(*slow_heads, "--steps", options->slow_heads.steps, "Tokens");
-  add_count(*slow_heads, "--rows", options->slow_heads.headdim, "Rows of the state of a head");
-  slow_heads->add_option("--seed", options->slow_heads.seed, "Of the inputs")
+                       "Each channel keeps its statistics from token to token");
+  add_count(*slow_heads, "--steps", options->slow_heads.steps, "Number of tokens");
+  add_count(*slow_heads, "--rows", options->slow_heads.headdim,
+            "Number of rows of the state of a head");
+  slow_heads->add_option("--seed", options->slow_heads.seed, "Seed of the random inputs")
       ->capture_default_str();
 
   CLI::App* ssm_step =
-      add(*study, "ssm-step", "Formats in one step of a real layer", options, run_ssm_step);
-  add_data_option(*ssm_step, *options, "Tensors of the layer, a safetensors file")->required();
+      add(*study, "ssm-step", "Errors of state formats in one step of a real layer", options,
+          run_ssm_step);
+  add_data_option(*ssm_step, *options, "safetensors file with the tensors of the layer")
+      ->required();
 }
 
 }  // namespace lightmamba::cli

@@ -45,7 +45,9 @@ void detokenize(const TokenizeArguments& options) {
 
 std::shared_ptr<TokenizeArguments> add_tokenizer_command(CLI::App& command) {
   auto options = std::make_shared<TokenizeArguments>();
-  command.add_option("model", options->model.model, "Model directory, or a tokenizer.json")
+  command
+      .add_option("model", options->model.model,
+                  "Model directory, quantized file or tokenizer.json")
       ->required()
       ->type_name("MODEL");
   add_tokenizer_option(command, options->model);
@@ -56,19 +58,19 @@ std::shared_ptr<TokenizeArguments> add_tokenizer_command(CLI::App& command) {
 }  // namespace
 
 void add_tokenize(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("tokenize", "Text to token ids, one a line");
+  CLI::App* command = app.add_subcommand("tokenize", "Convert text to token ids, one per line");
   const std::shared_ptr<TokenizeArguments> options = add_tokenizer_command(*command);
   add_text_source(*command, options->source, "--text", "--file", "Text");
-  CLI::Option* ids = command->add_flag("--ids", options->ids, "Ids alone (the default)");
-  command->add_flag("--pieces", options->pieces, "Each id with its text, as a JSON string")
+  CLI::Option* ids = command->add_flag("--ids", options->ids, "Print the ids alone (the default)");
+  command->add_flag("--pieces", options->pieces, "Print each id with its text, as a JSON string")
       ->excludes(ids);
   command->add_flag("--no-special-tokens", options->no_special_tokens,
-                    "Without the tokens that the tokenizer puts around a prompt");
+                    "Leave out the tokens that the tokenizer puts around a prompt");
   command->callback([options] { tokenize(*options); });
 }
 
 void add_detokenize(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("detokenize", "Token ids to text");
+  CLI::App* command = app.add_subcommand("detokenize", "Convert token ids to text");
   const std::shared_ptr<TokenizeArguments> options = add_tokenizer_command(*command);
   add_text_source(*command, options->source, "--ids", "--file", "Ids");
   command->callback([options] { detokenize(*options); });
