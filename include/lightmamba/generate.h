@@ -1,4 +1,4 @@
-// Text generation: choosing tokens from logits, one after the other.
+// Text generation: tokens chosen from logits, one after the other.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,10 @@
 #include <string>
 #include <vector>
 
+#include <lightmamba/sampler.h>
 #include <lightmamba/sequence.h>
 
 namespace lightmamba {
-
-// Applied in this order: penalty, temperature, top-k, top-p, draw. Where logits are equal, the
-// lower id comes first. The random numbers do not depend on the standard library.
-struct SamplingOptions {
-  float temperature = 0.0F;  // logits are divided by it; 0 always takes the largest logit
-  int top_k = 0;             // draw among the k largest logits; 0 is off
-  float top_p = 1.0F;        // draw among the fewest tokens that together reach this probability
-  // Logits of tokens that were seen are divided by it if positive and multiplied if negative
-  // (Keskar et al., "CTRL", 2019, section 4.1); 1 is off.
-  float repeat_penalty = 1.0F;
-  int repeat_window = 64;  // how many of the last tokens, prompt included, count as seen; 0: all
-  std::uint64_t seed = 0;
-};
 
 struct GenerateOptions {
   std::int64_t max_tokens = 128;

@@ -12,6 +12,7 @@
 #include <lightmamba/quantize.h>
 #include <lightmamba/quantizer.h>
 #include <lightmamba/runtime.h>
+#include <lightmamba/sampler.h>
 #include <lightmamba/sequence.h>
 #include <lightmamba/taps.h>
 #include <lightmamba/tokenizer.h>

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
-#include <vector>
 
 #include <lightmamba/sequence.h>
 
@@ -19,6 +17,9 @@ class PromptCache {
  public:
   // Keeps at most so many bytes of states; 0 keeps none.
   PromptCache(std::shared_ptr<const Backend> backend, std::size_t capacity_bytes);
+  ~PromptCache();
+  PromptCache(PromptCache&&) noexcept;
+  PromptCache& operator=(PromptCache&&) noexcept;
 
   struct Prompted {
     std::unique_ptr<Sequence> sequence;  // that has seen the prompt, with the logits after it
@@ -31,20 +32,8 @@ class PromptCache {
   std::size_t bytes() const;  // of the states that are kept
 
  private:
-  struct Entry {
-    std::vector<TokenId> tokens;
-    std::shared_ptr<const Sequence> sequence;
-    std::size_t bytes;
-  };
-
-  std::shared_ptr<const Sequence> find(std::span<const TokenId> prompt);
-  void keep(Entry entry);
-
-  std::shared_ptr<const Backend> backend_;
-  std::size_t capacity_;
-  mutable std::mutex mutex_;
-  std::list<Entry> entries_;  // the most recently used first
-  std::size_t bytes_ = 0;
+  class Entries;
+  std::unique_ptr<Entries> entries_;
 };
 
 }  // namespace lightmamba

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +43,10 @@ class Tokenizer {
   // Ids to bytes, as a text of its own: where the file's decoder says so, without the space that
   // the tokenizer puts before a text. Valid UTF-8 whenever the ids came from encode(). Throws Error
   // for an id that has no token.
-  std::string decode(const std::vector<TokenId>& ids) const;
+  std::string decode(std::span<const TokenId> ids) const;
+  std::string decode(std::initializer_list<TokenId> ids) const {
+    return decode(std::span(ids.begin(), ids.size()));
+  }
 
   // The bytes of one token within a text (for an added token its text). Throws Error for an id that
   // has no token.
