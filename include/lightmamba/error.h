@@ -13,4 +13,11 @@ class Error : public std::runtime_error {
   explicit Error(const std::string& message) : std::runtime_error(message) {}
 };
 
+// Thrown by what its caller's std::stop_token has ended early. Functions that take one look at it
+// between steps of their work and leave no file behind that is not complete.
+class Stopped : public Error {
+ public:
+  Stopped() : Error("stopped") {}
+};
+
 }  // namespace lightmamba

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct GenerateOptions {
   std::int64_t max_tokens = 128;
   SamplingOptions sampling = {};
   bool stop_at_eos = true;  // where the model's configuration has end-of-text tokens
+  // Looked at in the prefill and before each token, which then throw Stopped.
+  std::stop_token stop = {};
 };
 
 enum class StopReason { max_tokens, end_of_text, callback };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 
 #include <lightmamba/sequence.h>
 
@@ -26,8 +27,8 @@ class PromptCache {
     std::int64_t reused_tokens = 0;      // that needed no work
   };
   // The same bytes as a prefill of all of it; on the reference up to rounding. Throws Error as
-  // Sequence::prefill().
-  Prompted open(std::span<const TokenId> prompt);
+  // Sequence::prefill() does; where it is stopped, the segments that were done are kept.
+  Prompted open(std::span<const TokenId> prompt, const std::stop_token& stop = {});
 
   std::size_t bytes() const;  // of the states that are kept
 

@@ -39,11 +39,12 @@ class Generator::Loop {
     result_.prompt_tokens = std::ssize(prompt);
     if (prompt.empty()) return;
     const Stopwatch stopwatch(result_.prefill_seconds);
-    sequence.prefill(prompt);
+    sequence.prefill(prompt, options.stop);
   }
 
   std::optional<TokenId> next() {
     if (has_ended_ || std::ssize(result_.ids) >= options_.max_tokens) return {};
+    throw_if_stopped(options_.stop);
     const Stopwatch stopwatch(result_.decode_seconds);
     feed_last();
     const TokenId id = sampler_.sample(sequence_.logits(), seen_);

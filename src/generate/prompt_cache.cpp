@@ -23,7 +23,7 @@ class PromptCache::Entries {
   Entries(std::shared_ptr<const Backend> backend, std::size_t capacity_bytes)
       : backend_(std::move(backend)), capacity_(capacity_bytes) {}
 
-  Prompted open(std::span<const TokenId> prompt);
+  Prompted open(std::span<const TokenId> prompt, const std::stop_token& stop);
   std::size_t bytes() const {
     const std::lock_guard lock(mutex_);
     return bytes_;
@@ -74,7 +74,8 @@ void PromptCache::Entries::keep(Entry entry) {
   }
 }
 
-PromptCache::Prompted PromptCache::Entries::open(std::span<const TokenId> prompt) {
+PromptCache::Prompted PromptCache::Entries::open(std::span<const TokenId> prompt,
+                                                 const std::stop_token& stop) {
   if (prompt.empty()) fail("no tokens to prefill");
   Prompted result;
   if (const auto known = find(prompt)) {
@@ -88,7 +89,7 @@ PromptCache::Prompted PromptCache::Entries::open(std::span<const TokenId> prompt
     const std::int64_t end = std::min(begin + kPrefillSegment, total);
     const auto part =
         prompt.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    result.sequence->prefill(part);
+    result.sequence->prefill(part, stop);
     begin = end;
     const std::size_t bytes = result.sequence->bytes();
     if (end % kPrefillSegment != 0 || bytes > capacity_) continue;
@@ -104,8 +105,9 @@ PromptCache::~PromptCache() = default;
 PromptCache::PromptCache(PromptCache&&) noexcept = default;
 PromptCache& PromptCache::operator=(PromptCache&&) noexcept = default;
 
-PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
-  return entries_->open(prompt);
+PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt,
+                                        const std::stop_token& stop) {
+  return entries_->open(prompt, stop);
 }
 std::size_t PromptCache::bytes() const { return entries_->bytes(); }
 
