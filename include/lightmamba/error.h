@@ -4,7 +4,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace lightmamba {
+#include <lightmamba/export.h>
+
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // What went wrong, in words for the user: the file, the field or tensor, what was found and what
 // was expected. Context is put in front as the exception passes the layers that know it.

@@ -12,10 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include <lightmamba/export.h>
 #include <lightmamba/quantizer.h>
 #include <lightmamba/sequence.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // Called with the units done so far and the total.
 using EvaluationProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;

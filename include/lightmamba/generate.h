@@ -10,10 +10,11 @@
 #include <string>
 #include <vector>
 
+#include <lightmamba/export.h>
 #include <lightmamba/sampler.h>
 #include <lightmamba/sequence.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct GenerateOptions {
   std::int64_t max_tokens = 128;

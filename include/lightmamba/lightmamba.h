@@ -5,6 +5,7 @@
 #include <lightmamba/engine.h>
 #include <lightmamba/error.h>
 #include <lightmamba/evaluate.h>
+#include <lightmamba/export.h>
 #include <lightmamba/generate.h>
 #include <lightmamba/model.h>
 #include <lightmamba/prompt_cache.h>

@@ -7,9 +7,10 @@
 #include <span>
 #include <stop_token>
 
+#include <lightmamba/export.h>
 #include <lightmamba/sequence.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // Prefills prompts that begin like earlier ones faster: keeps the states that prompts have left
 // where their segments end, the least recently used of them only as long as there is room. Safe to

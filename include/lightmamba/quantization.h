@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace lightmamba {
+#include <lightmamba/export.h>
+
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // What is done to the float weights before they are rounded.
 //   rtn          nothing: round to nearest

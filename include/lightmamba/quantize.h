@@ -10,9 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct QuantizeOptions {
   Method method = Method::lightmamba;

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include <lightmamba/error.h>
+#include <lightmamba/export.h>
 #include <lightmamba/version.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // Of the library that runs: LIGHTMAMBA_VERSION as it was when that was compiled.
 std::string_view version();

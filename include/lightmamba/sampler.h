@@ -5,9 +5,10 @@
 #include <memory>
 #include <span>
 
+#include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // Applied in this order: penalty, temperature, top-k, top-p, draw. Where logits are equal, the
 // lower id comes first. The random numbers do not depend on the standard library.

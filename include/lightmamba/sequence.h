@@ -11,9 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // All that a sequence leaves behind in the model. A plain value.
 struct State {

@@ -13,8 +13,9 @@
 
 #include <lightmamba/config.h>
 #include <lightmamba/error.h>
+#include <lightmamba/export.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct EncodeOptions {
   // Whether the tokens that the file's post_processor puts around a text, such as <s> before it,
