@@ -1,6 +1,7 @@
 // All of the API.
 #pragma once
 
+#include <lightmamba/accelerator.h>
 #include <lightmamba/config.h>
 #include <lightmamba/engine.h>
 #include <lightmamba/error.h>

@@ -120,10 +120,16 @@ std::unique_ptr<Sequence> AcceleratorBackend::open_from(const State* state) cons
       state != nullptr ? from_float(*state, config(), state_bits_) : GoldenState(config()));
 }
 
-std::shared_ptr<const AcceleratorBackend> golden_backend(const Model& model) {
-  const auto network = std::make_shared<const Network>(make_network(model.weights()));
-  return std::make_shared<const AcceleratorBackend>("golden", model, network->state_bits,
-                                                    make_golden_accelerator(network));
+}  // namespace lightmamba::accel
+
+namespace lightmamba {
+
+bool accelerator_supports(const Model& model) { return !accel::not_supported(model.weights()); }
+
+std::shared_ptr<const Backend> golden_backend(Model model) {
+  const auto network = std::make_shared<const accel::Network>(accel::make_network(model.weights()));
+  return std::make_shared<const accel::AcceleratorBackend>(
+      "golden", std::move(model), network->state_bits, accel::make_golden_accelerator(network));
 }
 
-}  // namespace lightmamba::accel
+}  // namespace lightmamba

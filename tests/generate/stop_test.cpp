@@ -1,10 +1,10 @@
 #include <stop_token>
 
+#include <lightmamba/accelerator.h>
 #include <lightmamba/engine.h>
 #include <lightmamba/generate.h>
 #include <lightmamba/prompt_cache.h>
 
-#include "accel/accelerator_backend.h"
 #include "base/fail.h"
 #include "support/errors.h"
 #include "support/quantized.h"
@@ -27,7 +27,7 @@ TEST(Stop, PrefillEndsBeforeItsNextSegment) {
   const std::pair<std::shared_ptr<const Backend>, std::int64_t> segments[] = {
       {reference_backend(model()), 2 * kPrefillSegment},
       {engine_backend(model()), kPrefillSegment},
-      {accel::golden_backend(model()), 1}};
+      {golden_backend(model()), 1}};
   for (const auto& [backend, segment] : segments) {
     SCOPED_TRACE(backend->name());
     std::stop_source source;

@@ -35,7 +35,7 @@ foreach(line IN LISTS listing)
   endforeach()
   math(EXPR found "${found} + 1")
 endforeach()
-foreach(wanted lightmamba::Model::load lightmamba::Sampler::sample
+foreach(wanted lightmamba::Model::load lightmamba::golden_backend lightmamba::Sampler::sample
         "vtable for lightmamba::Backend" "typeinfo for lightmamba::Error")
   if(NOT listing MATCHES "${wanted}")
     message(SEND_ERROR "missing: ${wanted}")
