@@ -1,4 +1,4 @@
-// All of the API.
+// All of the API of C++. That of C is <lightmamba/c_api.h>.
 #pragma once
 
 #include <lightmamba/accelerator.h>

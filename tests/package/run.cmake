@@ -29,8 +29,8 @@ file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
 run(${CMAKE_COMMAND} -S ${SOURCE}/examples -B ${WORK}/build -G Ninja
     -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_CXX_COMPILER=${COMPILER}
-    -DCMAKE_CXX_FLAGS=${FLAGS}
-    -DCMAKE_BUILD_TYPE=Debug)
+    -DCMAKE_CXX_FLAGS=${FLAGS} -DCMAKE_C_FLAGS=${FLAGS} -DCMAKE_C_COMPILER=${C_COMPILER}
+    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 
 set(model ${SOURCE}/models/mamba2-prose-7m)
@@ -41,6 +41,7 @@ generate(lord_16 ${model} ${lord} 16)
 generate(truth_200 ${model} ${truth} 200)
 string(REGEX MATCH "^[^.!?]*[.!?]" sentence "${truth_200}")
 expect(hello ${model} ${truth} PRINTS "${truth_16}")
+expect(c_hello ${model} ${truth} PRINTS "${truth_16}")
 expect(stream ${model} ${truth} PRINTS "${sentence}\n")
 expect(batch ${model} ${truth} ${lord} PRINTS "${truth_16}${lord_16}")
 # "And the LORD said unto" is what the model writes; "unto" must win among these.
@@ -56,8 +57,8 @@ endif()
 generate(golden_8 ${file} ${lord} 8 --backend golden)
 expect(accelerator ${file} ${lord} PRINTS "${golden_8}")
 
-# Errors reach users with what is wrong.
-foreach(example hello)
+# Errors reach users with what is wrong, also through C.
+foreach(example hello c_hello)
   execute_process(COMMAND ${WORK}/build/${example} ${WORK}/none ${truth} RESULT_VARIABLE code
                   OUTPUT_VARIABLE out ERROR_VARIABLE err)
   if(NOT code EQUAL 1 OR NOT err MATCHES "^${example}: .*/none: ")

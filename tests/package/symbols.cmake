@@ -36,7 +36,7 @@ foreach(line IN LISTS listing)
   math(EXPR found "${found} + 1")
 endforeach()
 foreach(wanted lightmamba::Model::load lightmamba::golden_backend lightmamba::Sampler::sample
-        "vtable for lightmamba::Backend" "typeinfo for lightmamba::Error")
+        "vtable for lightmamba::Backend" "typeinfo for lightmamba::Error" lightmamba_generate)
   if(NOT listing MATCHES "${wanted}")
     message(SEND_ERROR "missing: ${wanted}")
   endif()
