@@ -1,6 +1,6 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lightmamba)
-install(TARGETS lightmamba EXPORT lightmambaTargets)
+install(TARGETS ${public_library} EXPORT lightmambaTargets)
 install(TARGETS lightmamba_cli)
 install(DIRECTORY include/lightmamba DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT lightmambaTargets NAMESPACE lightmamba:: DESTINATION ${package_dir})

@@ -7,7 +7,9 @@
 #include <optional>
 #include <vector>
 
-namespace lightmamba {
+#include <lightmamba/export.h>
+
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 using TokenId = std::int32_t;
 

@@ -3,9 +3,10 @@
 
 #include <memory>
 
+#include <lightmamba/export.h>
 #include <lightmamba/sequence.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct EngineOptions {
   int threads = 0;  // 0 means one for each processor

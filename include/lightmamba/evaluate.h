@@ -1,5 +1,6 @@
 // How good a model is: perplexity over a text, distance from another model, accuracy in zero-shot
-// tasks; and what a quantizer would cost at each tap.
+// tasks; and what a quantizer would cost at each tap. What options with a stop token end early
+// throws Stopped.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +8,15 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
+#include <lightmamba/export.h>
 #include <lightmamba/quantizer.h>
 #include <lightmamba/sequence.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // Called with the units done so far and the total.
 using EvaluationProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;
@@ -24,6 +27,7 @@ struct PerplexityOptions {
   std::int64_t bin = 0;                // positions in a bin; 0: no bins
   EvaluationProgressFn progress = {};  // in tokens scored
   const Taps* taps = nullptr;
+  std::stop_token stop = {};  // looked at between parts of some hundred tokens
 };
 
 // The positions [begin, begin + bin) of all windows together.
@@ -107,6 +111,7 @@ struct TaskOptions {
   std::int64_t limit = 0;              // the first so many items; 0: all
   EvaluationProgressFn progress = {};  // in items
   const Taps* taps = nullptr;
+  std::stop_token stop = {};  // looked at between items
 };
 
 // A share of right answers and its standard error, sqrt(p (1 - p) / (n - 1)); NaN for one item.

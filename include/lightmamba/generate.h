@@ -1,4 +1,4 @@
-// Text generation: choosing tokens from logits, one after the other.
+// Text generation: tokens chosen from logits, one after the other.
 #pragma once
 
 #include <cstdint>
@@ -6,30 +6,22 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include <lightmamba/export.h>
+#include <lightmamba/sampler.h>
 #include <lightmamba/sequence.h>
 
-namespace lightmamba {
-
-// Applied in this order: penalty, temperature, top-k, top-p, draw. Where logits are equal, the
-// lower id comes first. The random numbers do not depend on the standard library.
-struct SamplingOptions {
-  float temperature = 0.0F;  // logits are divided by it; 0 always takes the largest logit
-  int top_k = 0;             // draw among the k largest logits; 0 is off
-  float top_p = 1.0F;        // draw among the fewest tokens that together reach this probability
-  // Logits of tokens that were seen are divided by it if positive and multiplied if negative
-  // (Keskar et al., "CTRL", 2019, section 4.1); 1 is off.
-  float repeat_penalty = 1.0F;
-  int repeat_window = 64;  // how many of the last tokens, prompt included, count as seen; 0: all
-  std::uint64_t seed = 0;
-};
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct GenerateOptions {
   std::int64_t max_tokens = 128;
   SamplingOptions sampling = {};
   bool stop_at_eos = true;  // where the model's configuration has end-of-text tokens
+  // Looked at in the prefill and before each token, which then throw Stopped.
+  std::stop_token stop = {};
 };
 
 enum class StopReason { max_tokens, end_of_text, callback };

@@ -9,20 +9,23 @@
 
 #include <lightmamba/config.h>
 #include <lightmamba/error.h>
+#include <lightmamba/export.h>
 #include <lightmamba/quantization.h>
 #include <lightmamba/taps.h>
 #include <lightmamba/tokenizer.h>
 
 namespace lightmamba {
+struct Weights;
+struct StoredTokenizer;
+}  // namespace lightmamba
+
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct LoadOptions {
   // A tokenizer.json to read instead of the model's own (state-spaces checkpoints have none).
   // Loading throws Error if it cannot be used.
   std::optional<std::filesystem::path> tokenizer;
 };
-
-struct Weights;
-struct StoredTokenizer;
 
 // A Mamba-2 language model as data: configuration, weights, tokenizer. Back ends run it
 // (sequence.h). A Model is immutable, cheap to copy and safe to use from several threads. Weights

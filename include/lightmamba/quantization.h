@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace lightmamba {
+#include <lightmamba/export.h>
+
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // How the float weights are changed before they are rounded.
 //   rtn          not at all: round to nearest

@@ -5,13 +5,15 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct QuantizeOptions {
   Method method = Method::lightmamba;
@@ -34,6 +36,7 @@ struct QuantizeOptions {
   std::string source = {};  // a name for the model, kept in the file
   // Called with the parts done so far and their number: layers, embedding, head.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
+  std::stop_token stop = {};  // looked at between the steps of each layer
 };
 
 struct TensorError {
@@ -48,7 +51,7 @@ struct QuantizeReport {
 };
 
 // Both hold one layer in float at a time. Throw Error where an option is out of range or does not
-// fit the model, or calibration text is needed and not given.
+// fit the model, or calibration text is needed and not given; Stopped where that is asked for.
 
 // Writes a quantized checkpoint, which appears only when complete. The same input gives the same
 // bytes at any thread count.

@@ -8,9 +8,10 @@
 #include <string_view>
 
 #include <lightmamba/error.h>
+#include <lightmamba/export.h>
 #include <lightmamba/taps.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // A row is cut into groups of `group` consecutive columns (the last one may be shorter). Each has
 // its own scale, computed from the values themselves (dynamic quantization):

@@ -7,12 +7,14 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
+#include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // All that a sequence leaves behind in the model. A plain value.
 struct State {
@@ -42,7 +44,8 @@ enum class LogitsFor { none, last, all };
 // One sequence on its way through a model. Not for several threads at once.
 //
 // The functions that take tokens throw Error, with the sequence unchanged, for an id outside the
-// vocabulary, or no tokens. If a tap or `logits` throws, the sequence is of no further use.
+// vocabulary, or no tokens. If a tap or `logits` throws, or they throw Stopped, the sequence is of
+// no further use.
 class Sequence {
  public:
   virtual ~Sequence() = default;
@@ -54,10 +57,12 @@ class Sequence {
   void advance(TokenId token);
 
   // At least one token, where the back end can in chunks, as matrix products (the state-space dual
-  // form): the same result as decode() token by token up to rounding. Returns logits().
-  std::span<const float> prefill(std::span<const TokenId> tokens);
+  // form): the same result as decode() token by token up to rounding. Returns logits(). Looks at
+  // `stop` before each segment of some hundred tokens, or of one where there are no chunks.
+  std::span<const float> prefill(std::span<const TokenId> tokens, const std::stop_token& stop = {});
   // The same, with the logits after every token, in order.
-  void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits);
+  void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits,
+                   const std::stop_token& stop = {});
 
   // After the last token [vocab_size], until the next one; empty where it left none.
   std::span<const float> logits() const { return logits_; }
@@ -73,9 +78,10 @@ class Sequence {
   Sequence(const Sequence&) = default;
 
   // The tokens have been found good. `logits` is [vocab_size], or empty where none are wanted.
+  // run_prefill() throws Stopped once that is asked for.
   virtual void run_decode(TokenId token, std::span<float> logits) = 0;
   virtual void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
-                           const LogitsFn& logits) = 0;
+                           const LogitsFn& logits, const std::stop_token& stop) = 0;
   virtual State numbers() const = 0;  // the state but its logits
 
   // For what runs without the functions above: room for logits [vocab_size], or none.

@@ -10,7 +10,9 @@
 #include <string_view>
 #include <utility>
 
-namespace lightmamba {
+#include <lightmamba/export.h>
+
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 // In the order of computation. Symbols are those of docs/model.md; T is the number of tokens.
 enum class Tap {

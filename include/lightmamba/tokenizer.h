@@ -4,15 +4,18 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <lightmamba/config.h>
 #include <lightmamba/error.h>
+#include <lightmamba/export.h>
 
-namespace lightmamba {
+namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct EncodeOptions {
   // Whether the tokens that the file's post_processor puts around a text, such as <s> before it,
@@ -41,7 +44,10 @@ class Tokenizer {
   // Ids to bytes, as a text of its own: where the file's decoder says so, without the space that
   // the tokenizer puts before a text. Valid UTF-8 whenever the ids came from encode(). Throws Error
   // for an id that has no token.
-  std::string decode(const std::vector<TokenId>& ids) const;
+  std::string decode(std::span<const TokenId> ids) const;
+  std::string decode(std::initializer_list<TokenId> ids) const {
+    return decode(std::span(ids.begin(), ids.size()));
+  }
 
   // The bytes of one token within a text (for an added token its text). Throws Error for an id that
   // has no token.

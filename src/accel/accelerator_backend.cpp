@@ -7,6 +7,7 @@
 
 #include "accel/program/make_network.h"
 #include "accel/runtime/float_state.h"
+#include "base/fail.h"
 
 namespace lightmamba::accel {
 
@@ -83,10 +84,11 @@ class AcceleratorBackend::TakingTurns : public Sequence {
     }
   }
 
-  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
-                   const LogitsFn& logits) override {
+  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
+                   const std::stop_token& stop) override {
     std::vector<float> row(static_cast<std::size_t>(backend().config().vocab_size));
     for (std::size_t i = 0; i < tokens.size(); ++i) {
+      throw_if_stopped(stop);
       const bool is_wanted =
           wanted == LogitsFor::all || (wanted == LogitsFor::last && i + 1 == tokens.size());
       run_decode(tokens[i], is_wanted ? std::span(row) : std::span<float>());
@@ -118,10 +120,16 @@ std::unique_ptr<Sequence> AcceleratorBackend::open_from(const State* state) cons
       state != nullptr ? from_float(*state, config(), state_bits_) : GoldenState(config()));
 }
 
-std::shared_ptr<const AcceleratorBackend> golden_backend(const Model& model) {
-  const auto network = std::make_shared<const Network>(make_network(model.weights()));
-  return std::make_shared<const AcceleratorBackend>("golden", model, network->state_bits,
-                                                    make_golden_accelerator(network));
+}  // namespace lightmamba::accel
+
+namespace lightmamba {
+
+bool accelerator_supports(const Model& model) { return !accel::not_supported(model.weights()); }
+
+std::shared_ptr<const Backend> golden_backend(Model model) {
+  const auto network = std::make_shared<const accel::Network>(accel::make_network(model.weights()));
+  return std::make_shared<const accel::AcceleratorBackend>(
+      "golden", std::move(model), network->state_bits, accel::make_golden_accelerator(network));
 }
 
-}  // namespace lightmamba::accel
+}  // namespace lightmamba

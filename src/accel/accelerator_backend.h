@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include <lightmamba/accelerator.h>
 #include <lightmamba/sequence.h>
 
 #include "accel/runtime/accelerator.h"
@@ -32,8 +33,5 @@ class AcceleratorBackend : public Backend {
   int state_bits_;
   std::unique_ptr<Turns> turns_;
 };
-
-// The integers of the accelerator. Throws Error where not_supported() gives a reason.
-std::shared_ptr<const AcceleratorBackend> golden_backend(const Model& model);
 
 }  // namespace lightmamba::accel

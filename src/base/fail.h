@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fmt/format.h>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -20,11 +21,17 @@ template <typename... Args>
 // What the system says about a value of errno.
 inline std::string system_message(int error) { return std::generic_category().message(error); }
 
-// Runs `body`; an Error that leaves it gets "context: " put in front.
+inline void throw_if_stopped(const std::stop_token& stop) {
+  if (stop.stop_requested()) throw Stopped();
+}
+
+// Runs `body`; an Error that leaves it gets "context: " put in front, unless it is no fault.
 template <typename Body>
 decltype(auto) with_context(std::string_view context, Body&& body) {
   try {
     return std::forward<Body>(body)();
+  } catch (const Stopped&) {
+    throw;
   } catch (const Error& error) {
     throw Error(fmt::format("{}: {}", context, error.what()));
   }

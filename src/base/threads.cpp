@@ -1,11 +1,11 @@
 #include "base/threads.h"
 
 #include <memory>
+#include <mutex>
 
 #if defined(LIGHTMAMBA_THREAD_SANITIZER)
 #include <atomic>
 #include <exception>
-#include <mutex>
 #include <thread>
 #include <vector>
 #endif
@@ -17,9 +17,14 @@
 namespace lightmamba {
 namespace {
 
-std::unique_ptr<tbb::global_control>& limit() {
-  static std::unique_ptr<tbb::global_control> control;
-  return control;
+struct Limit {
+  std::mutex mutex;
+  std::unique_ptr<tbb::global_control> control;
+};
+
+Limit& limit() {
+  static Limit limit;
+  return limit;
 }
 
 #if defined(LIGHTMAMBA_THREAD_SANITIZER)
@@ -59,7 +64,8 @@ void share(std::int64_t count, const std::function<void(std::int64_t)>& body) {
 void set_thread_count(int count) {
   const auto threads =
       static_cast<std::size_t>(count > 0 ? count : tbb::info::default_concurrency());
-  limit() =
+  const std::lock_guard lock(limit().mutex);
+  limit().control =
       std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism, threads);
 }
 

@@ -5,11 +5,9 @@
 #include <cstdint>
 #include <functional>
 
-namespace lightmamba {
+#include <lightmamba/runtime.h>
 
-// Threads that parallel loops of this process may use; 0 means one for each processor.
-void set_thread_count(int count);
-int thread_count();
+namespace lightmamba {
 
 // Calls body(0) ... body(count - 1), each once, in any order, from several threads. The first
 // exception is rethrown once no call is running; the rest may be left out. A loop whose calls of

@@ -74,7 +74,7 @@ std::shared_ptr<const Backend> open_backend(const Model& model, const ModelOptio
     fail("--preset has no effect on --backend {}", name);
   }
   if (name == "engine") return engine_backend(model, engine_options(options));
-  if (name == "golden") return accel::golden_backend(model);
+  if (name == "golden") return golden_backend(model);
   if (name == "reference") return reference_backend(model);
   AccelModel packed{model,
                     std::make_shared<const accel::Network>(accel::make_network(model.weights())),

@@ -378,13 +378,14 @@ void Engine::decode(std::span<EngineState* const> states, std::span<const TokenI
 }
 
 void Engine::prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
-                     const LogitsFn& logits) const {
+                     const LogitsFn& logits, const std::stop_token& stop) const {
   const std::lock_guard lock(mutex_);
   const std::int64_t total = std::ssize(tokens);
   workspace_.reserve(plan_, std::min(total, kPrefillSegment), pool_.threads());
   const auto vocab = static_cast<std::size_t>(config().vocab_size);
   std::int64_t count = 0;
   for (std::int64_t begin = 0; begin < total; begin += count) {
+    throw_if_stopped(stop);
     count = std::min(kPrefillSegment - state.position % kPrefillSegment, total - begin);
     Pass pass(*this, count);
     pass.embed(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));

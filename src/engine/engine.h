@@ -36,9 +36,9 @@ class Engine {
   void decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
               std::span<float> logits) const;
 
-  // In segments that end at multiples of kPrefillSegment.
+  // In segments that end at multiples of kPrefillSegment. Throws Stopped between them.
   void prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
-               const LogitsFn& logits) const;
+               const LogitsFn& logits, const std::stop_token& stop = {}) const;
 
  private:
   class Pass;

@@ -31,9 +31,9 @@ class EngineSequence : public Sequence {
     const std::array states = {&state_};
     engine_.decode(states, {&token, 1}, logits);
   }
-  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
-                   const LogitsFn& logits) override {
-    engine_.prefill(state_, tokens, wanted, logits);
+  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
+                   const std::stop_token& stop) override {
+    engine_.prefill(state_, tokens, wanted, logits, stop);
   }
   State numbers() const override { return engine_.state_shape().to_float(state_); }
 

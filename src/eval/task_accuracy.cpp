@@ -30,6 +30,7 @@ std::int64_t for_each_item(std::vector<Item> items, const TaskOptions& options, 
   }
   std::int64_t done = 0;
   for (const Item& item : items) {
+    throw_if_stopped(options.stop);
     with_context(item.where, [&] { body(item); });
     if (options.progress) options.progress(++done, std::ssize(items));
   }

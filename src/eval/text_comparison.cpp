@@ -136,10 +136,12 @@ TextComparison compare_over_text(const Backend& reference,
   for (const TextPart& part : score.parts()) {
     std::int64_t run = 0;
     const auto report = [&] {
+      throw_if_stopped(options.stop);
       ++run;
       if (!options.progress) return;
       options.progress(part.begin + run * std::ssize(part.fed) / runs, score.tokens());
     };
+    throw_if_stopped(options.stop);
     if (part.first) sequence = reference.open();
     expected.set({expected.rows.vocab, logit_rows(*sequence, part.fed, reference_room)});
     std::vector<double> nll(part.fed.size());

@@ -4,7 +4,6 @@
 #include <lightmamba/generate.h>
 
 #include "base/fail.h"
-#include "generate/sampler.h"
 
 namespace lightmamba {
 namespace {
@@ -24,14 +23,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-std::vector<TokenId> ids_with_token(const Model& model) {
-  std::vector<TokenId> ids;
-  for (TokenId id = 0; id < model.config().vocab_size; ++id) {
-    if (!model.has_tokenizer() || model.tokenizer().has_token(id)) ids.push_back(id);
-  }
-  return ids;
-}
-
 }  // namespace
 
 class Generator::Loop {
@@ -39,7 +30,7 @@ class Generator::Loop {
   Loop(Sequence& sequence, std::span<const TokenId> prompt, const GenerateOptions& options)
       : sequence_(sequence),
         options_(options),
-        sampler_(options.sampling, ids_with_token(sequence.backend().model())),
+        sampler_(options.sampling, sequence.backend().model()),
         seen_(prompt.begin(), prompt.end()) {
     if (options.max_tokens < 0) {
       fail("max_tokens must not be negative, but is {}", options.max_tokens);
@@ -48,11 +39,12 @@ class Generator::Loop {
     result_.prompt_tokens = std::ssize(prompt);
     if (prompt.empty()) return;
     const Stopwatch stopwatch(result_.prefill_seconds);
-    sequence.prefill(prompt);
+    sequence.prefill(prompt, options.stop);
   }
 
   std::optional<TokenId> next() {
     if (has_ended_ || std::ssize(result_.ids) >= options_.max_tokens) return {};
+    throw_if_stopped(options_.stop);
     const Stopwatch stopwatch(result_.decode_seconds);
     feed_last();
     const TokenId id = sampler_.sample(sequence_.logits(), seen_);

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <list>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include <lightmamba/prompt_cache.h>
 
@@ -15,17 +18,37 @@ bool begins_with(std::span<const TokenId> tokens, std::span<const TokenId> begin
 
 }  // namespace
 
-PromptCache::PromptCache(std::shared_ptr<const Backend> backend, std::size_t capacity_bytes)
-    : backend_(std::move(backend)), capacity_(capacity_bytes) {}
+class PromptCache::Entries {
+ public:
+  Entries(std::shared_ptr<const Backend> backend, std::size_t capacity_bytes)
+      : backend_(std::move(backend)), capacity_(capacity_bytes) {}
 
-std::size_t PromptCache::bytes() const {
-  const std::lock_guard lock(mutex_);
-  return bytes_;
-}
+  Prompted open(std::span<const TokenId> prompt, const std::stop_token& stop);
+  std::size_t bytes() const {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+ private:
+  struct Entry {
+    std::vector<TokenId> tokens;
+    std::shared_ptr<const Sequence> sequence;
+    std::size_t bytes;
+  };
+
+  std::shared_ptr<const Sequence> find(std::span<const TokenId> prompt);
+  void keep(Entry entry);
+
+  std::shared_ptr<const Backend> backend_;
+  std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::list<Entry> entries_;  // the most recently used first
+  std::size_t bytes_ = 0;
+};
 
 // The state of the longest beginning of the prompt, or null. All beginnings count as used, the
 // longest last.
-std::shared_ptr<const Sequence> PromptCache::find(std::span<const TokenId> prompt) {
+std::shared_ptr<const Sequence> PromptCache::Entries::find(std::span<const TokenId> prompt) {
   const std::lock_guard lock(mutex_);
   std::vector<std::list<Entry>::iterator> beginnings;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
@@ -38,7 +61,7 @@ std::shared_ptr<const Sequence> PromptCache::find(std::span<const TokenId> promp
   return entries_.front().sequence;
 }
 
-void PromptCache::keep(Entry entry) {
+void PromptCache::Entries::keep(Entry entry) {
   const std::lock_guard lock(mutex_);
   const auto same = std::find_if(entries_.begin(), entries_.end(),
                                  [&](const Entry& other) { return other.tokens == entry.tokens; });
@@ -51,7 +74,8 @@ void PromptCache::keep(Entry entry) {
   }
 }
 
-PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
+PromptCache::Prompted PromptCache::Entries::open(std::span<const TokenId> prompt,
+                                                 const std::stop_token& stop) {
   if (prompt.empty()) fail("no tokens to prefill");
   Prompted result;
   if (const auto known = find(prompt)) {
@@ -65,7 +89,7 @@ PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
     const std::int64_t end = std::min(begin + kPrefillSegment, total);
     const auto part =
         prompt.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    result.sequence->prefill(part);
+    result.sequence->prefill(part, stop);
     begin = end;
     const std::size_t bytes = result.sequence->bytes();
     if (end % kPrefillSegment != 0 || bytes > capacity_) continue;
@@ -74,5 +98,17 @@ PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt) {
   }
   return result;
 }
+
+PromptCache::PromptCache(std::shared_ptr<const Backend> backend, std::size_t capacity_bytes)
+    : entries_(std::make_unique<Entries>(std::move(backend), capacity_bytes)) {}
+PromptCache::~PromptCache() = default;
+PromptCache::PromptCache(PromptCache&&) noexcept = default;
+PromptCache& PromptCache::operator=(PromptCache&&) noexcept = default;
+
+PromptCache::Prompted PromptCache::open(std::span<const TokenId> prompt,
+                                        const std::stop_token& stop) {
+  return entries_->open(prompt, stop);
+}
+std::size_t PromptCache::bytes() const { return entries_->bytes(); }
 
 }  // namespace lightmamba

@@ -1,9 +1,11 @@
-#include "generate/sampler.h"
-
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
-#include <utility>
+#include <random>
+#include <vector>
+
+#include <lightmamba/sampler.h>
 
 #include "base/fail.h"
 
@@ -32,33 +34,84 @@ void validate(const SamplingOptions& options) {
 // std::uniform_real_distribution may differ between standard libraries; the 53 high bits do not.
 double uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
 
-}  // namespace
-
-Sampler::Sampler(const SamplingOptions& options, std::vector<TokenId> allowed)
-    : options_(options), allowed_(std::move(allowed)), random_(options.seed) {
-  validate(options_);
-  candidates_.reserve(allowed_.size());
+std::vector<TokenId> ids_with_token(const Model& model) {
+  std::vector<TokenId> ids;
+  for (TokenId id = 0; id < model.config().vocab_size; ++id) {
+    if (!model.has_tokenizer() || model.tokenizer().has_token(id)) ids.push_back(id);
+  }
+  return ids;
 }
 
-bool Sampler::ranks_before(const Candidate& a, const Candidate& b) {
+void check_ids(std::span<const float> logits, std::span<const TokenId> ids) {
+  for (const TokenId id : ids) {
+    if (id < 0 || id >= std::ssize(logits)) {
+      fail("cannot sample: token id {} is outside the {} logits", id, logits.size());
+    }
+  }
+}
+
+}  // namespace
+
+class Sampler::Steps {
+ public:
+  Steps(const SamplingOptions& options, std::vector<TokenId> allowed)
+      : options_(options), allowed_(std::move(allowed)), random_(options.seed) {
+    validate(options_);
+    candidates_.reserve(allowed_.size());
+  }
+
+  std::span<const TokenId> allowed() const { return allowed_; }
+  TokenId sample(std::span<const float> logits, std::span<const TokenId> seen,
+                 std::span<const TokenId> allowed);
+
+ private:
+  struct Candidate {
+    TokenId id;
+    float logit;
+    double weight;  // proportional to the probability
+  };
+
+  static bool ranks_before(const Candidate& a, const Candidate& b);
+
+  void penalize(std::span<const float> logits, std::span<const TokenId> seen);
+  TokenId largest(std::span<const TokenId> allowed) const;
+  void collect_candidates(std::span<const TokenId> allowed, float largest_logit);
+  void keep_top_k();
+  void keep_top_p();
+  TokenId draw();
+
+  SamplingOptions options_;
+  std::vector<TokenId> allowed_;
+  std::mt19937_64 random_;
+  std::vector<float> logits_;  // after the penalty  [vocab_size]
+  std::vector<Candidate> candidates_;
+};
+
+bool Sampler::Steps::ranks_before(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> seen) {
+TokenId Sampler::Steps::sample(std::span<const float> logits, std::span<const TokenId> seen,
+                               std::span<const TokenId> allowed) {
+  check_ids(logits, allowed);
+  if (std::ranges::adjacent_find(allowed, std::greater_equal<>()) != allowed.end()) {
+    fail("cannot sample: the ids that may be chosen do not ascend");
+  }
   logits_.assign(logits.begin(), logits.end());
   penalize(logits, seen);
-  const TokenId best = largest();
+  const TokenId best = largest(allowed);
   if (options_.temperature == 0) return best;
-  collect_candidates(logits_[static_cast<std::size_t>(best)]);
+  collect_candidates(allowed, logits_[static_cast<std::size_t>(best)]);
   keep_top_k();
   keep_top_p();
   return draw();
 }
 
-void Sampler::penalize(std::span<const float> logits, std::span<const TokenId> seen) {
+void Sampler::Steps::penalize(std::span<const float> logits, std::span<const TokenId> seen) {
   if (options_.repeat_penalty == 1) return;
   const auto window = static_cast<std::size_t>(options_.repeat_window);
   if (window > 0 && seen.size() > window) seen = seen.last(window);
+  check_ids(logits, seen);
   for (const TokenId id : seen) {
     // From the logit as it came, so that a token seen twice is not penalized twice.
     const float logit = logits[static_cast<std::size_t>(id)];
@@ -67,10 +120,10 @@ void Sampler::penalize(std::span<const float> logits, std::span<const TokenId> s
   }
 }
 
-TokenId Sampler::largest() const {
+TokenId Sampler::Steps::largest(std::span<const TokenId> allowed) const {
   TokenId best = -1;
   float best_logit = kMinusInfinity;
-  for (const TokenId id : allowed_) {
+  for (const TokenId id : allowed) {
     const float logit = logits_[static_cast<std::size_t>(id)];
     if (std::isnan(logit) || logit == -kMinusInfinity) {
       fail("cannot sample: the logit of token {} is {}", id, logit);
@@ -84,10 +137,10 @@ TokenId Sampler::largest() const {
   return best;
 }
 
-void Sampler::collect_candidates(float largest_logit) {
+void Sampler::Steps::collect_candidates(std::span<const TokenId> allowed, float largest_logit) {
   candidates_.clear();
   const double scale = 1.0 / static_cast<double>(options_.temperature);
-  for (const TokenId id : allowed_) {
+  for (const TokenId id : allowed) {
     const float logit = logits_[static_cast<std::size_t>(id)];
     const double below = static_cast<double>(logit) - static_cast<double>(largest_logit);
     const double weight = std::exp(below * scale);
@@ -95,7 +148,7 @@ void Sampler::collect_candidates(float largest_logit) {
   }
 }
 
-void Sampler::keep_top_k() {
+void Sampler::Steps::keep_top_k() {
   const auto k = static_cast<std::size_t>(options_.top_k);
   if (k == 0 || k >= candidates_.size()) return;
   const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(k);
@@ -106,7 +159,7 @@ void Sampler::keep_top_k() {
             [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
 }
 
-void Sampler::keep_top_p() {
+void Sampler::Steps::keep_top_p() {
   if (options_.top_p >= 1) return;
   double sum = 0;
   for (const Candidate& candidate : candidates_) sum += candidate.weight;
@@ -126,7 +179,7 @@ void Sampler::keep_top_p() {
   if (last != candidates_.end()) candidates_.erase(last + 1, candidates_.end());
 }
 
-TokenId Sampler::draw() {
+TokenId Sampler::Steps::draw() {
   double sum = 0;
   for (const Candidate& candidate : candidates_) sum += candidate.weight;
   const double target = uniform(random_) * sum;
@@ -136,6 +189,24 @@ TokenId Sampler::draw() {
     if (reached > target) return candidate.id;
   }
   return candidates_.back().id;
+}
+
+Sampler::Sampler(const SamplingOptions& options, std::span<const TokenId> allowed)
+    : steps_(
+          std::make_unique<Steps>(options, std::vector<TokenId>(allowed.begin(), allowed.end()))) {}
+Sampler::Sampler(const SamplingOptions& options, const Model& model)
+    : steps_(std::make_unique<Steps>(options, ids_with_token(model))) {}
+Sampler::~Sampler() = default;
+Sampler::Sampler(Sampler&&) noexcept = default;
+Sampler& Sampler::operator=(Sampler&&) noexcept = default;
+
+TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> seen) {
+  return steps_->sample(logits, seen, steps_->allowed());
+}
+
+TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> seen,
+                        std::span<const TokenId> allowed) {
+  return steps_->sample(logits, seen, allowed);
 }
 
 }  // namespace lightmamba

@@ -245,7 +245,7 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOption
   return ids;
 }
 
-std::string Tokenizer::decode(const std::vector<TokenId>& ids) const {
+std::string Tokenizer::decode(std::span<const TokenId> ids) const {
   std::string text;
   text.reserve(4 * ids.size());
   for (const TokenId& id : ids) {

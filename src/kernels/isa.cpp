@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <fmt/ranges.h>
 
+#include <lightmamba/runtime.h>
+
 #include "base/fail.h"
 #include "base/utf8.h"
 
@@ -72,5 +74,15 @@ void set_isa(Isa isa) {
   require_support(isa);
   chosen_isa() = isa;
 }
+
+std::vector<std::string_view> instruction_sets() {
+  std::vector<std::string_view> names;
+  for (const Isa isa : supported_isas()) names.push_back(isa_name(isa));
+  return names;
+}
+
+std::string_view instruction_set() { return isa_name(current_isa()); }
+
+void set_instruction_set(std::string_view name) { set_isa(parse_isa(name)); }
 
 }  // namespace lightmamba

@@ -100,11 +100,13 @@ void check_logits(const Mamba2Config& config, std::span<const float> logits) {
 }
 
 void forward(const Weights& weights, State& state, std::span<const TokenId> tokens, Scan scan,
-             LogitsFor wanted, const LogitsFn& logits, const Taps* taps) {
+             LogitsFor wanted, const LogitsFn& logits, const Taps* taps,
+             const std::stop_token& stop) {
   check_state(weights.config, state);
   check_tokens(weights.config, tokens);
   const std::int64_t total = std::ssize(tokens);
   for (std::int64_t begin = 0; begin < total; begin += kSegment) {
+    throw_if_stopped(stop);
     const std::int64_t count = std::min(kSegment, total - begin);
     Segment segment(
         weights, state,

@@ -19,8 +19,9 @@ void check_logits(const Mamba2Config& config, std::span<const float> logits);
 
 // Feeds `tokens` to the network after `state`, which is advanced. `logits` is called for the tokens
 // that `wanted` names. Throws Error for a token id outside the vocabulary, or a state of another
-// shape, before anything is changed.
+// shape, before anything is changed; Stopped before the segment that would come next.
 void forward(const Weights& weights, State& state, std::span<const TokenId> tokens, Scan scan,
-             LogitsFor wanted, const LogitsFn& logits, const Taps* taps);
+             LogitsFor wanted, const LogitsFn& logits, const Taps* taps,
+             const std::stop_token& stop = {});
 
 }  // namespace lightmamba

@@ -36,9 +36,9 @@ class ReferenceSequence : public Sequence {
         },
         taps_);
   }
-  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
-                   const LogitsFn& logits) override {
-    forward(weights(), state_, tokens, Scan::chunked, wanted, logits, taps_);
+  void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
+                   const std::stop_token& stop) override {
+    forward(weights(), state_, tokens, Scan::chunked, wanted, logits, taps_, stop);
   }
   State numbers() const override { return state_; }
 

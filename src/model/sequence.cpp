@@ -36,22 +36,30 @@ void Sequence::advance(TokenId token) {
   run_decode(token, keep_logits(false));
 }
 
-std::span<const float> Sequence::prefill(std::span<const TokenId> tokens) {
+std::span<const float> Sequence::prefill(std::span<const TokenId> tokens,
+                                         const std::stop_token& stop) {
   if (tokens.empty()) fail("no tokens to prefill");
   check_tokens(backend_->config(), tokens);
-  run_prefill(tokens, LogitsFor::last, [&](std::int64_t /*index*/, std::span<const float> row) {
-    logits_.assign(row.begin(), row.end());
-  });
+  run_prefill(
+      tokens, LogitsFor::last,
+      [&](std::int64_t /*index*/, std::span<const float> row) {
+        logits_.assign(row.begin(), row.end());
+      },
+      stop);
   return logits_;
 }
 
-void Sequence::prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits) {
+void Sequence::prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits,
+                           const std::stop_token& stop) {
   if (tokens.empty()) fail("no tokens to prefill");
   check_tokens(backend_->config(), tokens);
-  run_prefill(tokens, LogitsFor::all, [&](std::int64_t index, std::span<const float> row) {
-    if (index + 1 == std::ssize(tokens)) logits_.assign(row.begin(), row.end());
-    logits(index, row);
-  });
+  run_prefill(
+      tokens, LogitsFor::all,
+      [&](std::int64_t index, std::span<const float> row) {
+        if (index + 1 == std::ssize(tokens)) logits_.assign(row.begin(), row.end());
+        logits(index, row);
+      },
+      stop);
 }
 
 State Sequence::state() const {

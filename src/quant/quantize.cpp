@@ -201,12 +201,16 @@ class Pass {
                          stream_->out_proj_inputs(open.weights, layer, std::move(gated)));
       }
       weights.layers.push_back(std::move(open.weights));
+      check_stop();
     }
     return weights;
   }
 
  private:
+  void check_stop() const { throw_if_stopped(options_.stop); }
+
   void progress() {
+    check_stop();
     const std::int64_t total = config_.n_layer + (config_.tie_embeddings ? 1 : 2);
     if (options_.progress) options_.progress(++done_, total);
   }
@@ -353,8 +357,11 @@ class Pass {
     clips_.push_back(
         clip_for(bits, config_.d_model, [&]() -> const AlignedVector<float>& { return inputs; }));
     round_inputs(inputs, config_.d_model);
+    check_stop();
     AlignedVector<float> gated = prepare_out_proj(open, layer, inputs);
+    check_stop();
     quantize_in_proj(open, layer, put, inputs);
+    check_stop();
 
     ConvCodes conv;
     if (options_.ssm == SsmFormat::pot8) {
@@ -368,10 +375,12 @@ class Pass {
       outputs = stream_->out_proj_inputs(w, layer, std::move(gated));
     }
     inputs = {};
+    check_stop();
     clips_.push_back(
         clip_for(bits, config_.d_inner, [&]() -> const AlignedVector<float>& { return outputs; }));
     round_inputs(outputs, config_.d_inner);
     quantize_out_proj(open, layer, put, outputs);
+    check_stop();
     if (stream_) {
       if (layer + 1 == config_.n_layer) stream_->thin(outputs, config_.d_inner);
       stream_->advance(w, layer, outputs);

@@ -98,6 +98,20 @@ TEST(CompareModels, TapsAreThoseOfTheModelAlone) {
   EXPECT_LT(found.agreement, 0.5);
 }
 
+TEST(CompareModels, StopsBetweenModels) {
+  const Model model = random_model(1);
+  std::stop_source source;
+  int calls = 0;
+  const PerplexityOptions options{.progress =
+                                      [&](std::int64_t /*done*/, std::int64_t /*total*/) {
+                                        ++calls;
+                                        source.request_stop();
+                                      },
+                                  .stop = source.get_token()};
+  EXPECT_THROW(compare_models(model, model, some_tokens(700), options), Stopped);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(CompareModels, RefusesWhatCannotBeCompared) {
   const Model model = random_model(1);
   EXPECT_THAT(test::error_of([&] { compare_models(random_model(1, 38), model, some_tokens(9)); }),

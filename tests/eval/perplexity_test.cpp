@@ -108,6 +108,20 @@ TEST(Perplexity, ReportsProgressToTheEnd) {
   EXPECT_EQ(done.back(), 99);
 }
 
+TEST(Perplexity, StopsBetweenParts) {
+  std::stop_source source;
+  std::int64_t scored = 0;
+  const PerplexityOptions options{.context = 64,
+                                  .progress =
+                                      [&](std::int64_t done, std::int64_t /*total*/) {
+                                        scored = done;
+                                        source.request_stop();
+                                      },
+                                  .stop = source.get_token()};
+  EXPECT_THROW(perplexity(shipped(), some_text(300), options), Stopped);
+  EXPECT_EQ(scored, 64);
+}
+
 TEST(Perplexity, TapsChangeIt) {
   Taps taps;
   taps.set(Tap::logits,

@@ -169,6 +169,19 @@ TEST_F(TaskAccuracy, LimitAndProgress) {
   EXPECT_TRUE(std::isnan(one.accuracy.standard_error));
 }
 
+TEST_F(TaskAccuracy, StopsBetweenItems) {
+  std::stop_source source;
+  std::int64_t items = 0;
+  const TaskOptions options{.progress =
+                                [&](std::int64_t done, std::int64_t /*total*/) {
+                                  items = done;
+                                  if (done == 2) source.request_stop();
+                                },
+                            .stop = source.get_token()};
+  EXPECT_THROW(evaluate_task(model(), Task::openbookqa, write(kQuestions), options), Stopped);
+  EXPECT_EQ(items, 2);
+}
+
 TEST_F(TaskAccuracy, TasksHaveNames) {
   for (const Task task : {Task::lambada, Task::piqa, Task::arc, Task::openbookqa}) {
     EXPECT_EQ(parse_task(task_name(task)), task);

@@ -142,6 +142,21 @@ TEST_F(Generate, AGeneratorIsSteppedStoppedAndFinished) {
             std::vector<TokenId>(greedy.begin() + 3, greedy.end()));
 }
 
+TEST_F(Generate, ASamplerAndASequenceDoWhatTheGeneratorDoes) {
+  const SamplingOptions options{.temperature = 0.9F, .top_k = 40, .repeat_penalty = 1.1F};
+  const auto running = reference_backend(model())->open();
+  Sampler sampler(options, model());
+  std::vector<TokenId> seen = prompt();
+  running->prefill(seen);
+  std::vector<TokenId> ids;
+  while (ids.size() < 12) {
+    ids.push_back(sampler.sample(running->logits(), seen));
+    seen.push_back(ids.back());
+    running->decode(ids.back());
+  }
+  EXPECT_EQ(ids, generate(model(), prompt(), {.max_tokens = 12, .sampling = options}).ids);
+}
+
 TEST_F(Generate, NoTokensWantedIsThePromptAlone) {
   const auto running = reference_backend(model())->open();
   const GenerateResult result = generate(*running, prompt(), {.max_tokens = 0});

@@ -1,10 +1,12 @@
-#include "generate/sampler.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <numeric>
+#include <random>
+#include <vector>
+
+#include <lightmamba/sampler.h>
 
 #include "support/errors.h"
 
@@ -21,6 +23,8 @@ std::vector<TokenId> all_ids(std::size_t count) {
   std::iota(ids.begin(), ids.end(), 0);
   return ids;
 }
+
+std::vector<TokenId> ids_of(std::vector<TokenId> ids) { return ids; }
 
 TokenId sample_once(const std::vector<float>& logits, const SamplingOptions& options,
                     const std::vector<TokenId>& seen = {}) {
@@ -173,13 +177,45 @@ TEST(Sampler, DrawsByTheHighBitsOfMersenneTwister) {
 
 TEST(Sampler, OnlyAllowedIdsAreChosen) {
   const std::vector<float> logits = {9, 1, 8, 1, 7};
-  EXPECT_EQ(Sampler({}, {1, 2, 3}).sample(logits, {}), 2);
-  Sampler sampler({.temperature = 10, .top_k = 2}, {1, 3, 4});
+  EXPECT_EQ(Sampler({}, ids_of({1, 2, 3})).sample(logits, {}), 2);
+  Sampler sampler({.temperature = 10, .top_k = 2}, ids_of({1, 3, 4}));
   std::map<TokenId, int> counts;
   for (int i = 0; i < 1000; ++i) ++counts[sampler.sample(logits, {})];
   EXPECT_EQ(counts.size(), 2u);
   EXPECT_TRUE(counts.contains(1));
   EXPECT_TRUE(counts.contains(4));
+}
+
+TEST(Sampler, AStepMayAllowOtherIds) {
+  const std::vector<float> logits = {9, 1, 8, 1, 7};
+  Sampler sampler({}, ids_of({1, 2, 3}));
+  EXPECT_EQ(sampler.sample(logits, {}, ids_of({3, 4})), 4);
+  EXPECT_EQ(sampler.sample(logits, {}), 2);
+  EXPECT_THAT(error_of([&] { sampler.sample(logits, {}, {}); }), HasSubstr("no token has"));
+}
+
+// A step among few ids draws as a sampler that was made for them: what is forbidden has no part in
+// the distribution or its filters.
+TEST(Sampler, ConstrainedDrawsAreThoseOfASamplerOfTheseIds) {
+  const std::vector<float> logits = random_logits(40, 5);
+  const std::vector<TokenId> few = ids_of({2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37});
+  const SamplingOptions options{.temperature = 2, .top_k = 9, .top_p = 0.9F, .seed = 3};
+  Sampler all(options, all_ids(logits.size()));
+  Sampler of_few(options, few);
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(all.sample(logits, {}, few), of_few.sample(logits, {}));
+}
+
+TEST(Sampler, RefusesIdsThatDoNotIndexTheLogits) {
+  const std::vector<float> logits = {1, 2};
+  const auto refusal = [&](const std::vector<TokenId>& seen, const std::vector<TokenId>& allowed) {
+    return error_of(
+        [&] { Sampler({.repeat_penalty = 2}, all_ids(2)).sample(logits, seen, allowed); });
+  };
+  EXPECT_THAT(refusal({}, {0, 2}), HasSubstr("token id 2 is outside the 2 logits"));
+  EXPECT_THAT(refusal({}, {-1}), HasSubstr("token id -1 is outside"));
+  EXPECT_THAT(refusal({5}, {0}), HasSubstr("token id 5 is outside"));
+  EXPECT_THAT(refusal({}, {1, 0}), HasSubstr("do not ascend"));
+  EXPECT_THAT(refusal({}, {1, 1}), HasSubstr("do not ascend"));
 }
 
 TEST(Sampler, PenalizesSeenTokensOnceAndInTheWindowOnly) {
@@ -197,7 +233,7 @@ TEST(Sampler, PenalizesSeenTokensOnceAndInTheWindowOnly) {
 
 TEST(Sampler, RefusesOptionsOutOfRange) {
   const auto refusal = [](const SamplingOptions& options) {
-    return error_of([&] { Sampler(options, {0}); });
+    return error_of([&] { Sampler(options, ids_of({0})); });
   };
   EXPECT_THAT(refusal({.temperature = -1}), HasSubstr("temperature must be 0 or a positive"));
   EXPECT_THAT(refusal({.temperature = NAN}), HasSubstr("temperature"));

@@ -1,5 +1,7 @@
 #include "kernels/isa.h"
 
+#include <lightmamba/runtime.h>
+
 #include "support/errors.h"
 
 namespace lightmamba {
@@ -22,6 +24,21 @@ TEST(Isa, TheBestOneIsTakenUnlessAnotherIsSet) {
     set_isa(isa);
     EXPECT_EQ(current_isa(), isa);
   }
+}
+
+TEST(Isa, InstructionSetsAreChosenByName) {
+  const Isa best = current_isa();
+  std::vector<std::string_view> names;
+  for (const Isa isa : supported_isas()) {
+    names.push_back(isa_name(isa));
+    set_instruction_set(names.back());
+    EXPECT_EQ(current_isa(), isa);
+    EXPECT_EQ(instruction_set(), names.back());
+  }
+  EXPECT_EQ(instruction_sets(), names);
+  set_isa(best);
+  EXPECT_THAT(test::error_of([] { set_instruction_set("sse9"); }), HasSubstr("'sse9'"));
+  EXPECT_EQ(current_isa(), best);
 }
 
 }  // namespace

@@ -396,6 +396,33 @@ TEST(Quantize, LeavesNoFileWhenItFailsMidway) {
   EXPECT_EQ(test::read_file(folder / "q"), "old");
 }
 
+TEST(Quantize, StopsBetweenTheStepsOfALayer) {
+  const test::TemporaryFolder folder;
+  const Model model = load_random_model({.n_layer = 3});
+  test::write_file(folder / "q", "old");
+  for (const Method method : kMethods) {
+    for (const bool gptq : {false, true}) {
+      SCOPED_TRACE(testing::Message() << method_name(method) << ' ' << gptq);
+      std::stop_source source;
+      std::int64_t parts = 0;
+      QuantizeOptions options = options_for(method);
+      options.gptq = gptq;
+      options.stop = source.get_token();
+      options.progress = [&](std::int64_t done, std::int64_t /*total*/) {
+        parts = done;
+        if (done == 2) source.request_stop();
+      };
+      EXPECT_THROW(quantize_to_file(model, options, folder / "q"), Stopped);
+      EXPECT_EQ(parts, 2);
+      EXPECT_THROW(quantize(model, options), Stopped);
+      EXPECT_THROW(transform(model, options), Stopped);
+    }
+  }
+  EXPECT_EQ(test::read_file(folder / "q"), "old");
+  std::filesystem::remove(folder / "q");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(Quantize, AnUnknownShapeIsRefused) {
   EXPECT_THAT(error_of([] { quantize_shape_to_file("mamba2-9b", {}, "q"); }),
               HasSubstr("unknown shape 'mamba2-9b': expected one of mamba2-130m"));

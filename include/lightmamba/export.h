@@ -1,0 +1,8 @@
+// What a shared library lets its users see: all that the public headers declare.
+#pragma once
+
+#if defined(__cplusplus)
+#define LIGHTMAMBA_EXPORT [[gnu::visibility("default")]]
+#else
+#define LIGHTMAMBA_EXPORT __attribute__((visibility("default")))
+#endif
