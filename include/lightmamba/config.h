@@ -7,9 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include <lightmamba/export.h>
-
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 using TokenId = std::int32_t;
 

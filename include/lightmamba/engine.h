@@ -6,7 +6,7 @@
 #include <lightmamba/export.h>
 #include <lightmamba/sequence.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 struct EngineOptions {
   int threads = 0;  // 0 means one for each processor
@@ -17,13 +17,14 @@ struct EngineOptions {
 };
 
 // Tells whether the engine can run the model: its weights and activations must have 4 or 8 bits.
-bool engine_supports(const Model& model);
+LIGHTMAMBA_EXPORT bool engine_supports(const Model& model);
 
 // Computes the logits of the reference up to rounding of floats, with one difference: prefill
 // rounds the state once for up to kPrefillSegment tokens instead of after each token. Results are
 // the same bytes on any number of threads and any instruction set. Throws Error if
 // engine_supports() is false or LIGHTMAMBA_ISA names an instruction set that this processor does
 // not have.
-std::shared_ptr<const Backend> engine_backend(Model model, const EngineOptions& options = {});
+LIGHTMAMBA_EXPORT std::shared_ptr<const Backend> engine_backend(Model model,
+                                                                const EngineOptions& options = {});
 
 }  // namespace lightmamba

@@ -16,7 +16,7 @@
 #include <lightmamba/quantizer.h>
 #include <lightmamba/sequence.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 // Called with the units done so far and the total.
 using EvaluationProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;
@@ -55,8 +55,9 @@ struct PerplexityResult {
 // is scored once. Probabilities are the softmax over all vocab_size logits, padding rows included.
 // The same on any number of threads. Throws Error for taps on another back end than the reference,
 // if there are fewer than two tokens, an option is out of range, or a logit is NaN.
-PerplexityResult perplexity(const Backend& backend, std::span<const TokenId> tokens,
-                            const PerplexityOptions& options = {});
+LIGHTMAMBA_EXPORT PerplexityResult perplexity(const Backend& backend,
+                                              std::span<const TokenId> tokens,
+                                              const PerplexityOptions& options = {});
 
 // How far a model is from another one of the same vocabulary, over the scored tokens of a text.
 struct Divergence {
@@ -68,8 +69,9 @@ struct Divergence {
 // Feeds both models the same windows as perplexity(); the taps are those of `model`, the reference
 // has none. Holds 256 rows of the logits of both at a time. Throws Error as perplexity() does, and
 // if the vocabularies are not of one size.
-Divergence compare_models(const Backend& reference, const Backend& model,
-                          std::span<const TokenId> tokens, const PerplexityOptions& options = {});
+LIGHTMAMBA_EXPORT Divergence compare_models(const Backend& reference, const Backend& model,
+                                            std::span<const TokenId> tokens,
+                                            const PerplexityOptions& options = {});
 
 // A set of values, and what quantizing them does.
 struct ValueSummary {
@@ -92,8 +94,10 @@ struct TapErrorOptions {
 // What quantizing the value at each tap would do to it, over a text fed as one sequence; the
 // network itself goes on with the value as it is. In the order of computation. Throws Error if
 // there are no tokens or one is outside the vocabulary, or the quantizer is out of range.
-std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> tokens,
-                                 const Quantizer& quantizer, const TapErrorOptions& options = {});
+LIGHTMAMBA_EXPORT std::vector<TapError> tap_errors(const Model& model,
+                                                   std::span<const TokenId> tokens,
+                                                   const Quantizer& quantizer,
+                                                   const TapErrorOptions& options = {});
 
 // The prompts and scores follow EleutherAI's lm-evaluation-harness:
 //
@@ -104,8 +108,8 @@ std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> to
 //   openbookqa STEM                               " " + choice
 enum class Task { lambada, piqa, arc, openbookqa };
 
-std::string_view task_name(Task task);
-Task parse_task(std::string_view name);  // throws Error that lists the names
+LIGHTMAMBA_EXPORT std::string_view task_name(Task task);
+LIGHTMAMBA_EXPORT Task parse_task(std::string_view name);  // throws Error that lists the names
 
 struct TaskOptions {
   std::int64_t limit = 0;              // the first so many items; 0: all
@@ -138,7 +142,8 @@ struct TaskResult {
 // or LAMBADA as a passage a line, ARC and OpenBookQA as the datasets library exports them. Throws
 // Error naming the file, the line and the field of a malformed item, and if the model has no
 // tokenizer.
-TaskResult evaluate_task(const Backend& backend, Task task, const std::filesystem::path& data,
-                         const TaskOptions& options = {});
+LIGHTMAMBA_EXPORT TaskResult evaluate_task(const Backend& backend, Task task,
+                                           const std::filesystem::path& data,
+                                           const TaskOptions& options = {});
 
 }  // namespace lightmamba

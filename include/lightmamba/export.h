@@ -1,4 +1,4 @@
-// What a shared library lets its users see: all that the public headers declare.
+// Marks what a shared library lets its users see.
 #pragma once
 
 #if defined(__cplusplus)

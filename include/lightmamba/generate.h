@@ -14,7 +14,7 @@
 #include <lightmamba/sampler.h>
 #include <lightmamba/sequence.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 struct GenerateOptions {
   std::int64_t max_tokens = 128;
@@ -41,7 +41,7 @@ struct GenerateResult {
 //     while (const auto id = generator.next()) ...
 //
 // The sequence must outlive the generator and not be used by others until it has ended.
-class Generator {
+class LIGHTMAMBA_EXPORT Generator {
  public:
   // Prefills `prompt` after what the sequence has seen. It may be empty where the sequence has
   // logits. Ids without a token in the model's tokenizer (padding rows of the vocabulary) are never
@@ -72,14 +72,16 @@ using TokenFn = std::function<bool(TokenId)>;
 
 // All of it at once, on a new sequence or on one that goes on, which then has seen all of the
 // result's ids. Throws Error as Generator does.
-GenerateResult generate(const Backend& backend, std::span<const TokenId> prompt,
-                        const GenerateOptions& options = {}, const TokenFn& callback = {});
-GenerateResult generate(Sequence& sequence, std::span<const TokenId> prompt,
-                        const GenerateOptions& options = {}, const TokenFn& callback = {});
+LIGHTMAMBA_EXPORT GenerateResult generate(const Backend& backend, std::span<const TokenId> prompt,
+                                          const GenerateOptions& options = {},
+                                          const TokenFn& callback = {});
+LIGHTMAMBA_EXPORT GenerateResult generate(Sequence& sequence, std::span<const TokenId> prompt,
+                                          const GenerateOptions& options = {},
+                                          const TokenFn& callback = {});
 
 // Tokens to text as they come. Bytes of a character that is not complete are held back; bytes that
 // can belong to no character become U+FFFD, so that all that leaves is well-formed UTF-8.
-class TextStream {
+class LIGHTMAMBA_EXPORT TextStream {
  public:
   explicit TextStream(Tokenizer tokenizer);
   // The text that is complete with this token, maybe none. Throws Error for an id without a token.

@@ -15,11 +15,6 @@
 #include <lightmamba/tokenizer.h>
 
 namespace lightmamba {
-struct Weights;
-struct StoredTokenizer;
-}  // namespace lightmamba
-
-namespace LIGHTMAMBA_EXPORT lightmamba {
 
 struct LoadOptions {
   // A tokenizer.json to read instead of the model's own (state-spaces checkpoints have none).
@@ -27,11 +22,14 @@ struct LoadOptions {
   std::optional<std::filesystem::path> tokenizer;
 };
 
+struct Weights;
+struct StoredTokenizer;
+
 // A Mamba-2 language model as data: configuration, weights, tokenizer. Back ends run it
 // (sequence.h). A Model is immutable, cheap to copy and safe to use from several threads. Weights
 // stay in the type they are stored in: a float model keeps them in the mapped file, a quantized one
 // in memory.
-class Model {
+class LIGHTMAMBA_EXPORT Model {
  public:
   // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
   // state-spaces layout; or a quantized file. Throws Error naming the file and the field or tensor.

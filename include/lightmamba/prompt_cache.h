@@ -10,12 +10,12 @@
 #include <lightmamba/export.h>
 #include <lightmamba/sequence.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 // Prefills prompts that begin like earlier ones faster: keeps the states that prompts have left
 // where their segments end, the least recently used of them only as long as there is room. Safe to
 // use from several threads.
-class PromptCache {
+class LIGHTMAMBA_EXPORT PromptCache {
  public:
   // Keeps at most so many bytes of states; 0 keeps none.
   PromptCache(std::shared_ptr<const Backend> backend, std::size_t capacity_bytes);

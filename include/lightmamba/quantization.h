@@ -7,7 +7,7 @@
 
 #include <lightmamba/export.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 // How the float weights are changed before they are rounded.
 //   rtn          not at all: round to nearest
@@ -24,12 +24,14 @@ enum class SsmFormat { floating, pot8 };
 // code and adds it at the next token.
 enum class StateFormat { floating, int16, int8_feedback, int8 };
 
-std::string_view method_name(Method method);         // "rtn", "smoothquant", "os+", "lightmamba"
-std::string_view ssm_format_name(SsmFormat format);  // "float", "pot8"
-std::string_view state_format_name(StateFormat format);  // "float", "int16", "int8ef", "int8"
-Method parse_method(std::string_view name);              // these throw Error listing the names
-SsmFormat parse_ssm_format(std::string_view name);
-StateFormat parse_state_format(std::string_view name);
+// "rtn", "smoothquant", "os+", "lightmamba"; "float", "pot8"; "float", "int16", "int8ef", "int8".
+// Parsing throws Error that lists the names.
+LIGHTMAMBA_EXPORT std::string_view method_name(Method method);
+LIGHTMAMBA_EXPORT std::string_view ssm_format_name(SsmFormat format);
+LIGHTMAMBA_EXPORT std::string_view state_format_name(StateFormat format);
+LIGHTMAMBA_EXPORT Method parse_method(std::string_view name);
+LIGHTMAMBA_EXPORT SsmFormat parse_ssm_format(std::string_view name);
+LIGHTMAMBA_EXPORT StateFormat parse_state_format(std::string_view name);
 
 // Bits of the linear layers: "w4a4", "w8a8", "w4a8", "w4a16" and so on; a16 leaves activations in
 // float.
@@ -39,8 +41,8 @@ struct Scheme {
 
   bool operator==(const Scheme&) const = default;
 };
-std::string scheme_name(const Scheme& scheme);
-Scheme parse_scheme(std::string_view name);  // throws Error
+LIGHTMAMBA_EXPORT std::string scheme_name(const Scheme& scheme);
+LIGHTMAMBA_EXPORT Scheme parse_scheme(std::string_view name);  // throws Error
 
 struct Quantization {
   Method method = Method::lightmamba;

@@ -13,7 +13,7 @@
 #include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 struct QuantizeOptions {
   Method method = Method::lightmamba;
@@ -55,22 +55,24 @@ struct QuantizeReport {
 
 // Writes a quantized checkpoint, which appears only when complete. The same input gives the same
 // bytes at any thread count.
-QuantizeReport quantize_to_file(const Model& model, const QuantizeOptions& options,
-                                const std::filesystem::path& path);
+LIGHTMAMBA_EXPORT QuantizeReport quantize_to_file(const Model& model,
+                                                  const QuantizeOptions& options,
+                                                  const std::filesystem::path& path);
 
 struct QuantizedModel {
   Model model;
   QuantizeReport report;
 };
-QuantizedModel quantize(const Model& model, const QuantizeOptions& options);
+LIGHTMAMBA_EXPORT QuantizedModel quantize(const Model& model, const QuantizeOptions& options);
 
 // The float model after the method has changed it, before anything is rounded: same function, other
 // weights. For studies of what each method does to the values at the taps.
-Model transform(const Model& model, const QuantizeOptions& options);
+LIGHTMAMBA_EXPORT Model transform(const Model& model, const QuantizeOptions& options);
 
 // A model of a published shape, "mamba2-130m" ... "mamba2-2.7b", with random weights that are made
 // a layer at a time. Throws Error that lists the shapes.
-QuantizeReport quantize_shape_to_file(std::string_view shape, const QuantizeOptions& options,
-                                      const std::filesystem::path& path);
+LIGHTMAMBA_EXPORT QuantizeReport quantize_shape_to_file(std::string_view shape,
+                                                        const QuantizeOptions& options,
+                                                        const std::filesystem::path& path);
 
 }  // namespace lightmamba

@@ -11,7 +11,7 @@
 #include <lightmamba/export.h>
 #include <lightmamba/taps.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 // A row is cut into groups of `group` consecutive columns (the last one may be shorter). Each has
 // its own scale, computed from the values themselves (dynamic quantization):
@@ -39,13 +39,14 @@ struct Quantizer {
 // Replaces each value by the nearest one of its group's grid; `values` are rows of `columns`.
 // Zeros stay zeros; a value that is not finite turns its group into NaN. Throws Error if the
 // quantizer is out of range or `values` are not whole rows.
-void fake_quantize(const Quantizer& quantizer, std::int64_t columns, std::span<float> values);
+LIGHTMAMBA_EXPORT void fake_quantize(const Quantizer& quantizer, std::int64_t columns,
+                                     std::span<float> values);
 
 // Returns a tap function that quantizes each value it is given.
-TapFn quantizing_tap(const Quantizer& quantizer);
+LIGHTMAMBA_EXPORT TapFn quantizing_tap(const Quantizer& quantizer);
 
 // "BITS[:GROUP][:pot][:asym][:full][:clip=X]", for example "4:128" or "8:64:pot"; throws Error.
-Quantizer parse_quantizer(std::string_view text);
-std::string quantizer_text(const Quantizer& quantizer);
+LIGHTMAMBA_EXPORT Quantizer parse_quantizer(std::string_view text);
+LIGHTMAMBA_EXPORT std::string quantizer_text(const Quantizer& quantizer);
 
 }  // namespace lightmamba

@@ -8,7 +8,7 @@
 #include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 // Applied in this order: penalty, temperature, top-k, top-p, draw. Where logits are equal, the
 // lower id comes first. The random numbers do not depend on the standard library.
@@ -36,7 +36,7 @@ struct SamplingOptions {
 //       grammar.accept(seen.back());
 //       logits = sequence->decode(seen.back());
 //     }
-class Sampler {
+class LIGHTMAMBA_EXPORT Sampler {
  public:
   // `allowed` are the ids that may be chosen; for a model these are the ids that have a token in
   // its tokenizer, or all where it has none. Both throw Error naming an option out of range.

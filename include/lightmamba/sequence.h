@@ -14,7 +14,7 @@
 #include <lightmamba/export.h>
 #include <lightmamba/model.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 // All that a sequence leaves behind in the model. A plain value.
 struct State {
@@ -27,13 +27,15 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
-State new_state(const Mamba2Config& config);  // of the empty sequence, without logits
+// That of the empty sequence, without logits.
+LIGHTMAMBA_EXPORT State new_state(const Mamba2Config& config);
 
 // A state as a safetensors file that names its model (Model::fingerprint()). Both throw Error
 // naming the file: where the state does not fit the model or was left by another one, or the file
 // cannot be written or read. A file that names no model is only held against the shapes.
-void save_state(const State& state, const Model& model, const std::filesystem::path& path);
-State load_state(const Model& model, const std::filesystem::path& path);
+LIGHTMAMBA_EXPORT void save_state(const State& state, const Model& model,
+                                  const std::filesystem::path& path);
+LIGHTMAMBA_EXPORT State load_state(const Model& model, const std::filesystem::path& path);
 
 // Called with the index of a token in the given tokens and the logits [vocab_size] after it.
 using LogitsFn = std::function<void(std::int64_t index, std::span<const float> logits)>;
@@ -46,7 +48,7 @@ enum class LogitsFor { none, last, all };
 // The functions that take tokens throw Error, with the sequence unchanged, for an id outside the
 // vocabulary, or no tokens. If a tap or `logits` throws, or they throw Stopped, the sequence is of
 // no further use.
-class Sequence {
+class LIGHTMAMBA_EXPORT Sequence {
  public:
   virtual ~Sequence() = default;
   Sequence& operator=(const Sequence&) = delete;
@@ -100,7 +102,7 @@ struct OpenOptions {
 };
 
 // Runs a model. Safe to use from several threads.
-class Backend : public std::enable_shared_from_this<Backend> {
+class LIGHTMAMBA_EXPORT Backend : public std::enable_shared_from_this<Backend> {
  public:
   virtual ~Backend() = default;
   Backend(const Backend&) = delete;
@@ -140,7 +142,7 @@ inline constexpr std::array<std::string_view, 4> kBackendNames = {"reference", "
 
 // Computes in float32: a float model, or a quantized one whose values are rounded as its format
 // says. Throws Error for a model without weights.
-std::shared_ptr<const Backend> reference_backend(Model model);
+LIGHTMAMBA_EXPORT std::shared_ptr<const Backend> reference_backend(Model model);
 
 // Tokens that go through the layers together in a prefill. A prompt that is cut at multiples of it,
 // counted from the beginning of the sequence, leaves the same bytes as in one piece, on every back

@@ -12,7 +12,7 @@
 
 #include <lightmamba/export.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 // In the order of computation. Symbols are those of docs/model.md; T is the number of tokens.
 enum class Tap {
@@ -35,7 +35,7 @@ enum class Tap {
 };
 inline constexpr int kTapCount = 15;
 
-std::string_view tap_name(Tap tap);  // "in_proj_input", ...
+LIGHTMAMBA_EXPORT std::string_view tap_name(Tap tap);  // "in_proj_input", ...
 
 // A tensor at a tap, row-major [rows, columns]. It is writable: the network continues with the
 // values that the tap function leaves in it.

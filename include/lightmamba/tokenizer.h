@@ -15,7 +15,7 @@
 #include <lightmamba/error.h>
 #include <lightmamba/export.h>
 
-namespace LIGHTMAMBA_EXPORT lightmamba {
+namespace lightmamba {
 
 struct EncodeOptions {
   // Whether the tokens that the file's post_processor puts around a text, such as <s> before it,
@@ -26,7 +26,7 @@ struct EncodeOptions {
 };
 
 // Immutable after construction; safe to use from several threads. Copies share the tables.
-class Tokenizer {
+class LIGHTMAMBA_EXPORT Tokenizer {
  public:
   // Reads a Hugging Face tokenizer.json. Throws Error naming the file, the field and what was found
   // where something is malformed or not supported.
