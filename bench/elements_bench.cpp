@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "kernels/elements.h"
+#include "quant/dither.h"
 #include "quant/hadamard.h"
 
 namespace lightmamba {

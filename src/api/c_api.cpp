@@ -142,7 +142,7 @@ lightmamba_backend* lightmamba_open_backend(const lightmamba_model* model, const
 void lightmamba_free_backend(lightmamba_backend* backend) { delete backend; }
 
 const char* lightmamba_backend_name(const lightmamba_backend* backend) {
-  return backend->backend->name().data();  // ends with a zero byte: made from a literal
+  return backend->backend->name().data();  // of a literal or a string: a zero byte follows
 }
 
 lightmamba_sequence* lightmamba_open_sequence(const lightmamba_backend* backend) {

@@ -1,7 +1,7 @@
 #include "cli/backend.h"
 
-#include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "accel/program/make_network.h"
 #include "accel/runtime/rtlsim.h"
@@ -24,6 +24,12 @@ void add_isa_option(CLI::App& command, ModelOptions& options) {
 
 void add_pin_option(CLI::App& command, ModelOptions& options) {
   command.add_flag("--pin", options.pin, "Keep each thread of the engine on its own processor");
+}
+
+void require_effect_of_preset(const ModelOptions& options, std::string_view backend) {
+  if (backend != "rtlsim" && !options.preset.empty()) {
+    fail("--preset has no effect on --backend {}", backend);
+  }
 }
 
 }  // namespace
@@ -62,17 +68,13 @@ void check_backend_options(const ModelOptions& options) {
   engine_options(options);
   if (options.preset.empty()) return;
   accel::hardware_preset(options.preset);
-  if (options.backend != "rtlsim" && options.backend != "auto") {
-    fail("--preset has no effect on --backend {}", options.backend);
-  }
+  if (options.backend != "auto") require_effect_of_preset(options, options.backend);
 }
 
 std::shared_ptr<const Backend> open_backend(const Model& model, const ModelOptions& options) {
   std::string name = options.backend;
   if (name == "auto") name = engine_supports(model) ? "engine" : "reference";
-  if (name != "rtlsim" && !options.preset.empty()) {
-    fail("--preset has no effect on --backend {}", name);
-  }
+  require_effect_of_preset(options, name);
   if (name == "engine") return engine_backend(model, engine_options(options));
   if (name == "golden") return golden_backend(model);
   if (name == "reference") return reference_backend(model);

@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "kernels/chunk.h"
 #include "kernels/elements.h"
+#include "quant/dither.h"
 
 namespace lightmamba {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "quant/dither.h"
+
 namespace lightmamba {
 
 EngineStateShape::EngineStateShape(const Mamba2Config& config, StateFormat format)

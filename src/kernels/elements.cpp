@@ -3,7 +3,6 @@
 #include "base/buffer.h"
 #include "base/fail.h"
 #include "kernels/elements_isa.h"
-#include "quant/dither.h"
 
 namespace lightmamba {
 
@@ -32,11 +31,6 @@ StateLayout state_layout(StateFormat format, std::int64_t headdim, std::int64_t 
   if (format != StateFormat::floating) layout.codes_at = padded(headdim * 4);
   layout.head_bytes = layout.codes_at + headdim * layout.row * code_bytes;
   return layout;
-}
-
-std::uint32_t state_dither(std::int64_t layer, std::int64_t position) {
-  return static_cast<std::uint32_t>(position) * kDitherPosition +
-         static_cast<std::uint32_t>(layer) * kDitherLayer;
 }
 
 const ElementKernels& element_kernels(Isa isa) {

@@ -57,10 +57,6 @@ inline constexpr std::int64_t kLargestDState = 1024;
 // Throws Error if d_state is larger than kLargestDState.
 StateLayout state_layout(StateFormat format, std::int64_t headdim, std::int64_t d_state);
 
-// Where the thresholds of a layer's state start at a token: the sum of what round_state() in
-// quant/state_format.h adds for the two.
-std::uint32_t state_dither(std::int64_t layer, std::int64_t position);
-
 // One token over the heads first_head ... end_head - 1 of a layer:
 //
 //   h = decay h + (dt x) B     y = h C + D x     then h is rounded as round_state() does

@@ -63,8 +63,7 @@ void round_state(const StateCodes& codes, std::int64_t d_state, std::int64_t lay
     return fake_quantize({.bits = codes.bits, .group = d_state, .power_of_two = true}, d_state,
                          state);
   }
-  const auto first = static_cast<std::uint32_t>(position) * kDitherPosition +
-                     static_cast<std::uint32_t>(layer) * kDitherLayer;
+  const std::uint32_t first = state_dither(layer, position);
   parallel_for(std::ssize(state) / d_state, 4 * d_state, [&](std::int64_t group) {
     const std::int64_t begin = group * d_state;
     dither_group(codes.bits, first + static_cast<std::uint32_t>(begin) * kDitherIndex,

@@ -6,6 +6,7 @@
 
 #include "accel/numerics/golden_model.h"
 #include "accel/program/image_state.h"
+#include "base/index.h"
 #include "eval/random.h"
 #include "support/errors.h"
 #include "support/random_network.h"
@@ -16,8 +17,6 @@ namespace {
 using ::testing::HasSubstr;
 
 using Bytes = std::span<const std::byte>;
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 // `bits` bits from bit `from` on, not more than 64.
 std::uint64_t bits(Bytes bytes, std::int64_t from, int count) {

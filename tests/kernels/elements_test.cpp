@@ -9,6 +9,7 @@
 
 #include <lightmamba/quantizer.h>
 
+#include "quant/dither.h"
 #include "quant/hadamard.h"
 #include "quant/power_of_two.h"
 #include "quant/state_format.h"

@@ -1,33 +1,24 @@
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include <lightmamba/sequence.h>
 
 #include "base/threads.h"
 #include "support/errors.h"
 #include "support/paths.h"
+#include "support/quantized.h"
 #include "support/random_model.h"
 
 namespace lightmamba {
 namespace {
 
+using test::copy_of;
 using test::error_of;
+using test::random_tokens;
 using test::RandomModel;
 using test::RandomModelOptions;
 using ::testing::HasSubstr;
-
-std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsigned seed = 3) {
-  std::mt19937 generator(seed);
-  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
-  for (TokenId& id : tokens) {
-    id = static_cast<TokenId>(generator() % static_cast<std::uint64_t>(vocab));
-  }
-  return tokens;
-}
-
-std::vector<float> copy_of(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 using Rows = std::vector<std::vector<float>>;
 

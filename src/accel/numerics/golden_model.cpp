@@ -13,6 +13,7 @@
 #include "accel/numerics/residual_unit.h"
 #include "base/index.h"
 #include "base/threads.h"
+#include "quant/dither.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -167,8 +168,7 @@ class Pass {
     decays_.resize(at(c_.nheads));
     y_.resize(at(c_.d_inner));
     gated_.resize(at(c_.d_inner));
-    const auto first = static_cast<std::uint32_t>(state_.position) * kDitherPosition +
-                       static_cast<std::uint32_t>(index) * kDitherLayer;
+    const std::uint32_t first = state_dither(index, state_.position);
     parallel_for(c_.nheads, 16 * c_.headdim * c_.d_state, [&](std::int64_t head) {
       const HeadWeights& weights = layer.heads[at(head)];
       const std::int64_t group = head / c_.heads_per_group();
