@@ -6,6 +6,8 @@
 #endif
 #include <new>
 
+#include <lightmamba/version.h>
+
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/common.h"
