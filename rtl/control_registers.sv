@@ -1,7 +1,7 @@
 // The registers of docs/memory-map.md behind AXI4-Lite, with ap_ctrl_hs as Vitis kernels have it. A
 // read takes 2 cycles. What has no register reads as 0, and a write there does nothing.
 module control_registers #(
-    parameter int unsigned WEIGHT_CHANNELS = 1,  // up to 16
+    parameter int unsigned WEIGHT_CHANNELS = 1,  // up to 32
     parameter int unsigned STATE_CHANNELS = 1    // up to 2
 ) (
     input  logic        clk_i,
@@ -43,21 +43,22 @@ module control_registers #(
     input  logic [2:0]      errors_i,
     input  logic [64*8-1:0] counters_i
 );
-  localparam logic [11:0] CONTROL = 12'h000;
-  localparam logic [11:0] GLOBAL_ENABLE = 12'h004;
-  localparam logic [11:0] ENABLE = 12'h008;
-  localparam logic [11:0] STATUS = 12'h00c;
-  localparam logic [11:0] TOKEN = 12'h010;
-  localparam logic [11:0] POSITION = 12'h018;
-  localparam logic [11:0] FLAGS = 12'h020;
-  // Addresses, 12 bytes apart: four, two of the state, those of the weights.
-  localparam logic [11:0] ADDRESSES = 12'h028;
-  localparam int unsigned STATE = 4;
-  localparam int unsigned WEIGHTS = 6;
-  localparam logic [11:0] NEXT_TOKEN = 12'h200;
-  localparam logic [11:0] NEXT_LOGIT = 12'h204;
-  localparam logic [11:0] ERRORS = 12'h208;
-  localparam logic [11:0] COUNTERS = 12'h210;
+  localparam logic [11:0] CONTROL = lightmamba_pkg::REG_CONTROL;
+  localparam logic [11:0] GLOBAL_ENABLE = lightmamba_pkg::REG_GLOBAL_ENABLE;
+  localparam logic [11:0] ENABLE = lightmamba_pkg::REG_ENABLE;
+  localparam logic [11:0] STATUS = lightmamba_pkg::REG_STATUS;
+  localparam logic [11:0] TOKEN = lightmamba_pkg::REG_TOKEN;
+  localparam logic [11:0] POSITION = lightmamba_pkg::REG_POSITION;
+  localparam logic [11:0] FLAGS = lightmamba_pkg::REG_FLAGS;
+  // Addresses, STRIDE bytes apart: four, two of the state, those of the weights.
+  localparam logic [11:0] ADDRESSES = lightmamba_pkg::REG_PARAMETERS;
+  localparam int unsigned STRIDE = lightmamba_pkg::REG_ADDRESS_STRIDE;
+  localparam int unsigned STATE = (32'(lightmamba_pkg::REG_SSM_STATE) - 32'(ADDRESSES)) / STRIDE;
+  localparam int unsigned WEIGHTS = (32'(lightmamba_pkg::REG_WEIGHTS) - 32'(ADDRESSES)) / STRIDE;
+  localparam logic [11:0] NEXT_TOKEN = lightmamba_pkg::REG_NEXT_TOKEN;
+  localparam logic [11:0] NEXT_LOGIT = lightmamba_pkg::REG_NEXT_LOGIT;
+  localparam logic [11:0] ERRORS = lightmamba_pkg::REG_ERRORS;
+  localparam logic [11:0] COUNTERS = lightmamba_pkg::REG_COUNTERS;
 
   // A write happens when its address and its data are here and the last response has gone.
   logic aw_valid_q, w_valid_q, writes;
@@ -168,7 +169,7 @@ module control_registers #(
   logic [32*HALVES-1:0] halves;
 
   for (genvar i = 0; i < HALVES; i++) begin : gen_half
-    localparam logic [11:0] OFFSET = ADDRESSES + 12'(12 * (i / 2) + 4 * (i % 2));
+    localparam logic [11:0] OFFSET = ADDRESSES + 12'(STRIDE * (i / 2) + 4 * (i % 2));
     logic [31:0] so_far;
 
     if (i / 2 < STATE + STATE_CHANNELS || i / 2 >= WEIGHTS) begin : gen_register

@@ -1,5 +1,5 @@
 // tables().decay_ratio: round(2^16 (1 - exp(-u)) / u), 32 steps in an octave of u.
-// rtl/sim/write_tables.cpp has written this file. A read takes two cycles.
+// rtl/sim/write_rtl.cpp has written this file. A read takes two cycles.
 module decay_ratio_rom (
     input  logic clk_i,
     input  logic advance_i,

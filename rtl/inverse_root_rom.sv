@@ -1,5 +1,5 @@
 // tables().inverse_root: round(2^16 / sqrt(f)) of f = 1 + index / 128.
-// rtl/sim/write_tables.cpp has written this file. A read takes two cycles.
+// rtl/sim/write_rtl.cpp has written this file. A read takes two cycles.
 module inverse_root_rom (
     input  logic clk_i,
     input  logic advance_i,

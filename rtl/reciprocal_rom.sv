@@ -1,5 +1,5 @@
 // tables().reciprocal: round(2^26 / s) of s = 1024 + index.
-// rtl/sim/write_tables.cpp has written this file. A read takes two cycles.
+// rtl/sim/write_rtl.cpp has written this file. A read takes two cycles.
 module reciprocal_rom (
     input  logic clk_i,
     input  logic advance_i,

@@ -1,5 +1,5 @@
 // tables().sigmoid: round(2^16 / (1 + exp(-x))) of x = index / 32 - 16.
-// rtl/sim/write_tables.cpp has written this file. 2 reads in a cycle; each takes two cycles.
+// rtl/sim/write_rtl.cpp has written this file. 2 reads in a cycle; each takes two cycles.
 module sigmoid_rom (
     input  logic clk_i,
     input  logic advance_i,

@@ -1,5 +1,5 @@
 // tables().softplus: log(1 + exp(x)) of x = index / 32 - 16 is entry 2^exponent.
-// rtl/sim/write_tables.cpp has written this file. A read takes two cycles.
+// rtl/sim/write_rtl.cpp has written this file. A read takes two cycles.
 module softplus_rom (
     input  logic clk_i,
     input  logic advance_i,

@@ -38,7 +38,7 @@ module ssm_rounder #(
   localparam int unsigned THRESHOLD_BITS = lightmamba_pkg::THRESHOLD_BITS;
   localparam int unsigned FRACTION_BITS = H_BITS - CODE_BITS;
   localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
-  localparam logic [THRESHOLD_BITS-1:0] INDEX_STEP = 16'd37345;
+  localparam logic [THRESHOLD_BITS-1:0] INDEX_STEP = lightmamba_pkg::DITHER_INDEX;
   localparam int unsigned PLACE_BITS = $clog2(DEPTH);
   localparam int unsigned BEAT_BITS = $clog2(BEATS);
   localparam int unsigned ROWS = DEPTH / BEATS;

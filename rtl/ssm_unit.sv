@@ -70,8 +70,8 @@ module ssm_unit #(
   localparam int unsigned PLACES = 1 << $clog2(BEATS + 20);
   localparam int unsigned PLACE_BITS = $clog2(PLACES);
   localparam int unsigned Y_PLACES = 32;
-  // 37345 for each element.
-  localparam logic [15:0] ROW_THRESHOLD = 16'd37345 * 16'(D_STATE);
+  // The threshold of a row is that of the row before and this.
+  localparam logic [15:0] ROW_THRESHOLD = lightmamba_pkg::DITHER_INDEX * 16'(D_STATE);
 
   // Stages of a beat, from its register.
   localparam int unsigned OPERANDS = 3;

@@ -8,6 +8,7 @@
 namespace lightmamba::accel {
 namespace {
 
+// Offsets and bits of docs/memory-map.md, a copy on purpose: the bench does not share the table.
 constexpr std::uint32_t kControl = 0x00;
 constexpr std::uint32_t kGlobalEnable = 0x04;
 constexpr std::uint32_t kEnable = 0x08;

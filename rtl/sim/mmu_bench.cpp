@@ -28,8 +28,7 @@ namespace lightmamba::accel {
 namespace {
 
 constexpr int kGroup = 128;
-constexpr int kMultiplierPortBits = kMultiplierBits + 1;
-constexpr std::int64_t kMaxMultiplier = (1 << kMultiplierBits) - 1;
+constexpr std::int64_t kMaxMultiplier = (1 << (kMultiplierBits - 1)) - 1;
 constexpr int kPatience = 200'000;  // cycles
 
 // A module and its parameters.
@@ -66,7 +65,7 @@ int random_code(RandomNumbers& random, Values values) {
 std::int64_t random_multiplier(RandomNumbers& random, Values values) {
   if (values == Values::kMax) return -kMaxMultiplier;
   if (values == Values::kMin) return kMaxMultiplier;
-  return std::max(random.number(kMultiplierPortBits), -kMaxMultiplier);
+  return std::max(random.number(kMultiplierBits), -kMaxMultiplier);
 }
 
 std::int64_t random_scale(RandomNumbers& random, Values values) {
@@ -228,7 +227,7 @@ class Bench {
       set_field(unit_.codes_i, kCodeBits * c, kCodeBits, low_bits(code, kCodeBits));
     }
     unit_.multiplier_i = static_cast<std::uint16_t>(
-        low_bits(x.multipliers[static_cast<std::size_t>(at.group)], kMultiplierPortBits));
+        low_bits(x.multipliers[static_cast<std::size_t>(at.group)], kMultiplierBits));
     unit_.multiplier_group_i = static_cast<std::uint8_t>(at.group);
     unit_.multiplier_we_i = at.part + 1 == Unit::kBeats;
     if (++at.part < Unit::kBeats) return;

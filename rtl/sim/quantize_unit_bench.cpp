@@ -188,7 +188,7 @@ TYPED_TEST(QuantizeUnitRtl, TakesABeatInEveryCycle) {
 }
 
 TYPED_TEST(QuantizeUnitRtl, OfZerosIsZero) {
-  for (const int clip : {0, 1 << kClipBits}) {
+  for (const int clip : {0, 1 << kClipFractionBits}) {
     Vector vector = this->random_vector_of(3);
     vector.clip = clip;
     if (clip != 0) std::fill(vector.values.begin(), vector.values.end(), 0);

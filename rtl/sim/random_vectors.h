@@ -13,7 +13,7 @@ namespace lightmamba::accel {
 
 struct Vector {
   std::vector<std::int64_t> values;
-  int clip = 1 << kClipBits;
+  int clip = 1 << kClipFractionBits;
 };
 
 // A group of values of `most_bits` as they may be.
@@ -39,15 +39,16 @@ inline void append_group(RandomNumbers& random, int group, int max_bits,
 inline int random_clip(RandomNumbers& random) {
   switch (random.below(8)) {
     case 0:
-      return 1 << kClipBits;
+      return 1 << kClipFractionBits;
     case 1:
-      return 1 << (kClipBits - 1);
+      return 1 << (kClipFractionBits - 1);
     case 2:
       return 16 + static_cast<int>(random.below(0xfff0));
     case 3:
       return random.chance(50) ? 16 : 0xffff;
     default:
-      return (1 << (kClipBits - 1)) + static_cast<int>(random.below(1 << (kClipBits - 1)));
+      return (1 << (kClipFractionBits - 1)) +
+             static_cast<int>(random.below(1 << (kClipFractionBits - 1)));
   }
 }
 

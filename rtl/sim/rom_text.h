@@ -128,7 +128,7 @@ inline std::string rom_words(const Rom& rom) {
 
 inline std::string rom_text(const Rom& rom) {
   std::string text = fmt::format("// {}\n", rom.comment);
-  text += "// rtl/sim/write_tables.cpp has written this file. ";
+  text += "// rtl/sim/write_rtl.cpp has written this file. ";
   if (rom.ports.size() > 1) text += fmt::format("{} reads in a cycle; ", rom.ports.size());
   text += rom.ports.size() > 1 ? "each" : "A read";
   text += " takes two cycles.\n";

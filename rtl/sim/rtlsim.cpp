@@ -12,26 +12,6 @@
 #include <utility>
 #include <vector>
 
-#ifdef LIGHTMAMBA_RTLSIM_TINY
-#include "VLightmamba_tiny.h"
-#include "VLightmamba_tiny___024root.h"
-#endif
-#ifdef LIGHTMAMBA_RTLSIM_VCK190
-#include "VLightmamba_vck190.h"
-#include "VLightmamba_vck190___024root.h"
-#endif
-#ifdef LIGHTMAMBA_RTLSIM_U280
-#include "VLightmamba_u280.h"
-#include "VLightmamba_u280___024root.h"
-#endif
-#ifdef LIGHTMAMBA_RTLSIM_VCK190_CHECKPOINT
-#include "VLightmamba_vck190_checkpoint.h"
-#include "VLightmamba_vck190_checkpoint___024root.h"
-#endif
-#ifdef LIGHTMAMBA_RTLSIM_U280_CHECKPOINT
-#include "VLightmamba_u280_checkpoint.h"
-#include "VLightmamba_u280_checkpoint___024root.h"
-#endif
 #include "accel/image/image_state.h"
 #include "accel/numerics/golden_model.h"
 #include "accel/numerics/residual_unit.h"
@@ -41,6 +21,7 @@
 #include "core_probes.h"
 #include "model/forward.h"
 #include "ports.h"
+#include "simulated_cores.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -526,29 +507,12 @@ class Rtlsim final : public Accelerator {
 }  // namespace
 
 std::unique_ptr<Accelerator> make_rtlsim(const Image& image, const RtlsimOptions& options) {
-  const std::string_view name = image.hardware.name;
-  if (image.order == RowOrder::checkpoint) {
-#ifdef LIGHTMAMBA_RTLSIM_VCK190_CHECKPOINT
-    if (name == "vck190") {
-      return std::make_unique<Rtlsim<VLightmamba_vck190_checkpoint>>(image, options);
-    }
-#endif
-#ifdef LIGHTMAMBA_RTLSIM_U280_CHECKPOINT
-    if (name == "u280") {
-      return std::make_unique<Rtlsim<VLightmamba_u280_checkpoint>>(image, options);
-    }
-#endif
-  }
-#ifdef LIGHTMAMBA_RTLSIM_TINY
-  if (name == "tiny") return std::make_unique<Rtlsim<VLightmamba_tiny>>(image, options);
-#endif
-#ifdef LIGHTMAMBA_RTLSIM_VCK190
-  if (name == "vck190") return std::make_unique<Rtlsim<VLightmamba_vck190>>(image, options);
-#endif
-#ifdef LIGHTMAMBA_RTLSIM_U280
-  if (name == "u280") return std::make_unique<Rtlsim<VLightmamba_u280>>(image, options);
-#endif
-  fail("this program was built without the simulation of the core of size {}", name);
+  const std::string_view name = core_for(image.hardware, image.order).name;
+#define MAKE_SIMULATED_CORE(size) \
+  if (name == #size) return std::make_unique<Rtlsim<VLightmamba_##size>>(image, options);
+  FOR_EACH_SIMULATED_CORE(MAKE_SIMULATED_CORE)
+#undef MAKE_SIMULATED_CORE
+  fail("this program was built without the simulation of the core {}", name);
 }
 
 }  // namespace lightmamba::accel

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kDState = 128;
 constexpr std::size_t kBlock = 64;
 constexpr std::size_t kBlocks = kDState / kBlock;
-constexpr std::uint32_t kDitherIndex = 37345;
+constexpr std::uint32_t kDitherIndex = 37345;  // docs/numerics.md; a copy on purpose
 
 struct Row {
   std::array<std::int16_t, kDState> codes = {};

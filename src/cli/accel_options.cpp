@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <system_error>
 #include <utility>
 
@@ -62,13 +63,14 @@ void add_accel_options(CLI::App& command, AccelOptions& options) {
       ->type_name("FILE");
   command
       .add_option("--preset", options.preset,
-                  "Size of the core: tiny, vck190 or u280; by default that of the image, or vck190")
+                  fmt::format("Size of the core: {}; by default that of the image, or vck190",
+                              fmt::join(accel::hardware_preset_names(), ", ")))
       ->type_name("NAME");
   command
       .add_option(
           "--order", options.order,
           "Order of the rows of in_proj: hardware (as the core uses them) or checkpoint; by "
-          "default that of the image, or hardware")
+          "default that of the image, or of the preset")
       ->check(CLI::IsMember({"hardware", "checkpoint"}));
   CLI::Option* clock = command
                            .add_option("--clock", options.clock,
@@ -160,10 +162,11 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
                                                     AccelModel& model) {
   if (!model.image) {
     model.image = with_context(options.model.model.string(), [&] {
+      const accel::Hardware& hardware =
+          accel::hardware_preset(options.preset.empty() ? "vck190" : options.preset);
       return accel::make_image(
-          *model.integer_model,
-          accel::hardware_preset(options.preset.empty() ? "vck190" : options.preset),
-          accel::parse_row_order(options.order.empty() ? "hardware" : options.order));
+          *model.integer_model, hardware,
+          options.order.empty() ? hardware.row_order : accel::parse_row_order(options.order));
     });
   }
   return accel::make_rtlsim(*model.image, {.bytes_per_cycle = bytes_per_cycle(options),

@@ -16,7 +16,7 @@ namespace lightmamba::cli {
 struct AccelOptions {
   ModelOptions model;
   std::string preset = {};  // empty: that of the image, or vck190
-  std::string order = {};   // empty: that of the image, or hardware
+  std::string order = {};   // empty: that of the image, or of the preset
   double bandwidth = 0;     // GB/s; 0 is no limit
   double clock = 0;         // MHz; 0 is not given
   int latency = 64;

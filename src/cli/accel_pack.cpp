@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <memory>
 
 #include "accel/image/image_file.h"
@@ -13,22 +15,15 @@ struct AccelPackArguments {
   ModelOptions model;
   std::filesystem::path out;
   std::string preset;
-  std::string order = "hardware";
+  std::string order;  // empty: that of the preset
 };
-
-std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const accel::Hardware& hardware : accel::hardware_presets()) {
-    names.emplace_back(hardware.name);
-  }
-  return names;
-}
 
 accel::Image make_image(const Model& model, const AccelPackArguments& options) {
   return with_context(options.model.model.string(), [&] {
-    return accel::make_image(accel::lower_to_integers(model.weights()),
-                             accel::hardware_preset(options.preset),
-                             accel::parse_row_order(options.order));
+    const accel::Hardware& hardware = accel::hardware_preset(options.preset);
+    return accel::make_image(
+        accel::lower_to_integers(model.weights()), hardware,
+        options.order.empty() ? hardware.row_order : accel::parse_row_order(options.order));
   });
 }
 
@@ -40,11 +35,12 @@ void pack(const AccelPackArguments& options) {
   if (options.model.json) {
     print_json({{"out", options.out.string()},
                 {"preset", options.preset},
-                {"order", options.order},
+                {"order", accel::row_order_name(image.order)},
                 {"bytes", bytes}});
   } else {
     write_output(fmt::format("{}: for {}, rows in {} order, {}\n", options.out, options.preset,
-                             options.order, human_bytes(static_cast<double>(bytes))));
+                             accel::row_order_name(image.order),
+                             human_bytes(static_cast<double>(bytes))));
   }
 }
 
@@ -58,16 +54,19 @@ void add_accel_pack(CLI::App& accel) {
       ->required()
       ->type_name("FILE")
       ->check(NotEmpty());
-  command->add_option("--preset", options->preset, "Size of the core: tiny, vck190 or u280")
+  command
+      ->add_option(
+          "--preset", options->preset,
+          fmt::format("Size of the core: {}", fmt::join(accel::hardware_preset_names(), ", ")))
       ->required()
       ->type_name("NAME")
-      ->check(CLI::IsMember(preset_names()));
+      ->check(CLI::IsMember(accel::hardware_preset_names()));
   command
       ->add_option("--order", options->order,
-                   "Order of the rows of in_proj: hardware (as the core uses them) or checkpoint")
+                   "Order of the rows of in_proj: hardware (as the core uses them) or checkpoint; "
+                   "by default that of the preset")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"hardware", "checkpoint"}))
-      ->capture_default_str();
+      ->check(CLI::IsMember({"hardware", "checkpoint"}));
   add_run_options(*command, options->model);
   command->callback([options] { pack(*options); });
 }

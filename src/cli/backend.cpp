@@ -1,5 +1,7 @@
 #include "cli/backend.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <string>
 #include <string_view>
 
@@ -53,8 +55,8 @@ void add_backend_choice(CLI::App& command, ModelOptions& options) {
   command
       .add_option(
           "--preset", options.preset,
-          "Size of the simulated core: tiny, vck190 or u280; by default that of the image, or "
-          "vck190")
+          fmt::format("Size of the simulated core: {}; by default that of the image, or vck190",
+                      fmt::join(accel::hardware_preset_names(), ", ")))
       ->type_name("NAME");
   add_isa_option(command, options);
 }

@@ -43,7 +43,7 @@ class Generator {
     return w;
   }
 
-  int clip() { return static_cast<int>(between(26000, 1 << accel::kClipBits)); }
+  int clip() { return static_cast<int>(between(26000, 1 << accel::kClipFractionBits)); }
 
   IntegerLayer layer(const Mamba2Config& c) {
     IntegerLayer layer;

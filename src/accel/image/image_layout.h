@@ -5,12 +5,11 @@
 #include <string_view>
 #include <vector>
 
-#include "accel/image/hardware.h"
+#include "accel/hardware/sizes.h"
+#include "accel/image/fit.h"
 
 namespace lightmamba::accel {
 
-// Of the rows of in_proj, and with them of the parameters and the conv state.
-enum class RowOrder : std::uint8_t { hardware, checkpoint };
 std::string_view row_order_name(RowOrder order);
 RowOrder parse_row_order(std::string_view name);  // throws Error listing the names
 int row_order_code(RowOrder order);               // in the parameters

@@ -86,7 +86,7 @@ WeightMatrix to_weights(const Matrix& matrix, double factor) {
 }
 
 int to_clip(float clip) {
-  return static_cast<int>(std::lround(std::ldexp(static_cast<double>(clip), kClipBits)));
+  return static_cast<int>(std::lround(std::ldexp(static_cast<double>(clip), kClipFractionBits)));
 }
 
 Scaled to_dt_limit(float limit) {

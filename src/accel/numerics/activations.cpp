@@ -64,7 +64,7 @@ void quantize_vector(std::span<const std::int64_t> values, int exponent, std::in
     out.multipliers[g] = static_cast<std::int32_t>(scales[g].negative ? -magnitude : magnitude);
   }
   // A multiplier has one bit more than the mantissa.
-  out.exponent = exponent + largest - kClipBits - (kCodeBits - 1) - 1;
+  out.exponent = exponent + largest - kClipFractionBits - (kCodeBits - 1) - 1;
 }
 
 }  // namespace lightmamba::accel

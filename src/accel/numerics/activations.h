@@ -5,12 +5,14 @@
 #include <span>
 #include <vector>
 
+#include "accel/hardware/constants.h"
+
 namespace lightmamba::accel {
 
-inline constexpr int kCodeBits = 4;
-inline constexpr int kClipBits = 15;        // of clip, as fraction
-inline constexpr int kMultiplierBits = 12;  // of the magnitude of a group's multiplier
-inline constexpr int kInputBits = 40;       // of the values that are rounded
+inline constexpr int kCodeBits = constant("CODE_BITS");
+inline constexpr int kClipFractionBits = constant("CLIP_FRACTION_BITS");
+inline constexpr int kMultiplierBits = constant("MULTIPLIER_BITS");
+inline constexpr int kInputBits = constant("ROTATED_BITS");  // of the values that are rounded
 
 // What one code is worth: multiplier * 2^exponent.
 struct GroupScale {
@@ -28,7 +30,7 @@ GroupScale quantize_group(std::span<const std::int64_t> values, int clip,
 // A vector as the matrix unit takes it: value = code * multiplier * 2^exponent.
 struct QuantizedVector {
   std::vector<std::int8_t> codes;
-  std::vector<std::int32_t> multipliers;  // of each group, kMultiplierBits and a sign
+  std::vector<std::int32_t> multipliers;  // of each group, kMultiplierBits
   int exponent = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "accel/hardware/constants.h"
+
 namespace lightmamba::accel {
 
 // Bits of |x|; 0 for 0.
@@ -48,6 +50,6 @@ class Shift {
 };
 
 // The exponent of what is zero: below that of any value.
-inline constexpr int kZeroExponent = -128;
+inline constexpr int kZeroExponent = constant("ZERO_EXPONENT");
 
 }  // namespace lightmamba::accel

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "accel/hardware/constants.h"
+
 namespace lightmamba::accel {
 
 // mantissa 2^exponent, not negative; 0 has mantissa 0 and kZeroExponent.
@@ -20,15 +22,15 @@ Scaled normalize(Scaled x, int bits);
 Scaled inverse_root(std::uint64_t sum);
 
 // Fixed point of the activations between units: values times 2^kFractionBits.
-inline constexpr int kFractionBits = 16;
-inline constexpr int kActivationBits = 26;
+inline constexpr int kFractionBits = constant("FRACTION_BITS");
+inline constexpr int kActivationBits = constant("ACTIVATION_BITS");
 
 // x / (1 + exp(-x)); x and the result are fixed point of kActivationBits.
 std::int64_t silu(std::int64_t x);
 
 // log(1 + exp(x)) of fixed point with kDtFractionBits, within kDtBits; 16 bits of mantissa.
-inline constexpr int kDtFractionBits = 12;
-inline constexpr int kDtBits = 18;
+inline constexpr int kDtFractionBits = constant("DT_FRACTION_BITS");
+inline constexpr int kDtBits = constant("DT_BITS");
 Scaled softplus(std::int64_t x);
 
 // 1 - exp(-u): 16 bits of mantissa.

@@ -3,11 +3,12 @@
 
 #include <cstdint>
 
+#include "accel/hardware/constants.h"
 #include "accel/numerics/fixed_point.h"
 
 namespace lightmamba::accel {
 
-inline constexpr int kGainedBits = 26;
+inline constexpr int kGainedBits = constant("GAINED_BITS");
 inline constexpr int kGainShift = 19;
 
 inline std::int64_t times_gain(std::int64_t v, std::int16_t gain) {

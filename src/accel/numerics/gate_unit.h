@@ -3,9 +3,11 @@
 
 #include <cstdint>
 
+#include "accel/hardware/constants.h"
+
 namespace lightmamba::accel {
 
-inline constexpr int kGatedBits = 32;
+inline constexpr int kGatedBits = constant("GATED_BITS");
 inline constexpr int kGatedFractionBits = 18;
 
 // Of codes of blocks y_code 2^y_exponent and z_code 2^z_exponent.

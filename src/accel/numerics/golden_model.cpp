@@ -18,7 +18,7 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr int kAccumulatorKept = 24;  // bits of a sum that an inverse root multiplies, and a sign
+constexpr int kKeptBits = constant("KEPT_BITS");  // of a sum that an inverse root multiplies
 
 template <typename Vector>
 auto part(Vector& values, std::int64_t begin, std::int64_t count) {
@@ -27,10 +27,10 @@ auto part(Vector& values, std::int64_t begin, std::int64_t count) {
 
 // value = mantissa * 2^exponent of sums times an inverse root.
 Scaled scaled_sum(std::int64_t sum, int shift, int exponent, const Scaled& root) {
-  return {rescale(sum, shift, kAccumulatorKept + 1) * root.mantissa, exponent + shift};
+  return {rescale(sum, shift, kKeptBits) * root.mantissa, exponent + shift};
 }
 
-int kept_shift(std::int64_t largest) { return std::max(0, bit_length(largest) - kAccumulatorKept); }
+int kept_shift(std::int64_t largest) { return std::max(0, bit_length(largest) - (kKeptBits - 1)); }
 
 std::int64_t to_fixed_point(const Scaled& value, int fraction_bits, int bits) {
   return rescale(value.mantissa, -(value.exponent + fraction_bits), bits);

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "accel/hardware/constants.h"
 #include "accel/numerics/gate_unit.h"
 #include "accel/numerics/integer_model.h"
 #include "accel/numerics/probe.h"
@@ -29,8 +30,8 @@ struct GoldenState {
 inline constexpr int kSquareShift = 12;  // of each square, before they are summed
 inline constexpr int kGatedSquareFractionBits = 2 * kGatedFractionBits - kSquareShift;
 
-inline constexpr int kLogitBits = 32;
-inline constexpr int kLogitFractionBits = 16;
+inline constexpr int kLogitBits = constant("LOGIT_BITS");
+inline constexpr int kLogitFractionBits = constant("FRACTION_BITS");
 
 // One token. `logits` is [vocab_size], fixed point with kLogitFractionBits, or empty where none are
 // wanted. `probe` sees what each unit gives.

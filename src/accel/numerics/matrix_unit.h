@@ -6,12 +6,13 @@
 #include <span>
 #include <vector>
 
+#include "accel/hardware/constants.h"
 #include "accel/numerics/activations.h"
 
 namespace lightmamba::accel {
 
-inline constexpr int kScaleBits = 16;  // of a weight scale, with sign
-inline constexpr int kAccumulatorBits = 48;
+inline constexpr int kScaleBits = constant("SCALE_BITS");  // of a weight scale
+inline constexpr int kAccumulatorBits = constant("ACCUMULATOR_BITS");
 
 // weight = code * scale * 2^exponent
 struct WeightMatrix {

@@ -3,11 +3,12 @@
 
 #include <cstdint>
 
+#include "accel/hardware/constants.h"
 #include "accel/numerics/fixed_point.h"
 
 namespace lightmamba::accel {
 
-inline constexpr int kResidualBits = 26;
+inline constexpr int kResidualBits = constant("RESIDUAL_BITS");
 
 // `shift` is the residual's exponent less the embedding's.
 inline std::int64_t embed(std::int64_t code, std::int16_t scale, int shift) {

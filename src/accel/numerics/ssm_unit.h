@@ -6,16 +6,16 @@
 #include <cstdint>
 #include <span>
 
+#include "accel/hardware/constants.h"
 #include "accel/numerics/functions.h"
 #include "quant/dither.h"
-#include "quant/rounding_plan.h"
 
 namespace lightmamba::accel {
 
-inline constexpr int kSignificantBits = kSsmSignificantBits;  // of dt and 1 - a
-inline constexpr int kStepBits = 32;                          // of h before it is rounded
-inline constexpr std::int64_t kMaxDState = 1024;              // d_state
-inline constexpr int kOutputBits = 32;                        // of y in fixed point
+inline constexpr int kSignificantBits = constant("SIGNIFICANT_BITS");  // of dt and 1 - a
+inline constexpr int kStepBits = constant("STEP_BITS");                // of h before it is rounded
+inline constexpr std::int64_t kMaxDState = 1024;                       // d_state
+inline constexpr int kOutputBits = constant("OUTPUT_BITS");            // of y in fixed point
 
 // Of one head. A is positive, the decay is exp(-A dt).
 struct HeadWeights {

@@ -1,40 +1,10 @@
-#include "accel/image/hardware.h"
+#include "accel/image/fit.h"
 
-#include <array>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include "base/fail.h"
+#include <string_view>
 
 namespace lightmamba::accel {
 namespace {
-
-constexpr std::array kPresets = {
-    Hardware{.name = "tiny",
-             .rows = 2,
-             .columns = 8,
-             .weight_channels = 1,
-             .ssm_lanes = 2,
-             .state_channels = 1,
-             .mix_lanes = 2,
-             .out_lanes = 1},
-    Hardware{.name = "vck190",
-             .rows = 2,
-             .columns = 32,
-             .weight_channels = 1,
-             .ssm_lanes = 4,
-             .state_channels = 1,
-             .mix_lanes = 2,
-             .out_lanes = 1},
-    Hardware{.name = "u280",
-             .rows = 16,
-             .columns = 128,
-             .weight_channels = 16,
-             .ssm_lanes = 64,
-             .state_channels = 2,
-             .mix_lanes = 32,
-             .out_lanes = 16},
-};
 
 constexpr std::int64_t kMaxLayers = 4095;
 constexpr std::int64_t kMaxTokens = (std::int64_t{1} << 20) - 1;
@@ -53,17 +23,6 @@ std::optional<std::string> is_beyond(std::string_view name, std::int64_t value, 
 }
 
 }  // namespace
-
-std::span<const Hardware> hardware_presets() { return kPresets; }
-
-const Hardware& hardware_preset(std::string_view name) {
-  std::array<std::string_view, kPresets.size()> names;
-  for (std::size_t i = 0; i < kPresets.size(); ++i) {
-    if (kPresets[i].name == name) return kPresets[i];
-    names[i] = kPresets[i].name;
-  }
-  fail("there is no preset '{}', only {}", name, fmt::join(names, ", "));
-}
 
 std::optional<std::string> does_not_fit(const Mamba2Config& c) {
   for (const auto& reason :

@@ -1,0 +1,68 @@
+// The sizes that the core is built in. Each is one row of a table, from which rtl/sim/write_rtl.cpp
+// writes what CMake, synthesis, scripts and documentation have to know.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accel/hardware/constants.h"
+
+namespace lightmamba::accel {
+
+// Of the rows of in_proj, and with them of the parameters and the conv state.
+enum class RowOrder : std::uint8_t { hardware, checkpoint };
+
+// What a core is placed on.
+struct Board {
+  std::string_view name;
+  std::string_view device;
+  int lut, ff, bram36, uram, dsp;  // of the device
+  double memory_gb_per_second;
+
+  bool operator==(const Board&) const = default;
+};
+
+struct Hardware {
+  std::string_view name;
+  int rows, columns;    // products of the matrix unit in a cycle; rows is a power of two
+  int weight_channels;  // ports to the memory
+  int weight_depth;     // words that the FIFO of a weight channel reads ahead
+  int ssm_lanes;        // numbers of the state in a cycle
+  int state_channels;
+  int mix_lanes, out_lanes;                 // of the Hadamard unit
+  int queue_depth = 256;                    // channels of x and z that wait
+  bool use_dsp = true;                      // for the products of the matrix unit
+  RowOrder row_order = RowOrder::hardware;  // that the queues are deep enough for in each model
+  const Board* board = nullptr;             // none: for tests
+  double clock_mhz = 0;
+  // Whether ./dev test simulates it. The others take minutes to compile.
+  bool is_in_every_test = false;
+
+  int rows_of_channel() const { return rows / weight_channels; }
+  // A word is what a channel moves in a cycle.
+  int weight_word_bytes() const { return rows_of_channel() * columns / 2; }
+  int state_word_bytes() const { return ssm_lanes * 2 / state_channels; }
+  // Of one row of a tile.
+  int words_of_group() const { return constant("GROUP") / columns; }
+  // Groups whose scales share a word.
+  int groups_of_scale_word() const { return columns / 4; }
+
+  bool operator==(const Hardware&) const = default;
+};
+
+std::span<const Hardware> hardware_presets();
+std::vector<std::string> hardware_preset_names();
+// Throws Error listing the names where there is none of this one.
+const Hardware& hardware_preset(std::string_view name);
+
+// Whether what is laid out for the one in memory is right for the other.
+bool have_same_layout(const Hardware& a, const Hardware& b);
+
+// The preset that runs images of `hardware` with rows in this order: the one whose queues are made
+// for it, or, where the table has none, `hardware` itself.
+const Hardware& core_for(const Hardware& hardware, RowOrder order);
+
+}  // namespace lightmamba::accel
