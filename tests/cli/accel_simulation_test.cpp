@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "accel/hardware/sizes.h"
 #include "cli/cli.h"
 
 namespace lightmamba::test {
@@ -12,22 +15,36 @@ bool is_built(const std::string& preset) {
   return std::string("," LIGHTMAMBA_RTLSIM ",").find("," + preset + ",") != std::string::npos;
 }
 
-// All values of all units and all logits, of the prompt's 16 tokens and of those that follow.
-void expect_equal(const std::string& preset, int max_tokens) {
+// All values of all units and all logits, of the tokens of the prompt and of those that follow.
+void expect_equal(const std::string& preset, const std::string& prompt, int max_tokens) {
   if (!is_built(preset)) GTEST_SKIP() << "the core " << preset << " is built by ./dev test --full";
   const nlohmann::json result =
       lightmamba_json({"accel", "verify", accelerator_model(), "--preset", preset, "--tokens",
-                       "5,17,300,42,1000,7,77,2048,9,4000,12,600,33,3,250,81", "--max-tokens",
-                       std::to_string(max_tokens)});
+                       prompt, "--max-tokens", std::to_string(max_tokens)});
   EXPECT_TRUE(result["equal"].get<bool>());
   // The last token that is chosen is not run.
-  EXPECT_EQ(result["tokens"], 15 + max_tokens);
-  EXPECT_GT(result["values"].get<int>(), 50'000 * (15 + max_tokens));
+  const auto tokens = std::count(prompt.begin(), prompt.end(), ',') + max_tokens;
+  EXPECT_EQ(result["tokens"], tokens);
+  EXPECT_GT(result["values"].get<int>(), 50'000 * tokens);
 }
 
-TEST(AccelSimulation, EqualsGoldenOnTheSmallerDevice) { expect_equal("vck190", 64); }
+constexpr const char* kSixteenTokens = "5,17,300,42,1000,7,77,2048,9,4000,12,600,33,3,250,81";
 
-TEST(AccelSimulation, EqualsGoldenOnTheLargerDevice) { expect_equal("u280", 8); }
+TEST(AccelSimulation, EqualsGoldenOnTheSmallerDevice) {
+  expect_equal("vck190", kSixteenTokens, 64);
+}
+
+TEST(AccelSimulation, EqualsGoldenOnTheLargerDevice) { expect_equal("u280", kSixteenTokens, 8); }
+
+// Each in the order of rows that it is made for.
+TEST(AccelSimulation, EqualsGoldenOnEveryOtherSize) {
+  for (const accel::Hardware& hardware : accel::hardware_presets()) {
+    const std::string preset(hardware.name);
+    if (preset == "vck190" || preset == "u280" || !is_built(preset)) continue;
+    SCOPED_TRACE(preset);
+    expect_equal(preset, "5,17", 2);
+  }
+}
 
 TEST(AccelSimulation, RunsAnImage) {
   const TemporaryFolder folder;
