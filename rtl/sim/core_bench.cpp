@@ -52,6 +52,24 @@ Region changed(const Region& region, const std::function<void(std::span<std::byt
   return {*bytes, bytes};
 }
 
+// A simulation whose parameters are changed when the driver has already checked them.
+std::unique_ptr<Accelerator> make_damaged_rtlsim(
+    Core& core, const std::function<void(std::span<std::byte>)>& change) {
+  const std::span<const std::byte> whole = core.image.parameters.bytes;
+  auto bytes = std::make_shared<std::vector<std::byte>>(whole.begin(), whole.end());
+  core.image.parameters = {*bytes, bytes};
+  auto simulation = make_rtlsim(core.image, {.max_idle_cycles = 5000});
+  change(*bytes);
+  return simulation;
+}
+
+void leave_out_ten_words(std::span<std::byte> parameters) {
+  std::uint32_t words = 0;  // of a weight channel
+  std::memcpy(&words, parameters.data() + 16 + 4, sizeof words);
+  words -= 10;
+  std::memcpy(parameters.data() + 16 + 4, &words, sizeof words);
+}
+
 TEST(CoreRtl, EqualsGoldenInEachUnit) {
   expect_equal(Core().compare_with({}, 4), 6);
   expect_equal(Core({.n_layer = 1, .d_model = 256, .nheads = 2, .vocab_size = 129, .seed = 2})
@@ -161,9 +179,8 @@ TEST(CoreRtl, ComparisonFindsAWeightThatDiffers) {
 
 TEST(CoreRtl, ReportsThatThereIsNoImage) {
   Core core({.seed = 10});
-  core.image.parameters =
-      changed(core.image.parameters, [](std::span<std::byte> bytes) { bytes[0] = std::byte{0}; });
-  const auto simulation = make_rtlsim(core.image, {.max_idle_cycles = 5000});
+  const auto simulation =
+      make_damaged_rtlsim(core, [](std::span<std::byte> bytes) { bytes[0] = std::byte{0}; });
   EXPECT_THAT(test::error_of([&] { simulation->step(1, Output::argmax); }),
               HasSubstr("the core reports no image"));
 }
@@ -171,26 +188,42 @@ TEST(CoreRtl, ReportsThatThereIsNoImage) {
 // More words of weights than there are: what the core reads beyond its memory is an error.
 TEST(CoreRtl, ReportsAnErrorOfTheBus) {
   Core core({.seed = 11});
-  core.image.parameters = changed(core.image.parameters, [](std::span<std::byte> bytes) {
+  const auto simulation = make_damaged_rtlsim(core, [](std::span<std::byte> bytes) {
     bytes[16 + 6] = std::byte{1};  // 2^16 words more
   });
-  const auto simulation = make_rtlsim(core.image, {.max_idle_cycles = 5000});
   EXPECT_THAT(test::error_of([&] { simulation->step(1, Output::argmax); }),
               HasSubstr("AXI, in cycle "));
 }
 
 TEST(CoreRtl, SaysWhereItIsStuck) {
   Core core({.seed = 12});
-  core.image.parameters = changed(core.image.parameters, [&](std::span<std::byte> bytes) {
-    std::uint32_t words = 0;  // too few of a weight channel
-    std::memcpy(&words, bytes.data() + 16 + 4, sizeof words);
-    words -= 10;
-    std::memcpy(bytes.data() + 16 + 4, &words, sizeof words);
-  });
-  const auto simulation = make_rtlsim(core.image, {.max_idle_cycles = 5000});
+  const auto simulation = make_damaged_rtlsim(core, leave_out_ten_words);
   const std::string error = test::error_of([&] { simulation->step(1, Output::argmax); });
   EXPECT_THAT(error, HasSubstr("no word has moved for 5000 cycles"));
   EXPECT_THAT(error, HasSubstr("; weights: "));
+}
+
+TEST(CoreRtl, RefusesAnImageOnWhichItWouldBeStuck) {
+  Core core({.seed = 12});
+  core.image.parameters = changed(core.image.parameters, leave_out_ten_words);
+  EXPECT_THAT(test::error_of([&] { make_rtlsim(core.image, {}); }),
+              HasSubstr("region 'parameters': the number of words is"));
+}
+
+// The end of a token is seen another way, and nothing else is different.
+TEST(CoreRtl, AnswersByAnInterruptTheSame) {
+  const Core core({.seed = 14});
+  const auto polled = make_rtlsim(core.image, {});
+  const auto interrupted = make_rtlsim(core.image, {.use_interrupt = true});
+  for (int token = 0; token < 3; ++token) {
+    const StepResult expected = polled->step(token, Output::logits);
+    const StepResult actual = interrupted->step(token, Output::logits);
+    EXPECT_EQ(actual.argmax, expected.argmax);
+    EXPECT_EQ(actual.logits, expected.logits);
+    EXPECT_EQ(actual.counters, expected.counters);
+    EXPECT_EQ(actual.traffic, expected.traffic);
+  }
+  EXPECT_EQ(interrupted->state(), polled->state());
 }
 
 }  // namespace

@@ -1,51 +1,28 @@
-// Drives the whole core: registers over AXI4-Lite, memory over AXI4.
+// The whole core in simulation as a device: registers over AXI4-Lite, memory over AXI4.
 #include "accel/runtime/rtlsim.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
+#include <deque>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "accel/image/image_state.h"
+#include "accel/driver/core_driver.h"
 #include "accel/numerics/golden_model.h"
 #include "accel/numerics/residual_unit.h"
 #include "axi_memory.h"
 #include "axi_ports.h"
 #include "base/fail.h"
 #include "core_probes.h"
-#include "model/forward.h"
 #include "ports.h"
 #include "simulated_cores.h"
 
 namespace lightmamba::accel {
 namespace {
-
-// Registers, see docs/memory-map.md.
-constexpr std::uint32_t kControl = 0x00;
-constexpr std::uint32_t kStart = 1;
-constexpr std::uint32_t kDone = 2;
-constexpr std::uint32_t kToken = 0x10;
-constexpr std::uint32_t kPosition = 0x18;
-constexpr std::uint32_t kWants = 0x20;
-constexpr std::uint32_t kHead = 1;
-constexpr std::uint32_t kLogits = 2;
-constexpr std::uint32_t kParametersAddress = 0x28;
-constexpr std::uint32_t kEmbeddingAddress = 0x34;
-constexpr std::uint32_t kConvStateAddress = 0x40;
-constexpr std::uint32_t kLogitsAddress = 0x4c;
-constexpr std::uint32_t kSsmStateAddresses = 0x58;
-constexpr std::uint32_t kWeightsAddresses = 0x70;
-constexpr std::uint32_t kAddressStep = 12;
-constexpr std::uint32_t kBestToken = 0x200;
-constexpr std::uint32_t kBestLogit = 0x204;
-constexpr std::uint32_t kErrors = 0x208;
-constexpr std::uint32_t kCounterRegisters = 0x210;
 
 constexpr int kParametersBytes = 16;  // width of the ports
 constexpr int kConvBytes = 8;
@@ -165,103 +142,100 @@ struct Interface {
   }
 };
 
+// The core at its pins, clock cycle by clock cycle, with its memory.
 template <typename Top>
-class Rtlsim final : public Accelerator {
+class SimulatedDevice final : public Device {
  public:
-  Rtlsim(const Image& image, const RtlsimOptions& options)
-      : image_(image),
+  SimulatedDevice(const Image& image, const Hardware& core, const RtlsimOptions& options)
+      : core_(core),
         options_(options),
-        state_(
-            to_image_state(GoldenState(image.config), image.config, image.hardware, image.order)),
-        logits_(static_cast<std::size_t>(image.layout().logit_bytes)),
         probes_(image),
         memory_({.latency = options.latency,
                  .bytes_per_cycle = options.bytes_per_cycle,
                  .stall_percent = options.stall_percent,
-                 .seed = options.seed}) {
-    const Hardware& h = image.hardware;
-    std::uint64_t next = kRegionAlignment;
-    const auto place = [&](std::uint32_t offset, auto bytes) {
-      addresses_.push_back({offset, next});
-      if constexpr (std::is_const_v<typename decltype(bytes)::element_type>) {
-        memory_.add_read_only(next, bytes);
-      } else {
-        memory_.add_writable(next, bytes);
-      }
-      // A gap, so that what reads too far is seen.
-      next = align(next + bytes.size()) + kRegionAlignment;
-    };
-    place(kParametersAddress, image_.parameters.bytes);
-    place(kEmbeddingAddress, image_.embedding.bytes);
-    place(kConvStateAddress, std::span(state_.conv));
-    place(kLogitsAddress, std::span(logits_));
-    for (std::size_t c = 0; c < state_.ssm.size(); ++c) {
-      place(kSsmStateAddresses + static_cast<std::uint32_t>(c) * kAddressStep,
-            std::span(state_.ssm[c]));
-    }
-    for (std::size_t c = 0; c < image_.weights.size(); ++c) {
-      place(kWeightsAddresses + static_cast<std::uint32_t>(c) * kAddressStep,
-            image_.weights[c].bytes);
-    }
-    weights_ = Interface::make(memory_, "weights", h.weight_channels, h.weight_word_bytes(), false);
-    ssm_ = Interface::make(memory_, "state", h.state_channels, h.state_word_bytes(), true);
-    parameters_ = Interface::make(memory_, "params", 1, kParametersBytes, false);
-    conv_ = Interface::make(memory_, "conv", 1, kConvBytes, true);
-    reset();
-  }
+                 .seed = options.seed}),
+        weights_(Interface::make(memory_, "weights", core.weight_channels, core.weight_word_bytes(),
+                                 false)),
+        ssm_(Interface::make(memory_, "state", core.state_channels, core.state_word_bytes(), true)),
+        parameters_(Interface::make(memory_, "params", 1, kParametersBytes, false)),
+        conv_(Interface::make(memory_, "conv", 1, kConvBytes, true)) {}
 
-  ~Rtlsim() override { top_.final(); }
+  ~SimulatedDevice() override { top_.final(); }
+
+  const Hardware& core() const override { return core_; }
 
   void reset() override {
-    restore(GoldenState(image_.config));
     memory_.reset();
     reset_core();
     last_beat_ = cycle_;
-    for (const auto& [offset, address] : addresses_) {
-      write(offset, static_cast<std::uint32_t>(address));
-      write(offset + 4, static_cast<std::uint32_t>(address >> 32));
+  }
+
+  std::uint32_t read32(std::uint32_t offset) override {
+    top_.s_axi_control_araddr = static_cast<SData>(offset);
+    top_.s_axi_control_arvalid = 1;
+    top_.s_axi_control_rready = 1;
+    do {
+      run_cycle();
+      if (control_.ar_goes) top_.s_axi_control_arvalid = 0;
+    } while (!control_.r_goes);
+    top_.s_axi_control_rready = 0;
+    check_response("the read of", offset, control_.response);
+    return control_.data;
+  }
+
+  void write32(std::uint32_t offset, std::uint32_t value) override {
+    top_.s_axi_control_awaddr = static_cast<SData>(offset);
+    top_.s_axi_control_awvalid = 1;
+    top_.s_axi_control_wdata = value;
+    top_.s_axi_control_wstrb = 0xf;
+    top_.s_axi_control_wvalid = 1;
+    top_.s_axi_control_bready = 1;
+    do {
+      run_cycle();
+      if (control_.aw_goes) top_.s_axi_control_awvalid = 0;
+      if (control_.w_goes) top_.s_axi_control_wvalid = 0;
+    } while (!control_.b_goes);
+    top_.s_axi_control_bready = 0;
+    check_response("the write to", offset, control_.response);
+  }
+
+  // Host and core share the memory, and each port reaches all of it.
+  DeviceBuffer allocate(MemoryPort, int, std::size_t bytes) override {
+    std::vector<std::byte>& buffer = buffers_.emplace_back(bytes);
+    const std::uint64_t address = take_addresses(bytes);
+    memory_.add_writable(address, buffer);
+    return {address, buffer};
+  }
+  void sync(const DeviceBuffer&, Sync) override {}
+  std::uint64_t upload(MemoryPort, int, std::span<const std::byte> bytes) override {
+    const std::uint64_t address = take_addresses(bytes.size());
+    memory_.add_read_only(address, bytes);
+    return address;
+  }
+
+  bool wait_for_interrupt(Duration limit) override {
+    const Duration begin = now();
+    while (top_.__SYM__interrupt ==
+           0) {  // the name that Verilator gives to a word of SystemVerilog
+      if (limit.count() > 0 && now() - begin >= limit) return false;
+      run_cycle();
     }
+    return true;
   }
 
-  GoldenState state() const override {
-    return from_image_state(state_, position_, image_.config, image_.hardware, image_.order);
-  }
-
-  // In place: the memory knows where the bytes lie.
-  void restore(const GoldenState& state) override {
-    const ImageState bytes = to_image_state(state, image_.config, image_.hardware, image_.order);
-    std::copy(bytes.conv.begin(), bytes.conv.end(), state_.conv.begin());
-    for (std::size_t c = 0; c < state_.ssm.size(); ++c) {
-      std::copy(bytes.ssm[c].begin(), bytes.ssm[c].end(), state_.ssm[c].begin());
-    }
-    position_ = state.position;
-  }
-
-  StepResult step(TokenId token, Output output) override {
-    check_tokens(image_.config, {&token, 1});
+  // What a simulation shows and a board does not.
+  void begin_token() {
     probes_.begin_token();
-    const Traffic before = traffic();
-    std::fill(logits_.begin(), logits_.end(), std::byte{0x55});
     last_beat_ = cycle_;
-    try {
-      write(kToken, static_cast<std::uint32_t>(token));
-      write(kPosition, static_cast<std::uint32_t>(position_));
-      write(kWants,
-            (output != Output::none ? kHead : 0) | (output == Output::logits ? kLogits : 0));
-      write(kControl, kStart);
-      while ((read(kControl) & kDone) == 0) {
-      }
-      last_beat_ = cycle_;
-      check_errors();
-    } catch (const Error&) {
-      probes_.flush(probe_);
-      throw;
-    }
-    ++position_;
-    return answer(output, before);
   }
-
-  void set_probe(Probe probe) override { probe_ = std::move(probe); }
+  void flush_probes() { probes_.flush(probe_); }
+  void set_probe(Probe probe) { probe_ = std::move(probe); }
+  Traffic traffic() const {
+    return {.weights = weights_.moved,
+            .ssm_state = ssm_.moved,
+            .parameters = parameters_.moved,
+            .conv_state = conv_.moved};
+  }
 
  private:
   // What has gone over the registers' bus in a cycle.
@@ -270,6 +244,13 @@ class Rtlsim final : public Accelerator {
     std::uint32_t data = 0;
     std::uint32_t response = 0;
   };
+
+  // There is a gap behind each region, so that what reads too far is seen.
+  std::uint64_t take_addresses(std::size_t bytes) {
+    const std::uint64_t address = next_address_;
+    next_address_ = align(address + bytes) + kRegionAlignment;
+    return address;
+  }
 
   void reset_core() {
     top_.ap_rst_n = 0;
@@ -373,7 +354,7 @@ class Rtlsim final : public Accelerator {
       give(ProbePoint::gated, sign_extend(root.lightmamba__DOT__core_u__DOT__tap_gated, 32));
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_rotated_valid != 0) {
-      for (int lane = 0; lane < image_.hardware.out_lanes; ++lane) {
+      for (int lane = 0; lane < core_.out_lanes; ++lane) {
         give(ProbePoint::rotated, get_lane(root.lightmamba__DOT__core_u__DOT__tap_rotated,
                                            static_cast<std::size_t>(lane), 40));
       }
@@ -386,35 +367,6 @@ class Rtlsim final : public Accelerator {
       give(ProbePoint::logits,
            sign_extend(root.lightmamba__DOT__core_u__DOT__tap_logit, kLogitBits));
     }
-  }
-
-  void write(std::uint32_t offset, std::uint32_t value) {
-    top_.s_axi_control_awaddr = static_cast<SData>(offset);
-    top_.s_axi_control_awvalid = 1;
-    top_.s_axi_control_wdata = value;
-    top_.s_axi_control_wstrb = 0xf;
-    top_.s_axi_control_wvalid = 1;
-    top_.s_axi_control_bready = 1;
-    do {
-      run_cycle();
-      if (control_.aw_goes) top_.s_axi_control_awvalid = 0;
-      if (control_.w_goes) top_.s_axi_control_wvalid = 0;
-    } while (!control_.b_goes);
-    top_.s_axi_control_bready = 0;
-    check_response("the write to", offset, control_.response);
-  }
-
-  std::uint32_t read(std::uint32_t offset) {
-    top_.s_axi_control_araddr = static_cast<SData>(offset);
-    top_.s_axi_control_arvalid = 1;
-    top_.s_axi_control_rready = 1;
-    do {
-      run_cycle();
-      if (control_.ar_goes) top_.s_axi_control_arvalid = 0;
-    } while (!control_.r_goes);
-    top_.s_axi_control_rready = 0;
-    check_response("the read of", offset, control_.response);
-    return control_.data;
   }
 
   void sample_control() {
@@ -433,50 +385,6 @@ class Rtlsim final : public Accelerator {
     if (response != kAxiOkay) fail("{} register {:#x} is answered by {}", what, offset, response);
   }
 
-  void check_errors() {
-    const std::uint32_t errors = read(kErrors);
-    if (errors == 0) return;
-    std::vector<std::string_view> names;
-    if ((errors & 1) != 0) names.emplace_back("no image at the address of the parameters");
-    if ((errors & 2) != 0) names.emplace_back("a model beyond its size");
-    if ((errors & 4) != 0) names.emplace_back("an error of the bus");
-    fail("the core reports {}", fmt::join(names, ", "));
-  }
-
-  std::uint64_t read_64(std::uint32_t offset) {
-    const std::uint64_t low = read(offset);
-    return low | std::uint64_t{read(offset + 4)} << 32;
-  }
-
-  StepResult answer(Output output, const Traffic& before) {
-    StepResult step;
-    if (output != Output::none) {
-      step.argmax = {static_cast<TokenId>(read(kBestToken)),
-                     static_cast<std::int32_t>(read(kBestLogit))};
-    }
-    if (output == Output::logits) {
-      step.logits.resize(static_cast<std::size_t>(image_.config.vocab_size));
-      std::memcpy(step.logits.data(), logits_.data(), step.logits.size() * sizeof(std::int32_t));
-    }
-    for (std::size_t i = 0; i < kCounters.size(); ++i) {
-      step.counters.*kCounters[i].counter =
-          static_cast<std::int64_t>(read_64(kCounterRegisters + 8 * static_cast<std::uint32_t>(i)));
-    }
-    const Traffic now = traffic();
-    step.traffic = {.weights = now.weights - before.weights,
-                    .ssm_state = now.ssm_state - before.ssm_state,
-                    .parameters = now.parameters - before.parameters,
-                    .conv_state = now.conv_state - before.conv_state};
-    return step;
-  }
-
-  Traffic traffic() const {
-    return {.weights = weights_.moved,
-            .ssm_state = ssm_.moved,
-            .parameters = parameters_.moved,
-            .conv_state = conv_.moved};
-  }
-
   std::string stuck_text() const {
     std::string text =
         fmt::format("no word has moved for {} cycles, cycle {}", options_.max_idle_cycles, cycle_);
@@ -487,32 +395,65 @@ class Rtlsim final : public Accelerator {
     return text;
   }
 
-  Image image_;
+  const Hardware& core_;
   RtlsimOptions options_;
-  ImageState state_;
-  std::vector<std::byte> logits_;
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> addresses_;  // by register
   CoreProbes probes_;
   AxiMemory memory_;
   Interface weights_, ssm_, parameters_, conv_;
+  std::deque<std::vector<std::byte>> buffers_;
+  std::uint64_t next_address_ = kRegionAlignment;
   Probe probe_;
   Top top_;
   Control control_;
-  std::int64_t position_ = 0;
   std::int64_t cycle_ = 0;
   std::int64_t last_beat_ = 0;
   std::int64_t reported_errors_ = 0;
 };
 
+// The driver over the simulation, which sees by itself when the core is stuck.
+template <typename Top>
+class Rtlsim final : public Accelerator {
+ public:
+  Rtlsim(const Image& image, const Hardware& core, const RtlsimOptions& options)
+      : image_(image),
+        device_(image_, core, options),
+        driver_(image_, device_, {.use_interrupt = options.use_interrupt, .time_limit = {}}) {}
+
+  void reset() override { driver_.reset(); }
+  GoldenState state() const override { return driver_.state(); }
+  void restore(const GoldenState& state) override { driver_.restore(state); }
+
+  StepResult step(TokenId token, Output output) override {
+    const Traffic before = device_.traffic();
+    device_.begin_token();
+    try {
+      StepResult result = driver_.step(token, output);
+      result.traffic = device_.traffic();
+      result.traffic -= before;
+      return result;
+    } catch (const Error&) {
+      device_.flush_probes();
+      throw;
+    }
+  }
+
+  void set_probe(Probe probe) override { device_.set_probe(std::move(probe)); }
+
+ private:
+  Image image_;
+  SimulatedDevice<Top> device_;
+  CoreDriver driver_;
+};
+
 }  // namespace
 
 std::unique_ptr<Accelerator> make_rtlsim(const Image& image, const RtlsimOptions& options) {
-  const std::string_view name = core_for(image.hardware, image.order).name;
+  const Hardware& core = core_for(image.hardware, image.order);
 #define MAKE_SIMULATED_CORE(size) \
-  if (name == #size) return std::make_unique<Rtlsim<VLightmamba_##size>>(image, options);
+  if (core.name == #size) return std::make_unique<Rtlsim<VLightmamba_##size>>(image, core, options);
   FOR_EACH_SIMULATED_CORE(MAKE_SIMULATED_CORE)
 #undef MAKE_SIMULATED_CORE
-  fail("this program was built without the simulation of the core {}", name);
+  fail("this program was built without the simulation of the core {}", core.name);
 }
 
 }  // namespace lightmamba::accel

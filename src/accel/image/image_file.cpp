@@ -6,7 +6,7 @@
 #include <utility>
 #include <xxhash.h>
 
-#include "accel/numerics/fixed_point.h"
+#include "accel/image/check_image.h"
 #include "base/bytes.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -216,41 +216,6 @@ std::int64_t read_hadamard_m(const Json& header, const Mamba2Config& config) {
   return m;
 }
 
-// A field of the parameters' first records.
-template <typename T>
-T parameter(std::span<const std::byte> parameters, int record, int bit) {
-  T value = 0;
-  std::memcpy(&value, parameters.data() + record * kRecordBytes + bit / 8, sizeof value);
-  return value;
-}
-
-// What the core and the runtime take from there has to be what the header says.
-void check_parameters(const Image& image) {
-  const std::span<const std::byte> bytes = image.parameters.bytes;
-  const Mamba2Config& c = image.config;
-  const ImageLayout layout = image.layout();
-  const auto check = [](std::string_view name, std::int64_t found, std::int64_t expected) {
-    if (found != expected) {
-      fail("region '{}': {} is {}, expected {}", kParameters, name, found, expected);
-    }
-  };
-  check("the first word", parameter<std::uint32_t>(bytes, 0, 0), kParametersMagic);
-  check("n_layer", parameter<std::uint16_t>(bytes, 0, 32), c.n_layer);
-  check("nheads", parameter<std::uint16_t>(bytes, 0, 48), c.nheads);
-  check("d_model", parameter<std::uint16_t>(bytes, 0, 64), c.d_model);
-  check("m", parameter<std::uint16_t>(bytes, 0, 80), image.hadamard_m);
-  check("log2 n", parameter<std::uint8_t>(bytes, 0, 96),
-        bit_length(c.d_inner / image.hadamard_m) - 1);
-  check("the order", parameter<std::uint8_t>(bytes, 0, 104), row_order_code(image.order));
-  check("vocab_size", parameter<std::uint32_t>(bytes, 1, 0), c.vocab_size);
-  check("the number of words", parameter<std::uint32_t>(bytes, 1, 32), layout.weight_words);
-  check("the number of records", parameter<std::uint32_t>(bytes, 1, 64), layout.parameter_records);
-  check("the size of a row of the embedding", parameter<std::uint32_t>(bytes, 1, 96),
-        layout.embedding_row_records);
-  check("the number of words without the head", parameter<std::uint32_t>(bytes, 3, 96),
-        layout.weight_words_without_head);
-}
-
 ImageFile take(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                Checksums checksums) {
   const Header header = read_header(bytes, checksums);
@@ -276,7 +241,7 @@ ImageFile take(std::span<const std::byte> bytes, std::shared_ptr<const void> own
     file.tokenizer = std::string(text_of(regions.take(kTokenizer, {}).bytes));
   }
   regions.finish();
-  check_parameters(image);
+  check_image(image);
   return file;
 }
 

@@ -17,6 +17,7 @@ struct RtlsimOptions {
   std::uint64_t seed = 1;      // of these
   // Without a beat on any stream for so long the core counts as stuck.
   std::int64_t max_idle_cycles = 100'000;
+  bool use_interrupt = false;  // of the core, instead of reading its control register
 };
 
 // Throws Error where the build has no core of the image's hardware.
