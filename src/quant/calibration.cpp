@@ -58,6 +58,15 @@ Vocabulary::Vocabulary(std::span<const TokenId> text) {
   }
 }
 
+AlignedVector<float> embedding_rows(const Matrix& embedding, const Vocabulary& vocabulary) {
+  const auto d_model = static_cast<std::size_t>(embedding.columns);
+  AlignedVector<float> rows(vocabulary.words.size() * d_model);
+  for (std::size_t i = 0; i < vocabulary.words.size(); ++i) {
+    embedding.row_to_float(vocabulary.words[i], std::span(rows).subspan(i * d_model, d_model));
+  }
+  return rows;
+}
+
 CalibrationStream::CalibrationStream(const Mamba2Config& config, const Vocabulary& vocabulary,
                                      std::span<const float> embedded, std::int64_t window,
                                      Taps numerics)

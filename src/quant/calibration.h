@@ -30,6 +30,9 @@ struct Vocabulary {
   std::vector<std::int64_t> indices;  // of the text's tokens in `words` [tokens]
 };
 
+// The rows of an embedding for the words of a vocabulary: [words, d_model].
+AlignedVector<float> embedding_rows(const Matrix& embedding, const Vocabulary& vocabulary);
+
 // Windows are worked on in parallel, each with a few megabytes of its own; the result does not
 // depend on the number of threads.
 class CalibrationStream {

@@ -94,7 +94,9 @@ LayerWeights random_layer(const Mamba2Config& c, std::uint64_t seed) {
 
 }  // namespace
 
-WeightSource source_of(const Weights& weights) {
+WeightSource float_source(const Model& model) {
+  if (model.quantization()) fail("the model is already quantized; a float model is needed");
+  const Weights& weights = model.weights();
   return {
       weights.config, weights.embedding, weights.head, weights.norm_f,
       [&weights](std::int64_t layer) { return weights.layers[static_cast<std::size_t>(layer)]; }};

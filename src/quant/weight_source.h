@@ -1,9 +1,11 @@
-// The float weights of a model, given out a layer at a time.
+// The float weights of a model, one layer at a time.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string_view>
+
+#include <lightmamba/model.h>
 
 #include "model/weights.h"
 
@@ -17,8 +19,9 @@ struct WeightSource {
   std::function<LayerWeights(std::int64_t layer)> layer;
 };
 
-// Views of `weights`, which must outlive the source.
-WeightSource source_of(const Weights& weights);
+// Returns views of the weights of `model`, which must outlive the source. Throws Error if the model
+// is quantized.
+WeightSource float_source(const Model& model);
 
 // The shapes of state-spaces/mamba2-130m ... mamba2-2.7b. Throws Error that lists the names.
 Mamba2Config published_shape(std::string_view name);
