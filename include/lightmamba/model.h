@@ -39,7 +39,7 @@ class LIGHTMAMBA_EXPORT Model {
   const Mamba2Config& config() const;
   const std::optional<Quantization>& quantization() const;  // nullopt for a float model
   // Sentences that a user should read: where the checkpoint contradicts itself and how that was
-  // resolved. Usually empty.
+  // resolved, and which fields of its configuration are not known. Usually empty.
   const std::vector<std::string>& notes() const;
   const std::filesystem::path& path() const { return path_; }  // where it was loaded from
 

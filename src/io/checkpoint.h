@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "io/config_json.h"
 #include "io/tensor.h"
@@ -22,6 +23,7 @@ struct Checkpoint {
   TensorMap tensors;                   // views into the mapped weight files, by plain_names()
   std::filesystem::path weights_file;  // or the index of the shards; for messages
   std::map<std::string, StoredAs, std::less<>> stored_as;
+  std::vector<std::string> notes;  // see Model::notes()
 
   // "tensor 'NAME'", with its name in the file and its shard where those differ; for messages.
   std::string describe(std::string_view name) const;

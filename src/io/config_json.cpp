@@ -5,10 +5,12 @@
 #include <cmath>
 #include <initializer_list>
 #include <limits>
+#include <set>
 #include <string>
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "io/harmless_fields.h"
 #include "io/json.h"
 
 namespace lightmamba {
@@ -16,21 +18,25 @@ namespace {
 
 constexpr std::int64_t kLargestDimension = std::int64_t{1} << 24;
 
-// One object of a config file, with the name that errors use.
+// One object of a config file, with the name that errors use. It remembers which fields were asked
+// for.
 class Fields {
  public:
   Fields(const Json& object, std::string_view source) : object_(object), source_(source) {}
 
   bool has(std::string_view name) const {
+    asked_.emplace(name);
     const auto found = object_.find(name);
     return found != object_.end() && !found->is_null();
   }
   template <typename T>
   T get(std::string_view name) const {
+    asked_.emplace(name);
     return json_field<T>(object_, name, source_);
   }
   template <typename T>
   T get_or(std::string_view name, T fallback) const {
+    asked_.emplace(name);
     return json_field_or<T>(object_, name, fallback, source_);
   }
   std::int64_t dimension(std::string_view name) const {
@@ -86,10 +92,21 @@ class Fields {
   const Json& at(std::string_view name) const { return *object_.find(name); }
   const Json& all() const { return object_; }
   std::string_view source() const { return source_; }
+  void ignore(std::string_view name) const { asked_.emplace(name); }
+  // The fields with a value that nothing has asked for, and that are not known to be harmless.
+  std::vector<std::string> unknown() const {
+    std::vector<std::string> names;
+    for (const auto& item : object_.items()) {
+      if (item.value().is_null() || asked_.contains(item.key())) continue;
+      if (!is_harmless_field(item.key())) names.push_back(item.key());
+    }
+    return names;
+  }
 
  private:
   const Json& object_;
   std::string_view source_;
+  mutable std::set<std::string, std::less<>> asked_;
 };
 
 constexpr float kUsualEpsilon = 1e-5F;
@@ -187,7 +204,8 @@ void refuse_other_computations(const Fields& fields) {
            fields.source(), name);
     }
   }
-  for (const char* name : {"use_bias", "use_mamba2_bias", "bias", "D_has_hdim"}) {
+  for (const char* name : {"use_bias", "use_mamba2_bias", "bias", "D_has_hdim", "bidirectional",
+                           "is_encoder_decoder", "add_cross_attention"}) {
     fields.require(name, false);
   }
   for (const char* name : {"rms_norm", "rmsnorm", "dt_softplus"}) fields.require(name, true);
@@ -199,6 +217,7 @@ void refuse_other_computations(const Fields& fields) {
     fields.require_none(name, "attention layers");
   }
   fields.require_none("attn", "attention layers");
+  fields.require_none("pruned_heads", "pruned heads");
   for (const char* name : {"d_intermediate", "mlp_intermediate_size"}) {
     fields.require_none(name, "MLP layers");
   }
@@ -243,6 +262,7 @@ ParsedConfig parse_hugging_face(const Fields& fields) {
   }
   refuse_other_computations(fields);
   // transformers does not know this field, and Codestral's configuration has it set all the same.
+  fields.ignore("norm_before_gate");
   if (fields.has("rmsnorm") || fields.has("dt_limit")) fields.require("norm_before_gate", false);
 
   ParsedConfig parsed;
@@ -253,7 +273,8 @@ ParsedConfig parse_hugging_face(const Fields& fields) {
   config.d_state = fields.dimension_or({"state_size", "d_state", "ssm_state_size"}, 128);
   config.headdim = fields.dimension_or({"head_dim", "headdim", "mamba2_head_dim"}, 64);
   config.d_inner = expanded(fields, config.d_model);
-  config.nheads = fields.dimension_or({"num_heads", "nheads"}, config.d_inner / config.headdim);
+  config.nheads = fields.dimension_or({"num_heads", "nheads", "mamba2_num_heads"},
+                                      config.d_inner / config.headdim);
   if (config.nheads * config.headdim != config.d_inner) {
     fail("{}: num_heads {} x head_dim {} is not expand x hidden_size = {}", fields.source(),
          config.nheads, config.headdim, config.d_inner);
@@ -323,6 +344,7 @@ std::int64_t padded(std::int64_t vocab_size, std::int64_t multiple) {
 
 ParsedConfig parse_state_spaces(const Fields& fields) {
   refuse_other_computations(fields);
+  fields.ignore("model_type");
   ParsedConfig parsed;
   Mamba2Config& config = parsed.config;
   config.d_model = fields.dimension("d_model");
@@ -345,8 +367,9 @@ ParsedConfig parse_state_spaces(const Fields& fields) {
     if (fields.has(name)) fail("{}: field '{}': expected within ssm_cfg", fields.source(), name);
   }
   // These models are trained with the GPT-NeoX tokenizer, whose <|endoftext|> is 0.
-  config.bos_token_id = 0;
-  config.eos_token_ids = {0};
+  config.bos_token_id = token_id(fields, "bos_token_id").value_or(0);
+  config.eos_token_ids = token_ids(fields, "eos_token_id");
+  if (config.eos_token_ids.empty()) config.eos_token_ids = {0};
   parsed.tie_embeddings = read_tie(fields).value_or(true);
   return parsed;
 }
@@ -371,7 +394,7 @@ ParsedConfig parse_config(std::string_view text, std::string_view source) {
   const Json json = parse_object(text, source);
   const Fields fields(json, source);
   ParsedConfig parsed;
-  if (is_state_spaces(fields)) {
+  if (is_state_spaces(Fields(json, source))) {
     parsed = parse_state_spaces(fields);
   } else if (fields.has("model_type")) {
     parsed = parse_hugging_face(fields);
@@ -382,6 +405,10 @@ ParsedConfig parse_config(std::string_view text, std::string_view source) {
         source);
   }
   check_shape(parsed.config, source);
+  if (const std::vector<std::string> unknown = fields.unknown(); !unknown.empty()) {
+    parsed.notes.push_back(fmt::format("{}: ignored fields that are not known: {}", source,
+                                       printable(fmt::format("{}", fmt::join(unknown, ", ")))));
+  }
   return parsed;
 }
 

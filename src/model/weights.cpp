@@ -131,6 +131,7 @@ Weights make_weights(const Checkpoint& checkpoint) {
     TensorTaker tensors(checkpoint);
     Weights weights;
     weights.config = config;
+    weights.notes = checkpoint.notes;
     // Hugging Face's name, or mamba_ssm's.
     const char* embedding =
         tensors.has("backbone.embedding.weight") ? "backbone.embedding.weight" : kEmbeddingName;
