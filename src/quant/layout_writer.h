@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <lightmamba/config.h>
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 
 #include "model/weights.h"
 #include "quant/pack.h"
