@@ -16,26 +16,15 @@
 
 namespace lightmamba {
 
-struct LoadOptions {
-  // A tokenizer.json to read instead of the model's own (state-spaces checkpoints have none).
-  // Loading throws Error if it cannot be used.
-  std::optional<std::filesystem::path> tokenizer;
-};
-
 struct Weights;
 struct StoredTokenizer;
 
-// A Mamba-2 language model as data: configuration, weights, tokenizer. Back ends run it
-// (sequence.h). A Model is immutable, cheap to copy and safe to use from several threads. Weights
-// stay in the type they are stored in: a float model keeps them in the mapped file, a quantized one
-// in memory.
+// A Mamba-2 language model as data: configuration, weights, tokenizer. open_model() reads it
+// (load.h), back ends run it (sequence.h). A Model is immutable, cheap to copy and safe to use from
+// several threads. Weights stay in the type they are stored in: a float model keeps them in the
+// mapped file, a quantized one in memory.
 class LIGHTMAMBA_EXPORT Model {
  public:
-  // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
-  // state-spaces layout; or a quantized file. Throws Error naming the file and the field or tensor.
-  // A faulty tokenizer.json of the model itself is no error here; tokenizer() reports it.
-  static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
-
   const Mamba2Config& config() const;
   const std::optional<Quantization>& quantization() const;  // nullopt for a float model
   // Sentences that a user should read: where the checkpoint contradicts itself and how that was

@@ -15,6 +15,7 @@
 #include <lightmamba/c_api.h>
 #include <lightmamba/engine.h>
 #include <lightmamba/generate.h>
+#include <lightmamba/load.h>
 #include <lightmamba/runtime.h>
 
 #include "base/fail.h"
@@ -101,7 +102,7 @@ lightmamba_model* lightmamba_load_model(const char* path, const char* tokenizer)
   return guarded<lightmamba_model*>(nullptr, [&] {
     LoadOptions options;
     if (tokenizer != nullptr) options.tokenizer = tokenizer;
-    return new lightmamba_model{Model::load(path, options)};
+    return new lightmamba_model{open_model(path, options)};
   });
 }
 

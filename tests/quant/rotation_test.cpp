@@ -2,6 +2,8 @@
 #include <string>
 #include <vector>
 
+#include <lightmamba/load.h>
+
 #include "model/weights.h"
 #include "support/errors.h"
 #include "support/paths.h"
@@ -65,7 +67,7 @@ TEST_P(SameFunction, OfRandomModels) {
 }
 
 TEST_P(SameFunction, OfTheShippedModel) {
-  const Model model = Model::load(test::shipped_model());
+  const Model model = open_model(test::shipped_model());
   const Model changed = transform(model, options_for(GetParam(), model));
   const std::vector<TokenId> tokens = model.tokenizer().encode(
       "The old house stood at the end of the lane, and nobody had lived there for years.");
