@@ -34,4 +34,8 @@ class AcceleratorBackend : public Backend {
   std::unique_ptr<Turns> turns_;
 };
 
+// Returns the back end "golden"; `integers` are those of `model`.
+std::shared_ptr<const AcceleratorBackend> golden_backend(
+    Model model, std::shared_ptr<const IntegerModel> integers);
+
 }  // namespace lightmamba::accel
