@@ -15,9 +15,10 @@ struct LoadOptions {
   std::optional<std::filesystem::path> tokenizer;
 };
 
-// `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
-// state-spaces layout; or a quantized file. Throws Error naming the file and the field or tensor.
-// A faulty tokenizer.json of the model itself is no error here; Model::tokenizer() reports it.
+// Reads a model. `path` is a directory with config.json and weights, in the layout of Hugging Face
+// (Mamba2ForCausalLM) or state-spaces, or a quantized file. Throws Error that names the file and
+// the field or tensor. A faulty tokenizer.json of the model itself is no error here;
+// Model::tokenizer() reports it.
 LIGHTMAMBA_EXPORT Model open_model(const std::filesystem::path& path,
                                    const LoadOptions& options = {});
 

@@ -39,11 +39,11 @@ class LIGHTMAMBA_EXPORT Model {
   // none or it cannot be read.
   const std::string& tokenizer_json() const;
 
-  // 16 hexadecimal digits that tell models apart, computed from the configuration, the quantization
-  // and the weights (all small tensors and the beginning of each large one).
+  // Returns 16 hexadecimal digits that tell models apart, computed from the configuration, the
+  // quantization and the weights (all small tensors and the beginning of each large one).
   std::string fingerprint() const;
 
-  // For the library itself, which knows what Weights are.
+  // The functions below are for the library itself, which knows Weights.
   const Weights& weights() const { return *weights_; }
   const std::shared_ptr<const Weights>& shared_weights() const { return weights_; }
   // Returns a model with the same tokenizer and other weights.

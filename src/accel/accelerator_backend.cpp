@@ -11,12 +11,12 @@
 
 namespace lightmamba::accel {
 
-// The accelerator and whose state it holds.
+// The accelerator, and the sequence whose state it holds.
 class AcceleratorBackend::Turns {
  public:
   explicit Turns(std::unique_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
 
-  // The next token of the sequence whose state is `state`.
+  // Runs the next token of the sequence whose state is `state`.
   StepResult step(GoldenState& state, TokenId token, Output output) {
     const std::lock_guard lock(mutex_);
     if (holder_ != &state) {
@@ -99,7 +99,7 @@ class AcceleratorBackend::TakingTurns : public Sequence {
 
   State numbers() const override { return to_float(turns_.up_to_date(state_)); }
 
-  Turns& turns_;       // the back end's
+  Turns& turns_;       // turns of the back end
   GoldenState state_;  // out of date while the accelerator holds it
   std::int64_t position_;
 };

@@ -38,14 +38,14 @@ namespace {
 
 using namespace lightmamba;
 
-// Room that is always there, also when memory has run out.
+// Memory that is always available, even when no more can be allocated.
 thread_local std::array<char, 2048> last_error = {};
 
 void keep_error(const char* message) {
   std::snprintf(last_error.data(), last_error.size(), "%s", message);
 }
 
-// What `body` returns, or `failure` where it throws.
+// Returns the result of `body`, or `failure` if it throws.
 template <typename Result, typename Body>
 Result guarded(Result failure, const Body& body) noexcept {
   try {
@@ -143,7 +143,7 @@ lightmamba_backend* lightmamba_open_backend(const lightmamba_model* model, const
 void lightmamba_free_backend(lightmamba_backend* backend) { delete backend; }
 
 const char* lightmamba_backend_name(const lightmamba_backend* backend) {
-  return backend->backend->name().data();  // of a literal or a string: a zero byte follows
+  return backend->backend->name().data();  // part of a literal or a string: a zero byte follows
 }
 
 lightmamba_sequence* lightmamba_open_sequence(const lightmamba_backend* backend) {

@@ -12,7 +12,7 @@
 
 namespace lightmamba {
 
-// Where a tensor lies, in so far as that is not plain from its name and the checkpoint's file.
+// The place of a tensor, if its name or its file differs from those of the checkpoint.
 struct StoredAs {
   std::string name;  // in the file
   std::string file;  // the shard; empty where there are none
@@ -25,7 +25,7 @@ struct Checkpoint {
   std::map<std::string, StoredAs, std::less<>> stored_as;
   std::vector<std::string> notes;  // see Model::notes()
 
-  // "tensor 'NAME'", with its name in the file and its shard where those differ; for messages.
+  // Returns "tensor 'NAME'", with its name in the file and its shard if those differ; for messages.
   std::string describe(std::string_view name) const;
 };
 

@@ -49,8 +49,8 @@ class Fields {
   std::int64_t dimension_or(std::string_view name, std::int64_t fallback) const {
     return has(name) ? dimension(name) : fallback;
   }
-  // The one that is there of several names for one thing; the first where none is. Where several
-  // are, they must say the same.
+  // Returns the one of several names for one thing that is there, or the first if none is. If
+  // several are there, they must have the same value.
   std::string_view name_of(std::initializer_list<std::string_view> names) const {
     std::string_view found;
     for (const std::string_view name : names) {
@@ -73,7 +73,7 @@ class Fields {
       fail("{}: field '{}': {} is not supported, expected {}", source_, name, !only, only);
     }
   }
-  // The same for layers of another kind: a list of them, or what they are like.
+  // Does the same for layers of another kind, given as a list or by a property.
   void require_none(std::string_view name, std::string_view what) const {
     if (!has(name)) return;
     const Json& value = at(name);
@@ -93,7 +93,7 @@ class Fields {
   const Json& all() const { return object_; }
   std::string_view source() const { return source_; }
   void ignore(std::string_view name) const { asked_.emplace(name); }
-  // The fields with a value that nothing has asked for, and that are not known to be harmless.
+  // The fields with a value that were never read and are not known to be harmless.
   std::vector<std::string> unknown() const {
     std::vector<std::string> names;
     for (const auto& item : object_.items()) {
@@ -136,7 +136,7 @@ void read_dt_limits(const Fields& fields, std::string_view name, Mamba2Config& c
   config.dt_max = limits[1].get<float>();
 }
 
-// One id or a list of them; none where the field is absent.
+// Returns one id or a list of them; none if the field is absent.
 std::vector<TokenId> token_ids(const Fields& fields, std::string_view name) {
   if (!fields.has(name)) return {};
   const std::vector<std::int64_t> values = fields.at(name).is_array()
@@ -157,8 +157,8 @@ std::optional<TokenId> token_id(const Fields& fields, std::string_view name) {
   return ids.empty() ? std::nullopt : std::optional(ids.front());
 }
 
-// Beyond single fields: what fits together, and what can be computed with at all. Called before
-// any sum of the configuration is used.
+// Checks whether fields fit together, and whether their shape can be computed with. Must be called
+// before any sum of the configuration is used.
 void check_shape(const Mamba2Config& config, std::string_view source) {
   if (config.nheads % config.ngroups != 0) {
     fail("{}: {} heads cannot be divided into {} groups (n_groups, ngroups)", source, config.nheads,
@@ -196,7 +196,7 @@ void require_silu(const Fields& fields, std::string_view name) {
   }
 }
 
-// What no tensor tells, or tells less clearly, whichever layout has it.
+// Refuses, in any layout, fields whose effect no tensor shows, or shows less clearly.
 void refuse_other_computations(const Fields& fields) {
   for (const char* name : {"quantization_config", "quantization"}) {
     if (fields.has(name)) {
@@ -233,7 +233,7 @@ void refuse_other_computations(const Fields& fields) {
   }
 }
 
-// Widths that follow from others.
+// Checks a width that follows from others.
 void check_width(const Fields& fields, std::string_view name, std::int64_t expected) {
   if (const std::int64_t found = fields.dimension_or(name, expected); found != expected) {
     fail("{}: field '{}': {} is not supported, expected {} as the other sizes have it",
@@ -248,8 +248,8 @@ std::optional<bool> read_tie(const Fields& fields) {
   return fields.get<bool>(name);
 }
 
-// Of transformers, or of flash-linear-attention, whose fields are named norm_eps, rmsnorm and
-// dt_limit.
+// Reads the layout of transformers, or that of flash-linear-attention, whose fields are named
+// norm_eps, rmsnorm and dt_limit.
 ParsedConfig parse_hugging_face(const Fields& fields) {
   const auto model_type = fields.get<std::string>("model_type");
   if (model_type == "mamba" || model_type == "falcon_mamba") {

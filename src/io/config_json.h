@@ -12,7 +12,7 @@ namespace lightmamba {
 
 struct ParsedConfig {
   Mamba2Config config;
-  // What the file says; where it is silent, the presence of lm_head.weight decides.
+  // The value in the file; if there is none, the presence of lm_head.weight decides.
   std::optional<bool> tie_embeddings;
   std::vector<std::string> notes = {};  // see Model::notes()
 };

@@ -1,5 +1,5 @@
-// Fields of a config.json that are known not to change what a Mamba-2 model computes, so that they
-// are ignored without a word.
+// Fields of a config.json that are known not to change the results of a Mamba-2 model, so they are
+// ignored without a note.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ inline constexpr std::array<std::string_view, 83> kHarmlessFields = {
     "A_initializer_range", "A_init_range", "conv_init", "rescale_prenorm_residual", "dt_min",
     "dt_max", "dt_init_floor", "time_step_rank", "time_step_min", "time_step_max",
     "time_step_floor", "time_step_scale", "time_step_init_scheme",
-    // Implementations that compute the same, and the type that they compute with.
+    // The choice among equivalent implementations, and of the type that they compute in.
     "chunk_size", "use_mem_eff_path", "fuse_norm", "fused_add_norm", "fuse_cross_entropy",
     "fuse_linear_cross_entropy", "use_l2warp", "use_cache", "use_mambapy", "use_associative_scan",
     "use_bfloat16", "residual_in_fp32", "torch_dtype", "dtype", "torchscript", "return_dict",
@@ -22,7 +22,7 @@ inline constexpr std::array<std::string_view, 83> kHarmlessFields = {
     "gradient_checkpointing",
     // The length of the training text; a recurrence has no limit of its own.
     "max_position_embeddings", "max_sequence_length",
-    // Layers of other kinds, which other fields are refused for.
+    // Properties of layers of other kinds; the fields that ask for such layers are refused.
     "attn_cfg", "attention_conv_kernel", "attention_head_dim", "attention_num_heads",
     "attention_num_key_value_heads", "use_attention_qkv_bias", "use_attention_out_bias",
     "use_mlp_bias", "mlp_padding_size", "rope_emb_dim", "rope_theta", "rope_scaling",
@@ -31,7 +31,7 @@ inline constexpr std::array<std::string_view, 83> kHarmlessFields = {
     "architectures", "_name_or_path", "_commit_hash", "transformers_version",
     "_attn_implementation_autoset", "tokenizer_class", "finetuning_task", "task_specific_params",
     "id2label", "label2id", "num_labels", "problem_type", "pad_token_id", "sep_token_id",
-    // Settings of generation, which belong to who generates.
+    // Settings of generation, for which a program has options of its own.
     "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "temperature", "top_k",
     "top_p", "typical_p", "repetition_penalty", "length_penalty", "num_return_sequences",
     "output_scores", "return_dict_in_generate"};

@@ -14,9 +14,9 @@ bool ActivationClips::are_found(int bits) const { return options_.clip && bits <
 
 void ActivationClips::find(int bits, std::int64_t columns, std::span<const float> inputs) {
   const bool is_found = are_found(bits) && !inputs.empty();
-  clips_.push_back(
-      is_found ? mse_clip(activation_quantizer(bits, options_.group, true), inputs, columns)
-               : 1.0F);
+  clips_.push_back(is_found
+                       ? mse_clip(activation_quantizer(bits, options_.group, true), inputs, columns)
+                       : 1.0F);
 }
 
 void ActivationClips::round(int bits, std::int64_t columns, std::span<float> inputs) const {

@@ -16,10 +16,10 @@ class ActivationClips {
   // `options` must outlive the clips.
   explicit ActivationClips(const QuantizeOptions& options) : options_(options) {}
 
-  // Whether find() looks at its values.
+  // Tells whether find() looks at its inputs.
   bool are_found(int bits) const;
   // Finds the clip of the next of the activation_sites from `inputs` [tokens, columns] of its
-  // linear layer; it is 1 where clips are not found or there are no inputs.
+  // linear layer; it is 1 if are_found() is false or there are no inputs.
   void find(int bits, std::int64_t columns, std::span<const float> inputs);
   // Rounds inputs of the site whose clip was found last.
   void round(int bits, std::int64_t columns, std::span<float> inputs) const;

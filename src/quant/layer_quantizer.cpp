@@ -41,13 +41,12 @@ void LayerQuantizer::quantize_out_proj(const OpenLayer& open, std::int64_t layer
   if (target_ == nullptr) {
     return parts_.writer.put_matrix(name, parts_.matrices.plain(name, *open.out_proj, d_inner));
   }
-  const GptqSums sums =
-      sums_for_outputs(*open.out_proj, d_inner, inputs,
-                       target_->wanted_outputs(open.weights, stream_->residual()));
+  const GptqSums sums = sums_for_outputs(
+      *open.out_proj, d_inner, inputs, target_->wanted_outputs(open.weights, stream_->residual()));
   parts_.writer.put_matrix(name, parts_.matrices.compensated(name, *open.out_proj, d_inner, sums));
 }
 
-// Returns no codes where the conv stays in float. With GPTQ `weights` take the values of the codes.
+// Returns no codes if the conv stays in float. With GPTQ `weights` take the values of the codes.
 ConvCodes LayerQuantizer::quantize_conv_of(LayerWeights& weights) const {
   if (setup_.options.ssm != SsmFormat::pot8) return {};
   ConvCodes conv = quantize_conv(weights.conv1d, setup_.config.d_conv);
@@ -73,7 +72,7 @@ void LayerQuantizer::quantize(LayerWeights weights, std::int64_t layer) {
   const ConvCodes conv = quantize_conv_of(w);
   AlignedVector<float> outputs;
   if (stream_ != nullptr) {
-    // Where GPTQ has changed in_proj and the conv, earlier inputs of the gated norm are out of date.
+    // If GPTQ has changed in_proj and the conv, earlier inputs of the gated norm are out of date.
     if (gated.empty() || target_ != nullptr) gated = stream_->gated(w, layer, inputs);
     outputs = stream_->out_proj_inputs(w, layer, std::move(gated));
   }

@@ -16,7 +16,8 @@ namespace lightmamba {
 
 class LayerQuantizer {
  public:
-  // What the layers are rounded with, and what receives them. All must outlive the quantizer.
+  // The parts that round the layers, and the one that receives them. All must outlive the
+  // quantizer.
   struct Parts {
     MatrixQuantizer& matrices;
     ActivationClips& clips;
@@ -29,7 +30,7 @@ class LayerQuantizer {
       : setup_(setup), parts_(parts), stream_(stream), target_(target) {}
 
   // Layers must come in order, from 0. The stream and the target move past the layer. Throws
-  // Stopped between its steps where that is asked for.
+  // Stopped between its steps when the options ask for it.
   void quantize(LayerWeights weights, std::int64_t layer);
 
  private:

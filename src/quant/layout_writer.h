@@ -26,7 +26,7 @@ class LayoutWriter {
   // Codes are handed over at once, in the order of the calls. Scales and small tensors follow all
   // codes, so they are kept until finish().
   void put_matrix(const std::string& name, const QuantizedMatrix& codes);
-  // The small tensors of a layer; `conv` has no codes where the conv stays in float.
+  // Adds the small tensors of a layer; `conv` has no codes if the conv stays in float.
   void add_vectors(std::int64_t layer, const LayerWeights& weights, const ConvCodes& conv);
   void finish(std::span<const float> norm_f, std::span<const float> activation_clips);
 

@@ -34,8 +34,8 @@ AlignedVector<float> prepare_in_proj(const WeightMethod& method, const Calibrati
   if (method.needs_statistics()) {
     seen = site_statistics(stream->in_proj_inputs(w, layer), w.in_proj.columns);
   }
-  LinearSite site{w.in_proj.rows, w.in_proj.columns, *open.in_proj,
-                  w.in_proj_bias, w.norm,            w.norm_bias};
+  LinearSite site{w.in_proj.rows, w.in_proj.columns, *open.in_proj, w.in_proj_bias,
+                  w.norm,         w.norm_bias};
   method.prepare_in_proj(site, seen);
   return stream != nullptr ? stream->in_proj_inputs(w, layer) : AlignedVector<float>();
 }

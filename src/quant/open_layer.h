@@ -33,7 +33,7 @@ struct OpenLayer {
 AlignedVector<float> prepare_in_proj(const WeightMethod& method, const CalibrationStream* stream,
                                      OpenLayer& open, std::int64_t layer);
 // Returns the inputs of the gated norm [tokens, d_inner], which the change does not affect; nothing
-// where no statistics were needed. `inputs` are those of in_proj.
+// if no statistics were needed. `inputs` are those of in_proj.
 AlignedVector<float> prepare_out_proj(const WeightMethod& method, const CalibrationStream* stream,
                                       OpenLayer& open, std::int64_t layer,
                                       std::span<const float> inputs);

@@ -31,11 +31,11 @@ QuantizedModel quantize_in_memory(const Model& model, const QuantizeOptions& opt
   const QuantizeSetup setup(source.config, options);
   TensorMap tensors;
   QuantizeReport report{setup.quantization, {}, 0};
-  report.errors = quantize_weights(source, setup, known,
-                                   [&](const std::string& name, const Tensor& tensor) {
-                                     report.bytes += std::ssize(tensor.data);
-                                     tensors.emplace(name, tensor);
-                                   });
+  report.errors =
+      quantize_weights(source, setup, known, [&](const std::string& name, const Tensor& tensor) {
+        report.bytes += std::ssize(tensor.data);
+        tensors.emplace(name, tensor);
+      });
   return {model.with_weights(std::make_shared<const Weights>(
               weights_from_layout(setup.config, setup.quantization, tensors))),
           std::move(report)};

@@ -12,8 +12,8 @@
 namespace lightmamba {
 
 struct QuantizeSetup {
-  // `given` must outlive the setup. Throws Error where an option is out of range or does not fit
-  // the model, or where calibration text is needed and not given.
+  // `given` must outlive the setup. Throws Error if an option is out of range or does not fit the
+  // model, or if calibration text is needed and not given.
   QuantizeSetup(const Mamba2Config& model, const QuantizeOptions& given);
   QuantizeSetup(const QuantizeSetup&) = delete;
   QuantizeSetup& operator=(const QuantizeSetup&) = delete;

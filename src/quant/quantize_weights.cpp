@@ -18,8 +18,8 @@
 namespace lightmamba {
 namespace {
 
-// What happens inside the blocks while text streams through them. The inputs of the linear layers
-// are rounded apart, and the rounding of the state is too small to matter here.
+// The taps inside the layers while text runs through them. The inputs of the linear layers are
+// rounded elsewhere, and the rounding of the state is too small to matter here.
 Taps stream_taps(const QuantizeSetup& setup) {
   if (!setup.options.gptq) return rotation_taps(setup.config, setup.rotates());
   Quantization unrounded = setup.quantization;
@@ -33,19 +33,18 @@ Taps stream_taps(const QuantizeSetup& setup) {
 
 QuantizedMatrix quantize_embedding(const WeightSource& source, const QuantizeSetup& setup,
                                    MatrixQuantizer& matrices, LayoutWriter& writer) {
-  QuantizedMatrix codes = matrices.by_rows(
-      kEmbeddingName, source.embedding,
-      [&](std::span<float> rows) { setup.method->prepare_embedding(rows); });
+  QuantizedMatrix codes =
+      matrices.by_rows(kEmbeddingName, source.embedding,
+                       [&](std::span<float> rows) { setup.method->prepare_embedding(rows); });
   writer.put_matrix(kEmbeddingName, codes);
   return codes;
 }
 
 void quantize_lm_head(const WeightSource& source, const QuantizeSetup& setup,
                       MatrixQuantizer& matrices, LayoutWriter& writer) {
-  writer.put_matrix(kHeadName,
-                    matrices.by_rows(kHeadName, source.head, [&](std::span<float> rows) {
-                      setup.method->prepare_head(source.norm_f, rows);
-                    }));
+  writer.put_matrix(kHeadName, matrices.by_rows(kHeadName, source.head, [&](std::span<float> rows) {
+    setup.method->prepare_head(source.norm_f, rows);
+  }));
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 namespace lightmamba {
 
 // Hands over the tensors of quantized_layout(), in order, and returns the error of each matrix.
-// `setup` is for the source's configuration; `known` may be null. Throws Stopped where that is
-// asked for.
+// `setup` is for the source's configuration; `known` may be null. Throws Stopped when the options
+// ask for it.
 std::vector<TensorError> quantize_weights(const WeightSource& source, const QuantizeSetup& setup,
                                           KnownResiduals* known, const PutNamedTensor& put);
 

@@ -16,7 +16,7 @@
 namespace lightmamba {
 namespace {
 
-// The weights in float after the method's changes.
+// Returns the weights in float after the method's changes.
 Weights transformed_weights(const WeightSource& source, const QuantizeSetup& setup) {
   const WeightMethod& method = *setup.method;
   Weights weights;

@@ -14,7 +14,7 @@ namespace lightmamba {
 struct WeightSource {
   Mamba2Config config;
   Matrix embedding;
-  Matrix head;  // the embedding itself where tied
+  Matrix head;  // the embedding itself if tied
   AlignedVector<float> norm_f;
   std::function<LayerWeights(std::int64_t layer)> layer;
 };
@@ -23,11 +23,13 @@ struct WeightSource {
 // is quantized.
 WeightSource float_source(const Model& model);
 
-// The shapes of state-spaces/mamba2-130m ... mamba2-2.7b. Throws Error that lists the names.
+// Returns the shapes of state-spaces/mamba2-130m ... mamba2-2.7b. Throws Error that lists the
+// names.
 Mamba2Config published_shape(std::string_view name);
 
-// Random weights as an untrained model has them, made when asked for, the same for a seed on every
-// machine. Matrices are normal with variance 1 / columns; A, dt_bias and D as mamba_ssm begins.
+// Returns random weights as an untrained model has them, made on demand, the same for a seed on
+// every machine. Matrices are normal with variance 1 / columns; A, dt_bias and D are as mamba_ssm
+// initialises them.
 WeightSource random_weights(const Mamba2Config& config, std::uint64_t seed);
 
 }  // namespace lightmamba

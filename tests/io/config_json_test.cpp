@@ -121,7 +121,7 @@ TEST(Config, RefusesWhatNoTensorTells) {
   EXPECT_THAT(refusal(hugging_face(), "/mlp_intermediate_size", 64), HasSubstr("MLP layers"));
   EXPECT_THAT(refusal(hugging_face(), "/intermediate_size", 3072),
               HasSubstr("'intermediate_size': 3072"));
-  // Of flash-linear-attention, which reads the field; transformers does not.
+  // flash-linear-attention reads the field; transformers does not.
   json fla = hugging_face();
   fla["norm_before_gate"] = true;
   EXPECT_EQ(parse(fla).config.d_inner, 1536);

@@ -275,7 +275,7 @@ TEST(Checkpoint, NamesTheElementThatIsNotFiniteInEveryTensor) {
       with_element(model, "backbone.layers.0.mixer.D", 0,
                    std::string(reinterpret_cast<const char*>(&infinity), sizeof infinity)));
   EXPECT_THAT(error_of([&] { open_model(folder.path()); }), HasSubstr("element [0] is -inf"));
-  const float large = 100;  // of A_log: a decay of exp(100)
+  const float large = 100;  // as A_log it is a decay of exp(100)
   test::write_file(folder / "model.safetensors",
                    with_element(model, "backbone.layers.0.mixer.A_log", 1,
                                 std::string(reinterpret_cast<const char*>(&large), sizeof large)));

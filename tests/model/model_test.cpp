@@ -237,7 +237,7 @@ TEST_F(SmallModel, RefusesAStateOfAnotherModel) {
               HasSubstr("tensor 'conv' is F32 of [2, 3, 80]"));
   EXPECT_THAT(error_of([&] { load_state(other, folder_ / "m/model.safetensors"); }),
               HasSubstr("not a saved state"));
-  // Of the same shape, with other weights.
+  // It has the same shape and other weights.
   RandomModel({.seed = 9}).write_hugging_face(folder_ / "twin");
   const Model twin = open_model(folder_ / "twin");
   EXPECT_NE(twin.fingerprint(), model_.fingerprint());

@@ -111,7 +111,7 @@ TEST(Rotation, SpreadsAnOutlierChannel) {
   const Model model = load_random_model();
   const Model rotated = transform(model, options_for(Method::lightmamba, model));
   const auto worst_share = [](const Model& m) {
-    // Of the largest value in the mean square of a row, on average.
+    // The average share of the largest value in the mean square of a row.
     double sum = 0;
     int rows = 0;
     Taps taps;

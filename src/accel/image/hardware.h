@@ -1,4 +1,4 @@
-// The sizes that the core is built in, and which models fit it (docs/memory-map.md).
+// The sizes of the core, and the models that fit it (docs/memory-map.md).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace lightmamba::accel {
 
 inline constexpr std::int64_t kGroup = 128;  // columns that share a scale
-inline constexpr int kImageStateBits = 16;   // of a code of h
+inline constexpr int kImageStateBits = 16;   // bits of a code of h
 inline constexpr std::int64_t kHeaddim = 64;
 inline constexpr std::int64_t kStates = 128;  // d_state
 inline constexpr std::int64_t kTaps = 4;      // d_conv
@@ -27,25 +27,25 @@ struct Hardware {
   int weight_channels;  // ports to the memory
   int ssm_lanes;        // numbers of the state in a cycle
   int state_channels;
-  int mix_lanes, out_lanes;  // of the Hadamard unit
+  int mix_lanes, out_lanes;  // lanes of the Hadamard unit
 
   int rows_of_channel() const { return rows / weight_channels; }
-  // A word is what a channel moves in a cycle.
+  // A word is the bits that a memory channel moves in a cycle.
   int weight_word_bytes() const { return rows_of_channel() * columns / 2; }
   int state_word_bytes() const { return ssm_lanes * 2 / state_channels; }
-  // Of one row of a tile.
+  // The number of words of a group, for one row of a tile.
   int words_of_group() const { return static_cast<int>(kGroup) / columns; }
-  // Groups whose scales share a word.
+  // The number of groups whose scales share a word.
   int groups_of_scale_word() const { return columns / 4; }
 
   bool operator==(const Hardware&) const = default;
 };
 
 std::span<const Hardware> hardware_presets();
-// Throws Error listing the names where there is none of this one.
+// Throws Error that lists the names if this is not one of them.
 const Hardware& hardware_preset(std::string_view name);
 
-// Why no core can run a model, or none.
+// Returns why no core can run a model, or nothing if one can.
 std::optional<std::string> does_not_fit(const Mamba2Config& config);
 std::optional<std::string> does_not_fit(const Mamba2Config& config, std::int64_t hadamard_m,
                                         std::int64_t hadamard_n);
