@@ -1,5 +1,5 @@
 // Speed of the element kernels on one core at the sizes of the 2.7B model, for each instruction
-// set. bytes_per_second counts what has to be read and written.
+// set. bytes_per_second counts what must be read and written.
 #include <benchmark/benchmark.h>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <vector>
 
+#include <lightmamba/load.h>
 #include <lightmamba/sequence.h>
 
 namespace lightmamba {
@@ -10,7 +11,7 @@ namespace {
 
 const Backend& reference() {
   static const auto backend = reference_backend(
-      Model::load(std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "models/mamba2-prose-7m"));
+      open_model(std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "models/mamba2-prose-7m"));
   return *backend;
 }
 

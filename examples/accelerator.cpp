@@ -11,7 +11,7 @@ using namespace lightmamba;
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   try {
-    const Model model = Model::load(argv[1]);
+    const Model model = open_model(argv[1]);
     if (!accelerator_supports(model)) {
       std::fprintf(stderr, "accelerator: %s has another format\n", argv[1]);
       return 1;

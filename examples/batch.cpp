@@ -12,7 +12,7 @@ using namespace lightmamba;
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
   try {
-    const Model model = Model::load(argv[1]);
+    const Model model = open_model(argv[1]);
     const auto backend = engine_supports(model) ? engine_backend(model) : reference_backend(model);
 
     std::vector<std::unique_ptr<Sequence>> owners;

@@ -12,7 +12,7 @@ using namespace lightmamba;
 int main(int argc, char** argv) {
   if (argc < 4) return 2;
   try {
-    const Model model = Model::load(argv[1]);
+    const Model model = open_model(argv[1]);
     const auto sequence = reference_backend(model)->open();
     std::vector<TokenId> seen = model.tokenizer().encode(argv[2], {.add_special_tokens = true});
     sequence->prefill(seen);

@@ -10,7 +10,7 @@ using namespace lightmamba;
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   try {
-    const Model model = Model::load(argv[1]);
+    const Model model = open_model(argv[1]);
     const auto backend = engine_supports(model) ? engine_backend(model) : reference_backend(model);
     const auto prompt = model.tokenizer().encode(argv[2], {.add_special_tokens = true});
     const GenerateResult result = generate(*backend, prompt, {.max_tokens = 16});

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   if (argc != 5) return 2;
   try {
     std::signal(SIGINT, [](int /*signal*/) { interrupted = 1; });
-    const Model model = Model::load(argv[1]);
+    const Model model = open_model(argv[1]);
     std::ifstream text(argv[2]);
     const std::string calibration{std::istreambuf_iterator<char>(text), {}};
 
@@ -41,7 +41,7 @@ int main(int argc, char** argv) {
     const QuantizeReport report = quantize_to_file(model, options, argv[3]);
     std::fprintf(stderr, "\n%s: %.2f MB\n", argv[3], static_cast<double>(report.bytes) / 1e6);
 
-    const Model quantized = Model::load(argv[3]);
+    const Model quantized = open_model(argv[3]);
     const auto prompt = quantized.tokenizer().encode(argv[4], {.add_special_tokens = true});
     const auto result = generate(*engine_backend(quantized), prompt, {.max_tokens = 16});
     std::printf("%s%s\n", argv[4], quantized.tokenizer().decode(result.ids).c_str());

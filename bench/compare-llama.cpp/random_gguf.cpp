@@ -43,9 +43,9 @@ struct Scale {
 
 struct TensorType {
   std::uint32_t id;
-  std::size_t elements;  // of a block
-  std::size_t bytes;     // of a block
-  double deviation;      // of its weights where the scale is 1
+  std::size_t elements;  // elements of a block
+  std::size_t bytes;     // bytes of a block
+  double deviation;      // deviation of its weights if the scale is 1
   std::vector<Scale> scales;
 };
 

@@ -2,8 +2,8 @@
 // that fails says so by its result, and lightmamba_last_error() says why.
 //
 // Handles are freed by the function named for their kind, which takes NULL too, in any order: a
-// back end keeps its model alive, a sequence its back end. Other arguments must not be NULL where
-// it is not said that they may be. Models and back ends may be used from several threads at once, a
+// back end keeps its model alive, a sequence its back end. Other arguments must not be NULL unless
+// their function allows it. Models and back ends may be used from several threads at once, a
 // sequence from one at a time. Texts are UTF-8 and end with a zero byte unless they have a size.
 #pragma once
 
@@ -25,45 +25,47 @@ typedef struct lightmamba_model lightmamba_model;        // weights and tokenize
 typedef struct lightmamba_backend lightmamba_backend;    // runs a model
 typedef struct lightmamba_sequence lightmamba_sequence;  // one text on its way through it
 
-// The version of the library that runs, LIGHTMAMBA_VERSION as that was compiled.
+// Returns the version of the library that runs: LIGHTMAMBA_VERSION when it was compiled.
 LIGHTMAMBA_EXPORT const char* lightmamba_version(void);
 
-// Why the last call of this thread that failed did so, cut after some thousand bytes; "" before the
-// first. Valid until another call of this thread fails.
+// Returns the reason for the last failure of a call of this thread, cut after some thousand bytes,
+// or "" if there was none. Valid until another call of this thread fails.
 LIGHTMAMBA_EXPORT const char* lightmamba_last_error(void);
 
-// Threads that the process may use, 0: one for each processor. Back ends opened later have them.
+// Sets how many threads the process may use; 0 means one for each processor. Back ends that are
+// opened later use as many.
 LIGHTMAMBA_EXPORT bool lightmamba_set_threads(int count);
 
-// A directory with a checkpoint or a quantized file; `tokenizer` is a tokenizer.json that replaces
-// the model's own, or NULL. NULL on failure.
+// Opens a directory with a checkpoint, or a quantized file. `tokenizer` is a tokenizer.json that
+// replaces the model's own, or NULL. Returns NULL on failure.
 LIGHTMAMBA_EXPORT lightmamba_model* lightmamba_load_model(const char* path, const char* tokenizer);
 LIGHTMAMBA_EXPORT void lightmamba_free_model(lightmamba_model* model);
-LIGHTMAMBA_EXPORT int64_t lightmamba_vocab_size(const lightmamba_model* model);  // logits of a step
+LIGHTMAMBA_EXPORT int64_t lightmamba_vocab_size(const lightmamba_model* model);  // logits per step
 LIGHTMAMBA_EXPORT bool lightmamba_ends_text(const lightmamba_model* model, lightmamba_token id);
 
-// The tokens of a text, with the special ones that begin a prompt where these are asked for. Writes
-// at most `room` of them to `ids`, which may be NULL where that is 0, and returns how many there
-// are; -1 on failure.
+// Encodes a text, with the special tokens that begin a prompt if `add_special_tokens` is true.
+// Writes at most `room` tokens to `ids`, which may be NULL if `room` is 0, and returns how many
+// there are, or -1 on failure.
 LIGHTMAMBA_EXPORT int64_t lightmamba_tokenize(const lightmamba_model* model, const char* text,
                                               size_t text_bytes, bool add_special_tokens,
                                               lightmamba_token* ids, size_t room);
 
-// The text of tokens. Writes at most room - 1 bytes and a zero byte to `text`, which may be NULL
-// where `room` is 0, and returns how many bytes there are without the zero byte; -1 on failure.
+// Decodes tokens. Writes at most room - 1 bytes and a zero byte to `text`, which may be NULL if
+// `room` is 0, and returns how many bytes there are without the zero byte, or -1 on failure.
 LIGHTMAMBA_EXPORT int64_t lightmamba_detokenize(const lightmamba_model* model,
                                                 const lightmamba_token* ids, size_t count,
                                                 char* text, size_t room);
 
-// "reference", "engine" or "golden"; NULL takes the engine where that can run the model and the
-// reference otherwise. NULL on failure.
+// Opens "reference", "engine" or "golden". A `name` of NULL means the engine if it can run the
+// model and the reference otherwise. Returns NULL on failure.
 LIGHTMAMBA_EXPORT lightmamba_backend* lightmamba_open_backend(const lightmamba_model* model,
                                                               const char* name);
 LIGHTMAMBA_EXPORT void lightmamba_free_backend(lightmamba_backend* backend);
 LIGHTMAMBA_EXPORT const char* lightmamba_backend_name(const lightmamba_backend* backend);
 
-// An empty sequence; one that goes on by itself from where another one is; and one that goes on
-// from a file of lightmamba_save_state(), which must be the same model's. NULL on failure.
+// Open a sequence: an empty one, one that continues from the state of another without changing
+// that, and one that continues from a file of lightmamba_save_state(), which must come from the
+// same model. They return NULL on failure.
 LIGHTMAMBA_EXPORT lightmamba_sequence* lightmamba_open_sequence(const lightmamba_backend* backend);
 LIGHTMAMBA_EXPORT lightmamba_sequence* lightmamba_fork(const lightmamba_sequence* sequence);
 LIGHTMAMBA_EXPORT lightmamba_sequence* lightmamba_load_state(const lightmamba_backend* backend,
@@ -71,20 +73,21 @@ LIGHTMAMBA_EXPORT lightmamba_sequence* lightmamba_load_state(const lightmamba_ba
 LIGHTMAMBA_EXPORT bool lightmamba_save_state(const lightmamba_sequence* sequence, const char* path);
 LIGHTMAMBA_EXPORT void lightmamba_free_sequence(lightmamba_sequence* sequence);
 
-// Feed the sequence tokens: several; one; or one to each of several sequences of one back end, none
-// of them twice. False on failure.
+// Feed tokens: several to a sequence, one to a sequence, or one to each of several different
+// sequences of one back end. They return false on failure.
 LIGHTMAMBA_EXPORT bool lightmamba_prefill(lightmamba_sequence* sequence,
                                           const lightmamba_token* ids, size_t count);
 LIGHTMAMBA_EXPORT bool lightmamba_decode(lightmamba_sequence* sequence, lightmamba_token id);
 LIGHTMAMBA_EXPORT bool lightmamba_decode_together(lightmamba_sequence* const* sequences,
                                                   const lightmamba_token* ids, size_t count);
 
-// The logits after the last token, lightmamba_vocab_size() of them, valid until the sequence takes
-// another; NULL where there are none.
+// Returns the lightmamba_vocab_size() logits after the last token, valid until the sequence takes
+// another, or NULL if there are none.
 LIGHTMAMBA_EXPORT const float* lightmamba_logits(const lightmamba_sequence* sequence);
 LIGHTMAMBA_EXPORT int64_t lightmamba_position(const lightmamba_sequence* sequence);  // tokens seen
 
-// As SamplingOptions and GenerateOptions of C++ (sampler.h, generate.h).
+// The fields mean the same as in SamplingOptions and GenerateOptions of C++ (sampler.h,
+// generate.h).
 typedef struct lightmamba_generate_options {
   int64_t max_tokens;
   bool stop_at_eos;
@@ -97,13 +100,13 @@ typedef struct lightmamba_generate_options {
 } lightmamba_generate_options;
 LIGHTMAMBA_EXPORT lightmamba_generate_options lightmamba_default_generate_options(void);
 
-// Called with each token and the text that is complete with it, maybe none; false ends generation
-// after it. Bytes that no further token completes come at the end with an id of -1.
+// Called with each token and the text that it completes, which may be empty; the result false ends
+// generation. Bytes that no further token completes follow at the end with an id of -1.
 typedef bool (*lightmamba_token_fn)(lightmamba_token id, const char* text, void* user);
 
-// Continues the sequence after a prompt, which may have no tokens where the sequence has logits.
-// `options` and `callback` may be NULL. The sequence has then seen all tokens but the end of the
-// text. Returns how many were generated; -1 on failure.
+// Continues the sequence after a prompt, which may be empty if the sequence has logits. `options`
+// and `callback` may be NULL. Afterwards the sequence has seen all tokens but the end of the text.
+// Returns how many were generated, or -1 on failure.
 LIGHTMAMBA_EXPORT int64_t lightmamba_generate(lightmamba_sequence* sequence,
                                               const lightmamba_token* prompt, size_t prompt_count,
                                               const lightmamba_generate_options* options,

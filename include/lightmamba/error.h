@@ -9,14 +9,14 @@
 namespace lightmamba {
 
 // The message tells the user what went wrong: the file, the field or tensor, what was found and
-// what was expected. Layers that the exception passes put their context in front of it.
+// what was expected. Functions that the exception passes put their context in front of it.
 class LIGHTMAMBA_EXPORT Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : std::runtime_error(message) {}
 };
 
-// Thrown by what its caller's std::stop_token has ended early. Functions that take one look at it
-// between steps of their work and leave no file behind that is not complete.
+// Thrown by a function whose std::stop_token asked it to end early. Functions with a stop token
+// look at it between steps of their work and leave no incomplete file behind.
 class LIGHTMAMBA_EXPORT Stopped : public Error {
  public:
   Stopped() : Error("stopped") {}

@@ -1,6 +1,6 @@
-// How good a model is: perplexity over a text, distance from another model, accuracy in zero-shot
-// tasks; and what a quantizer would cost at each tap. What options with a stop token end early
-// throws Stopped.
+// Measures how good a model is: perplexity over a text, distance from another model, accuracy in
+// zero-shot tasks; and the error of a quantizer at each tap. A function whose options have a stop
+// token throws Stopped when that ends it early.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +30,11 @@ struct PerplexityOptions {
   std::stop_token stop = {};  // looked at between parts of some hundred tokens
 };
 
-// The positions [begin, begin + bin) of all windows together.
+// The tokens at positions [begin, begin + bin) of all windows.
 struct PerplexityBin {
   std::int64_t begin = 0;
-  std::int64_t tokens = 0;  // scored in it
-  double nll = 0;           // mean of these, in nats
+  std::int64_t tokens = 0;  // tokens scored in the bin
+  double nll = 0;           // mean negative log-likelihood of these tokens, in nats
   double perplexity = 0;    // exp(nll)
 };
 
@@ -46,24 +46,25 @@ struct PerplexityResult {
   // model with a tokenizer. Bits per byte compare models of different vocabularies.
   std::optional<std::int64_t> bytes;
   std::optional<double> bits_per_byte;
-  // By position in the window, so that a long window shows whether the model drifts.
+  // Results by position in the window; in a long window they show whether the model drifts.
   std::vector<PerplexityBin> bins;
 };
 
 // Cuts `tokens` into windows that do not overlap. Window k feeds tokens [k*context, (k+1)*context)
 // to a fresh state and scores the successor of each, so that every token but the first of the text
 // is scored once. Probabilities are the softmax over all vocab_size logits, padding rows included.
-// The same on any number of threads. Throws Error for taps on another back end than the reference,
-// if there are fewer than two tokens, an option is out of range, or a logit is NaN.
+// The result is the same on any number of threads. Throws Error for taps on another back end than
+// the reference, if there are fewer than two tokens, an option is out of range, or a logit is NaN.
 LIGHTMAMBA_EXPORT PerplexityResult perplexity(const Backend& backend,
                                               std::span<const TokenId> tokens,
                                               const PerplexityOptions& options = {});
 
-// How far a model is from another one of the same vocabulary, over the scored tokens of a text.
+// The distance of a model from another one of the same vocabulary, over the scored tokens of a
+// text.
 struct Divergence {
-  PerplexityResult perplexity;  // of the model, as perplexity() gives it up to rounding
+  PerplexityResult perplexity;  // perplexity of the model, up to rounding that of perplexity()
   double kl = 0;         // mean KL(reference || model) of their distributions, in nats per token
-  double agreement = 0;  // share of tokens for which both hold the same one most likely
+  double agreement = 0;  // share of positions at which both models predict the same token
 };
 
 // Feeds both models the same windows as perplexity(); the taps are those of `model`, the reference
@@ -73,7 +74,7 @@ LIGHTMAMBA_EXPORT Divergence compare_models(const Backend& reference, const Back
                                             std::span<const TokenId> tokens,
                                             const PerplexityOptions& options = {});
 
-// A set of values, and what quantizing them does.
+// Statistics of a set of values, and the error of quantizing them.
 struct ValueSummary {
   double largest = 0;   // max |x|
   double rms = 0;       // sqrt(mean of x^2)
@@ -88,12 +89,13 @@ struct TapError {
 };
 
 struct TapErrorOptions {
-  bool state = false;  // also the tap `state`, for which the model goes token by token
+  bool state = false;  // include the tap `state`, for which the model runs token by token
 };
 
-// What quantizing the value at each tap would do to it, over a text fed as one sequence; the
-// network itself goes on with the value as it is. In the order of computation. Throws Error if
-// there are no tokens or one is outside the vocabulary, or the quantizer is out of range.
+// Measures the error of quantizing the value at each tap, over a text fed as one sequence; the
+// network itself continues with the unquantized value. Results are in the order of computation.
+// Throws Error if there are no tokens or one is outside the vocabulary, or the quantizer is out of
+// range.
 LIGHTMAMBA_EXPORT std::vector<TapError> tap_errors(const Model& model,
                                                    std::span<const TokenId> tokens,
                                                    const Quantizer& quantizer,
@@ -112,13 +114,13 @@ LIGHTMAMBA_EXPORT std::string_view task_name(Task task);
 LIGHTMAMBA_EXPORT Task parse_task(std::string_view name);  // throws Error that lists the names
 
 struct TaskOptions {
-  std::int64_t limit = 0;              // the first so many items; 0: all
+  std::int64_t limit = 0;              // number of items to use, from the first; 0 means all
   EvaluationProgressFn progress = {};  // in items
   const Taps* taps = nullptr;
   std::stop_token stop = {};  // looked at between items
 };
 
-// A share of right answers and its standard error, sqrt(p (1 - p) / (n - 1)); NaN for one item.
+// The share p of right answers and its standard error, sqrt(p (1 - p) / (n - 1)); NaN for one item.
 struct Accuracy {
   double value = 0;
   double standard_error = 0;
@@ -140,7 +142,7 @@ struct TaskResult {
 // Reads the task's data set in the format its authors publish: LAMBADA, PIQA and ARC as JSON lines
 // (for PIQA with NAME-labels.lst beside it, or a field "label"), OpenBookQA as TSV or JSON lines;
 // or LAMBADA as a passage a line, ARC and OpenBookQA as the datasets library exports them. Throws
-// Error naming the file, the line and the field of a malformed item, and if the model has no
+// Error that names the file, the line and the field of a malformed item, and if the model has no
 // tokenizer.
 LIGHTMAMBA_EXPORT TaskResult evaluate_task(const Backend& backend, Task task,
                                            const std::filesystem::path& data,

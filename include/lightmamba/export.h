@@ -1,4 +1,4 @@
-// Marks what a shared library lets its users see.
+// Marks the symbols that a shared library exports.
 #pragma once
 
 #if defined(__cplusplus)

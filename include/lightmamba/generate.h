@@ -19,7 +19,7 @@ namespace lightmamba {
 struct GenerateOptions {
   std::int64_t max_tokens = 128;
   SamplingOptions sampling = {};
-  bool stop_at_eos = true;  // where the model's configuration has end-of-text tokens
+  bool stop_at_eos = true;  // stop at the end-of-text tokens of the model's configuration
   // Looked at in the prefill and before each token, which then throw Stopped.
   std::stop_token stop = {};
 };
@@ -31,8 +31,8 @@ struct GenerateResult {
   StopReason stop_reason = StopReason::max_tokens;
   std::int64_t prompt_tokens = 0;
   std::int64_t decode_steps = 0;  // tokens that went through Sequence::decode
-  double prefill_seconds = 0;     // the prompt
-  double decode_seconds = 0;      // the rest: sampling and decode steps, without the caller's time
+  double prefill_seconds = 0;     // time for the prompt
+  double decode_seconds = 0;      // time for sampling and decode steps, without the caller's
 };
 
 // The loop of generation, stepped by its caller:
@@ -43,24 +43,25 @@ struct GenerateResult {
 // The sequence must outlive the generator and not be used by others until it has ended.
 class LIGHTMAMBA_EXPORT Generator {
  public:
-  // Prefills `prompt` after what the sequence has seen. It may be empty where the sequence has
-  // logits. Ids without a token in the model's tokenizer (padding rows of the vocabulary) are never
-  // chosen. Throws Error for an option out of range or a bad prompt.
+  // Prefills `prompt` after the tokens that the sequence has seen. It may be empty if the sequence
+  // has logits. Ids without a token in the model's tokenizer (padding rows of the vocabulary) are
+  // never chosen. Throws Error for an option out of range or a bad prompt.
   Generator(Sequence& sequence, std::span<const TokenId> prompt,
             const GenerateOptions& options = {});
   ~Generator();
   Generator(Generator&&) noexcept;
   Generator& operator=(Generator&&) noexcept;
 
-  // The next token, or none once generation has ended. Throws Error where logits are not numbers.
+  // Returns the next token, or none once generation has ended. Throws Error if a logit is not a
+  // number.
   std::optional<TokenId> next();
-  // Ends it: next() gives no more, and the reason is StopReason::callback.
+  // Ends generation: next() returns no more tokens, and the reason is StopReason::callback.
   void stop();
-  // Feeds the sequence the last token, which it has not seen while more may follow: so it can be
-  // saved, and gone on from without a prompt.
+  // Feeds the sequence the last token, which it has not seen as long as more may follow. Then the
+  // sequence can be saved, and continued without a prompt.
   void finish();
 
-  const GenerateResult& result() const;  // so far
+  const GenerateResult& result() const;  // the result so far
 
  private:
   class Loop;
@@ -70,8 +71,8 @@ class LIGHTMAMBA_EXPORT Generator {
 // Called with each token as soon as it is chosen; false stops after it.
 using TokenFn = std::function<bool(TokenId)>;
 
-// All of it at once, on a new sequence or on one that goes on, which then has seen all of the
-// result's ids. Throws Error as Generator does.
+// Generates all tokens at once, on a new sequence or on a given one, which has then seen all ids of
+// the result. Throws Error as Generator does.
 LIGHTMAMBA_EXPORT GenerateResult generate(const Backend& backend, std::span<const TokenId> prompt,
                                           const GenerateOptions& options = {},
                                           const TokenFn& callback = {});
@@ -79,14 +80,15 @@ LIGHTMAMBA_EXPORT GenerateResult generate(Sequence& sequence, std::span<const To
                                           const GenerateOptions& options = {},
                                           const TokenFn& callback = {});
 
-// Tokens to text as they come. Bytes of a character that is not complete are held back; bytes that
-// can belong to no character become U+FFFD, so that all that leaves is well-formed UTF-8.
+// Turns tokens into text one by one. Bytes of an incomplete character are held back; bytes that can
+// belong to no character become U+FFFD, so that the text is always well-formed UTF-8.
 class LIGHTMAMBA_EXPORT TextStream {
  public:
   explicit TextStream(Tokenizer tokenizer);
-  // The text that is complete with this token, maybe none. Throws Error for an id without a token.
+  // Returns the text that this token completes, which may be empty. Throws Error for an id without
+  // a token.
   std::string push(TokenId id);
-  std::string finish();  // what was held back
+  std::string finish();  // returns the bytes that were held back
 
  private:
   Tokenizer tokenizer_;

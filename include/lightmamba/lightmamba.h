@@ -9,6 +9,7 @@
 #include <lightmamba/export.h>
 #include <lightmamba/fake_quant.h>
 #include <lightmamba/generate.h>
+#include <lightmamba/load.h>
 #include <lightmamba/model.h>
 #include <lightmamba/prompt_cache.h>
 #include <lightmamba/quant_format.h>

@@ -16,30 +16,19 @@
 
 namespace lightmamba {
 
-struct LoadOptions {
-  // A tokenizer.json to read instead of the model's own (state-spaces checkpoints have none).
-  // Loading throws Error if it cannot be used.
-  std::optional<std::filesystem::path> tokenizer;
-};
-
 struct Weights;
 struct StoredTokenizer;
 
-// A Mamba-2 language model as data: configuration, weights, tokenizer. Back ends run it
-// (sequence.h). A Model is immutable, cheap to copy and safe to use from several threads. Weights
-// stay in the type they are stored in: a float model keeps them in the mapped file, a quantized one
-// in memory.
+// A Mamba-2 language model as data: configuration, weights, tokenizer. open_model() reads it
+// (load.h), back ends run it (sequence.h). A Model is immutable, cheap to copy and safe to use from
+// several threads. Weights stay in the type they are stored in: a float model keeps them in the
+// mapped file, a quantized one in memory.
 class LIGHTMAMBA_EXPORT Model {
  public:
-  // `path` is a directory with config.json and weights: Hugging Face (Mamba2ForCausalLM) or
-  // state-spaces layout; or a quantized file. Throws Error naming the file and the field or tensor.
-  // A faulty tokenizer.json of the model itself is no error here; tokenizer() reports it.
-  static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
-
   const Mamba2Config& config() const;
   const std::optional<Quantization>& quantization() const;  // nullopt for a float model
   // Sentences that a user should read: where the checkpoint contradicts itself and how that was
-  // resolved. Usually empty.
+  // resolved, and which fields of its configuration are not known. Usually empty.
   const std::vector<std::string>& notes() const;
   const std::filesystem::path& path() const { return path_; }  // where it was loaded from
 
@@ -50,11 +39,11 @@ class LIGHTMAMBA_EXPORT Model {
   // none or it cannot be read.
   const std::string& tokenizer_json() const;
 
-  // 16 hexadecimal digits that tell models apart, computed from the configuration, the quantization
-  // and the weights (all small tensors and the beginning of each large one).
+  // Returns 16 hexadecimal digits that tell models apart, computed from the configuration, the
+  // quantization and the weights (all small tensors and the beginning of each large one).
   std::string fingerprint() const;
 
-  // For the library itself, which knows what Weights are.
+  // The functions below are for the library itself, which knows Weights.
   const Weights& weights() const { return *weights_; }
   const std::shared_ptr<const Weights>& shared_weights() const { return weights_; }
   // Returns a model with the same tokenizer and other weights.

@@ -18,23 +18,24 @@ namespace lightmamba {
 struct QuantizeOptions {
   Method method = Method::lightmamba;
   Scheme scheme = {};
-  int head_bits = 8;         // of embedding and LM head: 4 or 8
+  int head_bits = 8;         // bits of embedding and LM head: 4 or 8
   std::int64_t group = 128;  // columns that share a scale; a multiple of 8
   SsmFormat ssm = SsmFormat::floating;
   std::optional<StateFormat> state = {};  // by default int16 with pot8, else float
-  bool clip = false;                      // scales by least mean squared error
+  bool clip = false;                      // choose scales for the least mean squared error
   bool gptq = false;                      // error compensation
-  std::uint64_t seed = 0;                 // of the rotation's signs
-  std::optional<float> alpha = {};        // of SmoothQuant, 0 ... 1; searched where it is not given
+  std::uint64_t seed = 0;                 // seed of the random signs of the rotation
+  std::optional<float> alpha = {};        // alpha of SmoothQuant, 0 ... 1; searched if not given
   // Text that the float model is run over. SmoothQuant, OS+ and GPTQ need it; clipping finds the
-  // range of activations with it, and leaves it alone without. Cut into windows that each begin
-  // with an empty state; where the text is longer than calibration_tokens (0: no limit), so many
-  // windows spread over it are taken. By default 81920, or 4096 where only clipping needs it.
+  // range of activations with it, and does not change that range without it. The text is cut into
+  // windows that each begin with an empty state. If it is longer than calibration_tokens (0 means
+  // no limit), windows are chosen evenly over it. The default is 81920, or 4096 if only clipping
+  // needs the text.
   std::vector<TokenId> calibration = {};
   std::int64_t calibration_window = 512;
   std::optional<std::int64_t> calibration_tokens = {};
   std::string source = {};  // a name for the model, kept in the file
-  // Called with the parts done so far and their number: layers, embedding, head.
+  // Called with the number of parts done so far and of all parts: layers, embedding, LM head.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
   std::stop_token stop = {};  // looked at between the steps of each layer
 };
@@ -46,15 +47,16 @@ struct TensorError {
 
 struct QuantizeReport {
   Quantization quantization;
-  std::vector<TensorError> errors;  // of each quantized matrix, in the order of computation
-  std::int64_t bytes = 0;           // of all tensors
+  std::vector<TensorError> errors;  // one for each quantized matrix, in the order of computation
+  std::int64_t bytes = 0;           // bytes of all tensors
 };
 
-// Both hold one layer in float at a time. Throw Error where an option is out of range or does not
-// fit the model, or calibration text is needed and not given; Stopped where that is asked for.
+// These functions hold one layer in float at a time. They throw Error if an option is out of range
+// or does not fit the model, or if calibration text is needed and not given, and Stopped when
+// `stop` asks for it.
 
-// Writes a quantized checkpoint, which appears only when complete. The same input gives the same
-// bytes at any thread count.
+// Writes a quantized checkpoint; the file appears only when it is complete. The same input gives
+// the same bytes at any thread count.
 LIGHTMAMBA_EXPORT QuantizeReport quantize_to_file(const Model& model,
                                                   const QuantizeOptions& options,
                                                   const std::filesystem::path& path);
@@ -65,12 +67,13 @@ struct QuantizedModel {
 };
 LIGHTMAMBA_EXPORT QuantizedModel quantize(const Model& model, const QuantizeOptions& options);
 
-// The float model after the method has changed it, before anything is rounded: same function, other
-// weights. For studies of what each method does to the values at the taps.
+// Returns the float model after the method has changed it, before anything is rounded: it computes
+// the same function with other weights. It is for studies of the effect of a method on the values
+// at the taps.
 LIGHTMAMBA_EXPORT Model transform(const Model& model, const QuantizeOptions& options);
 
-// A model of a published shape, "mamba2-130m" ... "mamba2-2.7b", with random weights that are made
-// a layer at a time. Throws Error that lists the shapes.
+// Writes a model of a published shape, "mamba2-130m" ... "mamba2-2.7b", with random weights that
+// are made a layer at a time. Throws Error that lists the shapes.
 LIGHTMAMBA_EXPORT QuantizeReport quantize_shape_to_file(std::string_view shape,
                                                         const QuantizeOptions& options,
                                                         const std::filesystem::path& path);

@@ -10,22 +10,24 @@
 
 namespace lightmamba {
 
-// Of the library that runs: LIGHTMAMBA_VERSION as it was when that was compiled.
+// Returns the version of the library that runs: LIGHTMAMBA_VERSION when it was compiled.
 LIGHTMAMBA_EXPORT std::string_view version();
 
-// Threads that parallel loops of this process may use: those of the reference, of quantization and
-// of evaluation. An engine takes as many where its options name no number, and keeps them. 0 means
-// one for each processor, as at the beginning. Results do not depend on it.
+// The number of threads that parallel loops of this process may use: in the reference, in
+// quantization and in evaluation. An engine whose options name no number takes as many and keeps
+// them. 0 means one for each processor, which is the default. Results do not depend on the number.
 LIGHTMAMBA_EXPORT void set_thread_count(int count);
 LIGHTMAMBA_EXPORT int thread_count();
 
-// The instruction sets that this processor and this build have, "scalar" first and the best one
-// last: of "scalar", "avx2" (with FMA and F16C) and "avx512" (F, BW, VL, DQ, VBMI and VNNI).
+// Returns the instruction sets that both this processor and this build have, "scalar" first and the
+// best one last. They are "scalar", "avx2" (with FMA and F16C) and "avx512" (F, BW, VL, DQ, VBMI
+// and VNNI).
 LIGHTMAMBA_EXPORT std::vector<std::string_view> instruction_sets();
 
-// The one whose kernels new engines use: the best, or what the environment variable LIGHTMAMBA_ISA
-// names, or what was set last. To be set before models run. Results do not depend on it. Both throw
-// Error for a name that is unknown or not among instruction_sets().
+// The instruction set whose kernels new engines use: the one set last, else the one that the
+// environment variable LIGHTMAMBA_ISA names, else the best. It must be set before models run.
+// Results do not depend on it. Both functions throw Error for a name that is unknown or not among
+// instruction_sets().
 LIGHTMAMBA_EXPORT std::string_view instruction_set();
 LIGHTMAMBA_EXPORT void set_instruction_set(std::string_view name);
 

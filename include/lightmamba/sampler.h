@@ -10,8 +10,8 @@
 
 namespace lightmamba {
 
-// Applied in this order: penalty, temperature, top-k, top-p, draw. Where logits are equal, the
-// lower id comes first. The random numbers do not depend on the standard library.
+// The options apply in this order: penalty, temperature, top-k, top-p, draw. Among equal logits the
+// lower id is first. The random numbers do not depend on the standard library.
 struct SamplingOptions {
   float temperature = 0.0F;  // logits are divided by it; 0 always takes the largest logit
   int top_k = 0;             // draw among the k largest logits; 0 is off
@@ -23,8 +23,8 @@ struct SamplingOptions {
   std::uint64_t seed = 0;
 };
 
-// One token from the logits of a step. Holds the state of the random numbers and scratch memory, so
-// it is not for several threads at once.
+// Chooses one token from the logits of a step. It holds the state of the random numbers and scratch
+// memory, so only one thread may use it at a time.
 //
 // Constrained decoding names the ids that may follow, or changes a copy of the logits:
 //
@@ -47,8 +47,8 @@ class LIGHTMAMBA_EXPORT Sampler {
   Sampler& operator=(Sampler&&) noexcept;
 
   // `seen` are the tokens so far, for the penalty. The second form chooses among other ids for this
-  // step. Ids that may be chosen must ascend. Throws Error for ids that do not or are outside the
-  // logits, if the logit of one is NaN or positive infinity, or if none is left to choose: a logit
+  // step. Ids that may be chosen must ascend. Throws Error if they do not ascend or lie outside the
+  // logits, if one of their logits is NaN or positive infinity, or if no id can be chosen: a logit
   // of negative infinity forbids its token.
   TokenId sample(std::span<const float> logits, std::span<const TokenId> seen);
   TokenId sample(std::span<const float> logits, std::span<const TokenId> seen,

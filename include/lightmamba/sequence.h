@@ -16,77 +16,79 @@
 
 namespace lightmamba {
 
-// All that a sequence leaves behind in the model. A plain value.
+// The whole memory of a sequence, as a plain value.
 struct State {
   std::vector<float> conv;  // last d_conv-1 inputs of the conv  [n_layer, d_conv - 1, conv_dim]
   std::vector<float> ssm;   // h                                 [n_layer, nheads, headdim, d_state]
   std::int64_t position = 0;  // tokens seen
-  // After the last of them [vocab_size], with which a text goes on where it stopped; or empty.
+  // Logits after the last token [vocab_size], from which a text can continue; or empty.
   std::vector<float> logits = {};
 
   bool operator==(const State&) const = default;
 };
 
-// That of the empty sequence, without logits.
+// The state of the empty sequence, without logits.
 LIGHTMAMBA_EXPORT State new_state(const Mamba2Config& config);
 
-// A state as a safetensors file that names its model (Model::fingerprint()). Both throw Error
-// naming the file: where the state does not fit the model or was left by another one, or the file
-// cannot be written or read. A file that names no model is only held against the shapes.
+// Write and read a state as a safetensors file that names its model (Model::fingerprint()). Both
+// throw Error that names the file if it cannot be written or read, or if the state does not fit the
+// model or belongs to another one. For a file that names no model only the shapes are checked.
 LIGHTMAMBA_EXPORT void save_state(const State& state, const Model& model,
                                   const std::filesystem::path& path);
 LIGHTMAMBA_EXPORT State load_state(const Model& model, const std::filesystem::path& path);
 
-// Called with the index of a token in the given tokens and the logits [vocab_size] after it.
+// Called with the index of a token among the given ones and the logits [vocab_size] after it.
 using LogitsFn = std::function<void(std::int64_t index, std::span<const float> logits)>;
 
 class Backend;
 enum class LogitsFor { none, last, all };
 
-// One sequence on its way through a model. Not for several threads at once.
+// One sequence on its way through a model. Only one thread may use it at a time.
 //
 // The functions that take tokens throw Error, with the sequence unchanged, for an id outside the
-// vocabulary, or no tokens. If a tap or `logits` throws, or they throw Stopped, the sequence is of
-// no further use.
+// vocabulary, or no tokens. If a tap or `logits` throws, or they throw Stopped, the sequence must
+// not be used any more.
 class LIGHTMAMBA_EXPORT Sequence {
  public:
   virtual ~Sequence() = default;
   Sequence& operator=(const Sequence&) = delete;
 
-  // One token through the recurrence. Returns logits(). advance() leaves no logits, which saves the
-  // head of the model.
+  // Runs one token through the recurrence. decode() returns logits(); advance() leaves no logits,
+  // which saves the LM head.
   std::span<const float> decode(TokenId token);
   void advance(TokenId token);
 
-  // At least one token, where the back end can in chunks, as matrix products (the state-space dual
-  // form): the same result as decode() token by token up to rounding. Returns logits(). Looks at
-  // `stop` before each segment of some hundred tokens, or of one where there are no chunks.
+  // Runs at least one token, in chunks as matrix products (the state-space dual form) if the back
+  // end can. The result is that of decode() token by token up to rounding. Returns logits(). It
+  // looks at `stop` before each segment of some hundred tokens, or before each token if there are
+  // no chunks.
   std::span<const float> prefill(std::span<const TokenId> tokens, const std::stop_token& stop = {});
-  // The same, with the logits after every token, in order.
+  // Does the same, and passes on the logits after every token, in order.
   void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits,
                    const std::stop_token& stop = {});
 
-  // After the last token [vocab_size], until the next one; empty where it left none.
+  // Returns the logits after the last token [vocab_size], valid until the next one; empty if it
+  // left none.
   std::span<const float> logits() const { return logits_; }
 
   State state() const;
   virtual std::int64_t position() const = 0;            // tokens seen
-  virtual std::size_t bytes() const = 0;                // that the state takes
-  virtual std::unique_ptr<Sequence> fork() const = 0;   // goes on by itself
-  const Backend& backend() const { return *backend_; }  // that has opened it
+  virtual std::size_t bytes() const = 0;                // bytes of the state
+  virtual std::unique_ptr<Sequence> fork() const = 0;   // a copy that continues on its own
+  const Backend& backend() const { return *backend_; }  // the back end that opened it
 
  protected:
   explicit Sequence(std::shared_ptr<const Backend> backend) : backend_(std::move(backend)) {}
   Sequence(const Sequence&) = default;
 
-  // The tokens have been found good. `logits` is [vocab_size], or empty where none are wanted.
-  // run_prefill() throws Stopped once that is asked for.
+  // The tokens are valid. `logits` is [vocab_size], or empty if none are wanted. run_prefill()
+  // throws Stopped when `stop` asks for it.
   virtual void run_decode(TokenId token, std::span<float> logits) = 0;
   virtual void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
                            const LogitsFn& logits, const std::stop_token& stop) = 0;
-  virtual State numbers() const = 0;  // the state but its logits
+  virtual State numbers() const = 0;  // the state without its logits
 
-  // For what runs without the functions above: room for logits [vocab_size], or none.
+  // For code that runs without the functions above: returns room for logits [vocab_size], or none.
   std::span<float> keep_logits(bool wanted);
 
  private:
@@ -97,8 +99,8 @@ class LIGHTMAMBA_EXPORT Sequence {
 };
 
 struct OpenOptions {
-  const State* state = nullptr;  // goes on from it; null: the empty sequence
-  const Taps* taps = nullptr;    // must outlive the sequence and its forks; null: none
+  const State* state = nullptr;  // the state to continue from; null means the empty sequence
+  const Taps* taps = nullptr;    // must outlive the sequence and its forks; null means none
 };
 
 // Runs a model. Safe to use from several threads.
@@ -112,22 +114,25 @@ class LIGHTMAMBA_EXPORT Backend : public std::enable_shared_from_this<Backend> {
   const Model& model() const { return model_; }
   const Mamba2Config& config() const { return model_.config(); }
 
-  // Throws Error for a state of another shape, or taps on another back end than the reference.
+  // Opens a sequence. Throws Error for a state of another shape, or taps on another back end than
+  // the reference.
   std::unique_ptr<Sequence> open(const OpenOptions& options = {}) const;
 
-  // One token for each of several sequences, which share every read of a weight where the back end
-  // can. The same as Sequence::decode() for each. A sequence must not be given twice. Throws Error
-  // as that does, and for a sequence of another back end; all are then unchanged.
+  // Decodes one token for each of several sequences, which share every read of a weight if the back
+  // end can do that. The results are those of Sequence::decode() for each. A sequence must not be
+  // given twice. Throws Error as that does, and for a sequence of another back end; all sequences
+  // are then unchanged.
   void decode_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens) const;
 
  protected:
   explicit Backend(Model model) : model_(std::move(model)) {}
 
-  // The state fits the model; null is the empty sequence.
+  // The state fits the model; null means the empty sequence.
   virtual std::unique_ptr<Sequence> open_from(const State* state) const = 0;
   // Only the reference has taps.
   virtual std::unique_ptr<Sequence> open_tapped(const State* state, const Taps& taps) const;
-  // Good tokens for sequences of this back end. `logits` is [sequences.size()] of [vocab_size].
+  // The tokens are valid, the sequences are of this back end. `logits` is [sequences.size()] of
+  // [vocab_size].
   virtual void run_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens,
                             std::span<const std::span<float>> logits) const;
 
@@ -140,13 +145,13 @@ class LIGHTMAMBA_EXPORT Backend : public std::enable_shared_from_this<Backend> {
 inline constexpr std::array<std::string_view, 4> kBackendNames = {"reference", "engine", "golden",
                                                                   "rtlsim"};
 
-// Computes in float32: a float model, or a quantized one whose values are rounded as its format
-// says. Throws Error for a model without weights.
+// Computes in float32. It runs a float model, or a quantized one whose values are rounded as its
+// format says. Throws Error for a model without weights.
 LIGHTMAMBA_EXPORT std::shared_ptr<const Backend> reference_backend(Model model);
 
-// Tokens that go through the layers together in a prefill. A prompt that is cut at multiples of it,
-// counted from the beginning of the sequence, leaves the same bytes as in one piece, on every back
-// end but the reference, where it is the same up to rounding.
+// The number of tokens that go through the layers together in a prefill. A prompt that is cut at
+// multiples of it, counted from the beginning of the sequence, gives the same bytes as in one piece
+// on every back end but the reference, where it gives the same up to rounding.
 inline constexpr std::int64_t kPrefillSegment = 256;
 
 }  // namespace lightmamba

@@ -19,38 +19,38 @@ namespace lightmamba {
 
 struct EncodeOptions {
   // Whether the tokens that the file's post_processor puts around a text, such as <s> before it,
-  // are added. A prompt begins with them, as in transformers' generate(). Texts to evaluate or
-  // calibrate with do without them, as in EleutherAI's lm-evaluation-harness; so do texts that
-  // continue another.
+  // are added. A prompt begins with them, as in transformers' generate(). Texts to evaluate or to
+  // calibrate with must not have them, as in EleutherAI's lm-evaluation-harness, nor must texts
+  // that continue another.
   bool add_special_tokens = false;
 };
 
 // Immutable after construction; safe to use from several threads. Copies share the tables.
 class LIGHTMAMBA_EXPORT Tokenizer {
  public:
-  // Reads a Hugging Face tokenizer.json. Throws Error naming the file, the field and what was found
-  // where something is malformed or not supported.
+  // Reads a Hugging Face tokenizer.json. Throws Error that names the file, the field and the value
+  // found if something is malformed or not supported.
   static Tokenizer load(const std::filesystem::path& path);
 
-  // The same from text; `source` is the name that errors use.
+  // Does the same from text; errors use the name `source`.
   static Tokenizer parse(std::string_view json, std::string_view source);
 
-  // Text to ids; special tokens written out in the text (<|endoftext|>) become their ids. The text
-  // is never cut or padded, whatever the file says. Throws Error if `text` is not valid UTF-8, has
-  // a byte or character for which the vocabulary has no token, or if a pattern of the file takes
-  // too many steps on it.
+  // Turns text into ids; special tokens written out in the text (<|endoftext|>) become their ids.
+  // The text is never cut or padded, whatever the file says. Throws Error if `text` is not valid
+  // UTF-8, has a byte or character for which the vocabulary has no token, or if a pattern of the
+  // file takes too many steps on it.
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options = {}) const;
 
-  // Ids to bytes, as a text of its own: where the file's decoder says so, without the space that
-  // the tokenizer puts before a text. Valid UTF-8 whenever the ids came from encode(). Throws Error
-  // for an id that has no token.
+  // Turns ids into bytes, as a whole text: if the file's decoder says so, without the space that
+  // the tokenizer puts before a text. The result is valid UTF-8 whenever the ids came from
+  // encode(). Throws Error for an id that has no token.
   std::string decode(std::span<const TokenId> ids) const;
   std::string decode(std::initializer_list<TokenId> ids) const {
     return decode(std::span(ids.begin(), ids.size()));
   }
 
-  // The bytes of one token within a text (for an added token its text). Throws Error for an id that
-  // has no token.
+  // Returns the bytes of one token within a text (for an added token its text). Throws Error for an
+  // id that has no token.
   std::string_view token_bytes(TokenId id) const;
 
   bool is_special(TokenId id) const;  // marked special in added_tokens

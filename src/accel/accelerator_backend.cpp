@@ -11,12 +11,12 @@
 
 namespace lightmamba::accel {
 
-// The accelerator and whose state it holds.
+// The accelerator, and the sequence whose state it holds.
 class AcceleratorBackend::Turns {
  public:
   explicit Turns(std::unique_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
 
-  // The next token of the sequence whose state is `state`.
+  // Runs the next token of the sequence whose state is `state`.
   StepResult step(GoldenState& state, TokenId token, Output output) {
     const std::lock_guard lock(mutex_);
     if (holder_ != &state) {
@@ -99,7 +99,7 @@ class AcceleratorBackend::TakingTurns : public Sequence {
 
   State numbers() const override { return to_float(turns_.up_to_date(state_)); }
 
-  Turns& turns_;       // the back end's
+  Turns& turns_;       // turns of the back end
   GoldenState state_;  // out of date while the accelerator holds it
   std::int64_t position_;
 };
@@ -121,6 +121,13 @@ std::unique_ptr<Sequence> AcceleratorBackend::open_from(const State* state) cons
       state != nullptr ? from_float(*state, config(), state_bits_) : GoldenState(config()));
 }
 
+std::shared_ptr<const AcceleratorBackend> golden_backend(
+    Model model, std::shared_ptr<const IntegerModel> integers) {
+  const int state_bits = integers->state_bits;
+  return std::make_shared<const AcceleratorBackend>("golden", std::move(model), state_bits,
+                                                    make_golden_accelerator(std::move(integers)));
+}
+
 }  // namespace lightmamba::accel
 
 namespace lightmamba {
@@ -130,11 +137,9 @@ bool accelerator_supports(const Model& model) {
 }
 
 std::shared_ptr<const Backend> golden_backend(Model model) {
-  const auto integer_model =
+  auto integers =
       std::make_shared<const accel::IntegerModel>(accel::lower_to_integers(model.weights()));
-  return std::make_shared<const accel::AcceleratorBackend>(
-      "golden", std::move(model), integer_model->state_bits,
-      accel::make_golden_accelerator(integer_model));
+  return accel::golden_backend(std::move(model), std::move(integers));
 }
 
 }  // namespace lightmamba

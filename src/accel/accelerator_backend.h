@@ -1,4 +1,4 @@
-// Accelerators as back ends, for everything that runs a model.
+// Accelerators as back ends.
 #pragma once
 
 #include <memory>
@@ -15,13 +15,13 @@ namespace lightmamba::accel {
 // Sequences take turns on one accelerator, which holds the state of the one that ran last.
 class AcceleratorBackend : public Backend {
  public:
-  // `name` is one of kBackendNames; `state_bits` are those of a code of h.
+  // `name` is one of kBackendNames; `state_bits` is the number of bits of a code of h.
   AcceleratorBackend(std::string_view name, Model model, int state_bits,
                      std::unique_ptr<Accelerator> accelerator);
   ~AcceleratorBackend() override;
 
   std::string_view name() const override { return name_; }
-  Usage usage() const;  // of all tokens of all sequences so far
+  Usage usage() const;  // usage of all tokens of all sequences so far
 
  private:
   class Turns;
@@ -33,5 +33,9 @@ class AcceleratorBackend : public Backend {
   int state_bits_;
   std::unique_ptr<Turns> turns_;
 };
+
+// Returns the back end "golden"; `integers` are those of `model`.
+std::shared_ptr<const AcceleratorBackend> golden_backend(
+    Model model, std::shared_ptr<const IntegerModel> integers);
 
 }  // namespace lightmamba::accel

@@ -15,6 +15,7 @@
 #include <lightmamba/c_api.h>
 #include <lightmamba/engine.h>
 #include <lightmamba/generate.h>
+#include <lightmamba/load.h>
 #include <lightmamba/runtime.h>
 
 #include "base/fail.h"
@@ -37,14 +38,14 @@ namespace {
 
 using namespace lightmamba;
 
-// Room that is always there, also when memory has run out.
+// Memory that is always available, even when no more can be allocated.
 thread_local std::array<char, 2048> last_error = {};
 
 void keep_error(const char* message) {
   std::snprintf(last_error.data(), last_error.size(), "%s", message);
 }
 
-// What `body` returns, or `failure` where it throws.
+// Returns the result of `body`, or `failure` if it throws.
 template <typename Result, typename Body>
 Result guarded(Result failure, const Body& body) noexcept {
   try {
@@ -101,7 +102,7 @@ lightmamba_model* lightmamba_load_model(const char* path, const char* tokenizer)
   return guarded<lightmamba_model*>(nullptr, [&] {
     LoadOptions options;
     if (tokenizer != nullptr) options.tokenizer = tokenizer;
-    return new lightmamba_model{Model::load(path, options)};
+    return new lightmamba_model{open_model(path, options)};
   });
 }
 
@@ -142,7 +143,7 @@ lightmamba_backend* lightmamba_open_backend(const lightmamba_model* model, const
 void lightmamba_free_backend(lightmamba_backend* backend) { delete backend; }
 
 const char* lightmamba_backend_name(const lightmamba_backend* backend) {
-  return backend->backend->name().data();  // of a literal or a string: a zero byte follows
+  return backend->backend->name().data();  // part of a literal or a string: a zero byte follows
 }
 
 lightmamba_sequence* lightmamba_open_sequence(const lightmamba_backend* backend) {
@@ -228,7 +229,7 @@ int64_t lightmamba_generate(lightmamba_sequence* sequence, const lightmamba_toke
       if (!callback(*id, complete.c_str(), user)) generator.stop();
     }
     const std::string rest = text ? text->finish() : std::string();
-    if (!rest.empty()) callback(-1, rest.c_str(), user);
+    if (callback != nullptr && !rest.empty()) callback(-1, rest.c_str(), user);
     generator.finish();
     return std::ssize(generator.result().ids);
   });

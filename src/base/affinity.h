@@ -1,4 +1,4 @@
-// Which processors a thread runs on. Does nothing where the system has no such thing.
+// Chooses the processors that a thread runs on. Has no effect on systems without such a choice.
 #pragma once
 
 #include <thread>
@@ -6,13 +6,14 @@
 
 namespace lightmamba {
 
-// Those that the calling thread may run on, in ascending order; empty where that is not known.
+// The processors that the calling thread may run on, in ascending order; empty if they are not
+// known.
 std::vector<int> allowed_processors();
 
 void pin_this_thread(int processor);
 
-// Keeps the calling thread on a processor; afterwards that thread, if it still runs, may use those
-// that it could use before.
+// Keeps the calling thread on a processor during its lifetime. Afterwards the thread, if it still
+// runs, may use the same processors as before.
 class AffinityGuard {
  public:
   explicit AffinityGuard(int processor);

@@ -11,7 +11,7 @@ namespace lightmamba {
 enum class DType { f32, f16, bf16, f64, i8, u8, i16, i32, i64, boolean };
 
 std::size_t dtype_size(DType type);       // bytes per element
-std::string_view dtype_name(DType type);  // as safetensors spells it: "F32", "BF16", "BOOL", ...
+std::string_view dtype_name(DType type);  // the name in safetensors: "F32", "BF16", "BOOL", ...
 bool is_floating(DType type);             // f32, f16, bf16 or f64
 
 float half_to_float(std::uint16_t half);       // IEEE 754 binary16; exact

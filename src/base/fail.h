@@ -18,14 +18,14 @@ template <typename... Args>
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-// What the system says about a value of errno.
+// Returns the system's message for a value of errno.
 inline std::string system_message(int error) { return std::generic_category().message(error); }
 
 inline void throw_if_stopped(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Stopped();
 }
 
-// Runs `body`; an Error that leaves it gets "context: " put in front, unless it is no fault.
+// Runs `body` and puts "context: " in front of an Error that leaves it, unless that is Stopped.
 template <typename Body>
 decltype(auto) with_context(std::string_view context, Body&& body) {
   try {

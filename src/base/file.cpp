@@ -24,7 +24,7 @@ struct RegularFile {
   std::size_t size;
 };
 
-// Not waiting for a writer, as opening a pipe otherwise would.
+// Does not wait for a writer, as opening a pipe otherwise would.
 RegularFile open_regular(const std::filesystem::path& path) {
   FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) fail("{}: cannot open: {}", path, system_message(errno));
@@ -86,8 +86,8 @@ class TemporaryFile {
 
 }  // namespace
 
-// Those that are there, for a signal handler, which may neither wait nor allocate. Files beyond the
-// table's size do without.
+// The mapped files, for a signal handler, which may neither wait nor allocate. Files beyond the
+// size of the table are not in it.
 struct MappedFiles {
   static constexpr std::size_t kMax = 256;
   static std::array<std::atomic<const MappedFile*>, kMax> files;
@@ -100,7 +100,7 @@ struct MappedFiles {
     }
   }
 
-  // The file that has all of the bytes, or null.
+  // Returns the file that has all of the bytes, or null.
   static const MappedFile* with(std::span<const std::byte> bytes) {
     for (const std::atomic<const MappedFile*>& entry : files) {
       const MappedFile* file = entry.load();

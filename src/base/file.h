@@ -1,5 +1,5 @@
-// Files: mapped for reading, replaced as a whole when written. What is read must be the file itself
-// and not the pointer that Git LFS leaves in its place.
+// Files: mapped for reading, replaced as a whole when written. A Git LFS pointer in place of a file
+// is refused.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace lightmamba {
 
 // A read-only view of a file's bytes, shared with the page cache. Throws Error naming the file when
 // it cannot be opened, is not a regular file, or cannot be mapped, or is a Git LFS pointer. An
-// empty file gives no bytes.
+// empty file has no bytes.
 class MappedFile {
  public:
   static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
@@ -28,7 +28,7 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
 
   // Copies a part of bytes() to memory of the same size without mapping its pages, which then do
-  // not count as this process's memory. Throws Error where the file has become shorter or cannot be
+  // not count as this process's memory. Throws Error if the file has become shorter or cannot be
   // read; its text does not name the file. Safe to call from several threads.
   void read(std::span<const std::byte> part, std::span<std::byte> to) const;
 
@@ -41,19 +41,19 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-// From now on the process ends with exit code `exit_code` and an error that names the file when it
-// reads what a mapped file no longer has, where the system would end it by SIGBUS. For programs: a
-// library must not decide that.
+// Makes the process end with `exit_code` and an error that names the file when it reads bytes that
+// a mapped file has lost; by default the system ends it by SIGBUS. Only a program may call this: a
+// library must not decide it.
 void exit_where_mapped_files_end(int exit_code);
 
-// The most that is read into memory at once.
+// The largest number of bytes that is read into memory at once.
 inline constexpr std::size_t kLargestText = std::size_t{1} << 30;
 
-// The whole of a regular file. Throws Error naming the file, also if it is larger than
+// Reads a whole regular file. Throws Error that names the file, also if it is larger than
 // kLargestText.
 std::string read_text_file(const std::filesystem::path& path);
 
-// The same for what a user hands over as input, which may be a pipe; "-" is standard input.
+// Does the same for an input of the user, which may be a pipe; "-" is standard input.
 std::string read_input(const std::filesystem::path& path);
 
 // Writes a file that appears under `path` only when all of it is on disk: `write` is called with an

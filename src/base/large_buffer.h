@@ -1,4 +1,4 @@
-// Memory for gigabytes that are read over and over.
+// Memory for gigabytes that are read again and again.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,8 @@
 
 namespace lightmamba {
 
-// Bytes in the system's large pages where it has them: reading them all the time then costs fewer
-// walks through page tables. Aligned to a page; zero at first.
+// Bytes in the system's large pages if it has them, so that reading them costs fewer walks through
+// page tables. Aligned to a page; zero at first.
 class LargeBuffer {
  public:
   LargeBuffer() = default;

@@ -1,4 +1,4 @@
-// Git LFS pointers: what a clone without git-lfs has in place of a large file.
+// Git LFS pointers, which stand in place of large files in a clone without git-lfs.
 #pragma once
 
 #include <filesystem>

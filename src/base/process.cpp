@@ -50,7 +50,7 @@ class Program {
     for (Channel* channel : {&in_, &out_, &err_}) channel->theirs.close();
   }
 
-  // Both directions at once: either side may wait for the other to read.
+  // Reads and writes at the same time, since either side may wait for the other to read.
   void talk(std::string_view input, ProgramResult& result) {
     while (in_.ours.get() >= 0 || out_.ours.get() >= 0 || err_.ours.get() >= 0) {
       std::array<pollfd, 3> waiting = {pollfd{in_.ours.get(), POLLOUT, 0},

@@ -1,4 +1,4 @@
-// Running another program.
+// Runs another program.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 namespace lightmamba {
 
 struct ProgramResult {
-  int exit_code = -1;  // -1: ended by a signal
+  int exit_code = -1;  // -1 if it was ended by a signal
   std::string out;     // standard output
   std::string err;     // standard error
 };

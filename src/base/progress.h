@@ -12,13 +12,13 @@ namespace lightmamba {
 // Called with the units done so far and the total.
 using ProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;
 
-// What a bar shows after so many seconds: bar, units, rate and an estimate of the time left, which
-// takes the rate so far to stay. Without the estimate until something is done.
+// Returns the text of a bar after `seconds`: bar, units, rate and an estimate of the time left at
+// the rate so far. There is no estimate until something is done.
 std::string progress_line(std::string_view label, std::string_view unit, std::int64_t done,
                           std::int64_t total, double seconds);
 
 // A bar with rate and remaining time, redrawn in place; silent unless standard error is a terminal
-// and `enabled`. The line is ended when the object goes.
+// and `enabled`. The destructor ends the line.
 class ProgressBar {
  public:
   ProgressBar(std::string label, std::string unit, bool enabled = true);
@@ -26,7 +26,7 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  // Begins anew with another label, in the same line.
+  // Starts again with another label, in the same line.
   void restart(std::string label);
   const std::string& label() const { return label_; }
 

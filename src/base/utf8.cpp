@@ -25,7 +25,7 @@ Lead classify(unsigned char byte) {
   return {0, 0, 0};
 }
 
-// How many of the bytes at the front of `text` fit one character; `length` is what it needs.
+// Returns how many of the bytes at the front of `text` fit one character of `length` bytes.
 std::size_t match_character(std::string_view text, std::size_t& length) {
   const Lead lead = classify(static_cast<unsigned char>(text.front()));
   length = static_cast<std::size_t>(lead.length);

@@ -1,4 +1,4 @@
-// UTF-8 as bytes: what is well-formed and where it stops being so (Unicode 15, table 3-7).
+// Checks UTF-8: whether bytes are well-formed, and where not (Unicode 15, table 3-7).
 #pragma once
 
 #include <cstddef>
@@ -7,23 +7,23 @@
 
 namespace lightmamba {
 
-// Length of the longest prefix that is well-formed UTF-8.
+// Returns the length of the longest prefix that is well-formed UTF-8.
 std::size_t valid_utf8_prefix(std::string_view text);
 
 // Throws Error with the offset of the first bad byte. `what` names the text in the message.
 void require_utf8(std::string_view text, std::string_view what);
 
-// Ill-formed bytes replaced by U+FFFD.
+// Replaces ill-formed bytes by U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
 
 // True if `tail` is the beginning of a well-formed character whose last bytes are still to come.
 bool is_incomplete_utf8(std::string_view tail);
 
-// Text out of a file as a message may show it: cut, control characters and ill-formed bytes
-// replaced.
+// Makes text from a file fit for a message: cuts it and replaces control characters and ill-formed
+// bytes.
 std::string printable(std::string_view text);
 
-// Number of code points in well-formed text.
+// Returns the number of code points in well-formed text.
 std::size_t count_code_points(std::string_view text);
 
 }  // namespace lightmamba

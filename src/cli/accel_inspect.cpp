@@ -44,7 +44,7 @@ std::vector<Stream> streams_of(const Image& image, const ImageLayout& layout) {
 
 // Cycles in which each unit or channel is busy, at a beat or word a cycle.
 struct Cycles {
-  std::int64_t products, products_without_head;  // of the matrix unit
+  std::int64_t products, products_without_head;  // in the matrix unit
   std::int64_t weights, weights_without_head;    // words of a channel: scales come on top
   std::int64_t state;                            // words of a channel, each way
 };

@@ -53,6 +53,15 @@ void require_image_for(const AccelOptions& options, const accel::Image& image) {
   }
 }
 
+// The golden model runs these; an image does not hold them.
+const std::shared_ptr<const accel::IntegerModel>& integers_of(const AccelOptions& options,
+                                                              const AccelModel& model) {
+  if (!model.integer_model) {
+    fail("{}: the golden model runs a quantized file, but this is an image", options.model.model);
+  }
+  return model.integer_model;
+}
+
 }  // namespace
 
 void add_accel_options(CLI::App& command, AccelOptions& options) {
@@ -108,15 +117,21 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
   group->require_option(1);
 }
 
+AccelModel lowered(Model model) {
+  auto integers =
+      std::make_shared<const accel::IntegerModel>(accel::lower_to_integers(model.weights()));
+  return {std::move(model), std::move(integers), std::nullopt};
+}
+
 AccelModel load_accel_model(const AccelOptions& options) {
   const std::filesystem::path& path = options.model.model;
-  if (file_kind(path) != FileKind::accelerator_image) {
-    Model model = load_model(options.model);
-    auto integer_model = with_context(path.string(), [&] {
-      return std::make_shared<const accel::IntegerModel>(accel::lower_to_integers(model.weights()));
-    });
-    return {std::move(model), std::move(integer_model), std::nullopt};
-  }
+  if (file_kind(path) == FileKind::accelerator_image) return load_accel_image(options);
+  Model model = load_model(options.model);
+  return with_context(path.string(), [&] { return lowered(std::move(model)); });
+}
+
+AccelModel load_accel_image(const AccelOptions& options) {
+  const std::filesystem::path& path = options.model.model;
   accel::ImageFile file = accel::read_image_file(path);
   require_image_for(options, file.image);
   StoredTokenizer tokenizer;
@@ -152,10 +167,7 @@ std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& 
 
 std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
                                                 const AccelModel& model) {
-  if (!model.integer_model) {
-    fail("{}: the golden model runs a quantized file, but this is an image", options.model.model);
-  }
-  return accel::make_golden_accelerator(model.integer_model);
+  return accel::make_golden_accelerator(integers_of(options, model));
 }
 
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
@@ -178,12 +190,11 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
 std::shared_ptr<const accel::AcceleratorBackend> open_accelerator(const AccelOptions& options,
                                                                   AccelModel& model,
                                                                   std::string_view name) {
-  std::unique_ptr<accel::Accelerator> accelerator =
-      name == "golden" ? make_golden(options, model) : make_simulation(options, model);
+  if (name == "golden") return accel::golden_backend(model.model, integers_of(options, model));
   const int state_bits =
       model.integer_model ? model.integer_model->state_bits : accel::kImageStateBits;
-  return std::make_shared<const accel::AcceleratorBackend>(name, model.model, state_bits,
-                                                           std::move(accelerator));
+  return std::make_shared<const accel::AcceleratorBackend>("rtlsim", model.model, state_bits,
+                                                           make_simulation(options, model));
 }
 
 nlohmann::ordered_json speed(const AccelOptions& options, const accel::Usage& usage) {

@@ -35,13 +35,17 @@ struct PromptOptions {
 };
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 
-// What the file holds: a quantized model, or its image.
+// A quantized model, or the image that was made from one.
 struct AccelModel {
   Model model;  // without weights if it came from an image
   std::shared_ptr<const accel::IntegerModel> integer_model;  // null for an image
   std::optional<accel::Image> image;                         // made when it is first needed
 };
+// Reads either kind of file, by what it holds.
 AccelModel load_accel_model(const AccelOptions& options);
+AccelModel load_accel_image(const AccelOptions& options);
+// Turns a model into integers. Throws Error if the accelerator cannot run it.
+AccelModel lowered(Model model);
 
 // Throws Error where there is no token, or no tokenizer for a text.
 std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& model);

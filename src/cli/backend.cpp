@@ -61,13 +61,8 @@ void add_backend_choice(CLI::App& command, ModelOptions& options) {
   add_isa_option(command, options);
 }
 
-EngineOptions engine_options(const ModelOptions& options) {
+void apply_backend_options(const ModelOptions& options) {
   if (!options.isa.empty()) set_isa(parse_isa(options.isa));
-  return {.threads = options.threads, .pin_threads = options.pin};
-}
-
-void check_backend_options(const ModelOptions& options) {
-  engine_options(options);
   if (options.preset.empty()) return;
   accel::hardware_preset(options.preset);
   if (options.backend != "auto") require_effect_of_preset(options, options.backend);
@@ -75,29 +70,31 @@ void check_backend_options(const ModelOptions& options) {
 
 std::shared_ptr<const Backend> open_backend(const Model& model, const ModelOptions& options) {
   std::string name = options.backend;
-  if (name == "auto") name = engine_supports(model) ? "engine" : "reference";
-  require_effect_of_preset(options, name);
-  if (name == "engine") return engine_backend(model, engine_options(options));
-  if (name == "golden") return golden_backend(model);
+  if (name == "auto") {
+    name = engine_supports(model) ? "engine" : "reference";
+    require_effect_of_preset(options, name);
+  }
+  if (name == "engine") {
+    return engine_backend(model, {.threads = options.threads, .pin_threads = options.pin});
+  }
   if (name == "reference") return reference_backend(model);
-  AccelModel packed{
-      model, std::make_shared<const accel::IntegerModel>(accel::lower_to_integers(model.weights())),
-      std::nullopt};
-  return open_accelerator({.model = options, .preset = options.preset}, packed, name);
+  AccelModel accel_model = lowered(model);
+  return open_accelerator({.model = options, .preset = options.preset}, accel_model, name);
 }
 
 std::shared_ptr<const Backend> load_backend(const ModelOptions& options, WithTaps taps) {
-  check_backend_options(options);
+  const bool is_image = file_kind(options.model) == FileKind::accelerator_image;
   ModelOptions chosen = options;
-  if (file_kind(options.model) == FileKind::accelerator_image) {
+  if (taps == WithTaps::yes && options.backend == "auto" && !is_image) chosen.backend = "reference";
+  apply_backend_options(chosen);
+  if (is_image) {
     if (options.backend != "auto" && options.backend != "rtlsim") {
       fail("{}: an image of the accelerator runs on --backend rtlsim only", options.model);
     }
     const AccelOptions accel = {.model = options, .preset = options.preset};
-    AccelModel model = load_accel_model(accel);
-    return open_accelerator(accel, model, "rtlsim");
+    AccelModel image = load_accel_image(accel);
+    return open_accelerator(accel, image, "rtlsim");
   }
-  if (taps == WithTaps::yes && options.backend == "auto") chosen.backend = "reference";
   const Model model = load_model(options);
   return with_context(options.model.string(), [&] { return open_backend(model, chosen); });
 }

@@ -117,7 +117,7 @@ Model random_model(const BenchArguments& options) {
 
 std::shared_ptr<const Backend> load(const BenchArguments& options) {
   if (options.shape.empty()) return load_backend(options.model);
-  check_backend_options(options.model);
+  apply_backend_options(options.model);
   set_thread_count(options.model.threads);
   return open_backend(random_model(options), options.model);
 }

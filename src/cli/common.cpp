@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <fmt/format.h>
 
+#include <lightmamba/load.h>
+
 #include "accel/image/image_file.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -82,7 +84,7 @@ Model load_model(const ModelOptions& options) {
   set_thread_count(options.threads);
   LoadOptions load;
   if (!options.tokenizer.empty()) load.tokenizer = options.tokenizer;
-  Model model = Model::load(options.model, load);
+  Model model = open_model(options.model, load);
   print_notes(model.notes());
   return model;
 }

@@ -43,9 +43,9 @@ struct ModelOptions {
   std::filesystem::path tokenizer;  // empty: the model's own
   int threads = 0;                  // 0: one for each processor
   std::string backend = "auto";     // or one of kBackendNames
-  std::string preset;               // of the simulated core; empty: that of the image, or vck190
-  std::string isa;                  // empty: the best one
-  bool pin = false;                 // the engine's threads
+  std::string preset;  // size of the simulated core; empty: that of the image, or vck190
+  std::string isa;     // empty: the best one
+  bool pin = false;    // the engine's threads
   bool json = false;
 };
 
@@ -77,7 +77,7 @@ struct TextSource {
   std::string text;
   std::filesystem::path file;
   const CLI::Option* text_option = nullptr;
-  CLI::Option_group* group = nullptr;  // of the two
+  CLI::Option_group* group = nullptr;  // holds the two options
 
   bool is_given() const { return text_option->count() > 0 || !file.empty(); }
 };

@@ -245,7 +245,7 @@ void run(CompareArguments options) {
     refuse_to_overwrite(out, options.choices.calibration);
     for (const TaskFile& task : options.comparison.tasks) refuse_to_overwrite(out, task.data);
   }
-  check_backend_options(options.model);
+  apply_backend_options(options.model);
   const Model model = load_model(options.model);
   const Comparison comparison = compare(options, model);
   const nlohmann::ordered_json json = as_json(comparison, options);

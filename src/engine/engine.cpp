@@ -12,13 +12,14 @@
 namespace lightmamba {
 namespace {
 
-// Codes that one task of a product reads at most: little enough for a core's second-level cache.
+// The largest size of codes that one task of a product reads: small enough for a core's
+// second-level cache.
 constexpr std::int64_t kTaskBytes = 320 << 10;
 constexpr std::int64_t kTasksPerThread = 6;  // at least, so that threads end at about the same time
-constexpr std::int64_t kHeadTasks = 8;       // of one decoding sequence
+constexpr std::int64_t kHeadTasks = 8;       // tasks of one decoding sequence
 constexpr std::int64_t kPrefillHeads = 2;
-constexpr std::int64_t kRowsPerTask = 8;     // tokens, where each is worked on by itself
-constexpr std::int64_t kConvChannels = 256;  // at least, of a task
+constexpr std::int64_t kRowsPerTask = 8;     // tokens of a task, if each is independent
+constexpr std::int64_t kConvChannels = 256;  // smallest number of channels of a task
 constexpr std::int64_t kLogitRows = 64;      // held at once
 
 std::int64_t tasks_of(std::int64_t count, std::int64_t each) { return (count + each - 1) / each; }
@@ -33,7 +34,7 @@ Range task_range(std::int64_t task, std::int64_t each, std::int64_t count) {
 
 }  // namespace
 
-// Some tokens on their way through the layers.
+// Runs some tokens through the layers.
 class Engine::ForwardPass {
  public:
   ForwardPass(const Engine& engine, std::int64_t tokens)
@@ -66,7 +67,7 @@ class Engine::ForwardPass {
     for (EngineState* state : states) ++state->position;
   }
 
-  // All tokens follow each other.
+  // All tokens belong to one sequence, in order.
   void prefill_layers(EngineState& state) {
     for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
       project_in(layer);
@@ -76,7 +77,7 @@ class Engine::ForwardPass {
     state.position += tokens_;
   }
 
-  // Of tokens [first, first + count), [count, vocab_size].
+  // Computes the logits of tokens [first, first + count): [count, vocab_size].
   void logits(std::int64_t first, std::int64_t count, std::span<float> out) {
     const QuantizedRows input = work_.model_input.rows(count);
     for_rows(count, [&](std::int64_t row, int thread) {
@@ -91,7 +92,7 @@ class Engine::ForwardPass {
     return values.empty() ? nullptr : values.data();
   }
 
-  // body(row, thread) for all rows; a few are not worth waking others.
+  // Calls body(row, thread) for all rows; a few rows are not worth waking other threads.
   template <typename Body>
   void for_rows(std::int64_t rows, const Body& body) {
     const std::int64_t each = rows < 2 * kRowsPerTask ? 1 : kRowsPerTask;
@@ -101,7 +102,8 @@ class Engine::ForwardPass {
     });
   }
 
-  // y = W x for all rows of x; then finish(token, rows) for the rows of W that a task has done.
+  // Computes y = W x for all rows of x, then calls finish(token, rows) for the rows of W that a
+  // task has done.
   template <typename Finish>
   void multiply(const PackedWeights& weights, const QuantizedRows& x, float* y,
                 std::int64_t y_stride, const Finish& finish) {
@@ -124,7 +126,7 @@ class Engine::ForwardPass {
     kernels_.add(bias.data() + rows.begin, rows.end - rows.begin, y + rows.begin);
   }
 
-  // A token's residual, normalized and rounded.
+  // Normalizes and rounds a token's residual.
   void normalize(std::int64_t token, const float* gain, const float* bias,
                  const RowQuantizer& quantizer, const QuantizedRows& out, int thread) {
     float* scratch = work_.scratch[static_cast<std::size_t>(thread)].data();
@@ -146,7 +148,7 @@ class Engine::ForwardPass {
     });
   }
 
-  // From y to the residual; prepare(token) comes first for each token.
+  // Goes from y to the residual; prepare(token) is called first for each token.
   template <typename Prepare>
   void project_out(std::int64_t layer, const Prepare& prepare) {
     const LayerPlan& plan = layer_plan(layer);
@@ -185,12 +187,12 @@ class Engine::ForwardPass {
     return plan_.layers[static_cast<std::size_t>(layer)];
   }
 
-  // Of values that stay between the linear layers, in groups of headdim.
+  // Rounds values between the linear layers, in groups of headdim.
   void round_values(std::int64_t count, float* values) const {
     if (plan_.ssm) kernels_.round_power_of_two_groups(1, count, plan_.ssm->values.group, values);
   }
 
-  // dt and the decay of one token.
+  // Computes dt and the decay of one token.
   void compute_decays(const LayerWeights& w, std::int64_t token) const {
     const std::int64_t heads = c_.nheads;
     const float* raw = rows_ + (token + 1) * c_.d_in_proj() - heads;
@@ -210,7 +212,8 @@ class Engine::ForwardPass {
     for (std::int64_t h = 0; h < heads; ++h) decay[h] = 1.0F - decay[h];
   }
 
-  // Channels of the conv for the newest token of one sequence; the window moves on.
+  // Computes channels of the conv for the newest token of one sequence, and moves its conv state by
+  // one token.
   void decode_conv(const LayerPlan& plan, std::int64_t token, Range channels, float* conv_state) {
     const std::int64_t conv_dim = c_.conv_dim();
     const std::int64_t count = channels.end - channels.begin;
@@ -297,7 +300,7 @@ class Engine::ForwardPass {
     for (std::int64_t k = 0; k < kept; ++k) {
       std::copy_n(conv_state + k * conv_dim, conv_dim, first + k * stride);
     }
-    // Whole groups of values that are rounded together.
+    // A task has whole groups of values, which are rounded together.
     const std::int64_t each = tasks_of(kConvChannels, c_.headdim) * c_.headdim;
     pool_.run(tasks_of(conv_dim, each), [&](std::int64_t task, int /*thread*/) {
       const Range range = task_range(task, each, conv_dim);
@@ -357,7 +360,7 @@ class Engine::ForwardPass {
   const ProductKernels& products_;
   const ChunkKernels& chunks_;
   std::int64_t tokens_;
-  float* rows_;  // of the first token in `projected`
+  float* rows_;  // row of the first token in `projected`
 };
 
 Engine::Engine(std::shared_ptr<const Weights> weights, const EngineOptions& options)

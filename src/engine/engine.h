@@ -17,27 +17,27 @@
 
 namespace lightmamba {
 
-// Gives the logits of the reference (model/forward.h) up to rounding of floats: linear layers in
+// Computes the logits of the reference (model/forward.h) up to rounding of floats: linear layers in
 // integers, everything else in float kernels with the model's own rounding. Prefill runs the SSM in
-// float over a segment of tokens and rounds the state where the segment ends, not after every
-// token. The same bytes on any number of threads and every instruction set. Calls from several
-// threads follow each other.
+// float over a segment of tokens and rounds the state at the end of the segment, not after every
+// token. Results are the same bytes on any number of threads and every instruction set. Calls from
+// several threads wait for each other.
 class Engine {
  public:
-  // Throws Error where the model cannot run here, see unsupported_reason(). Keeps the weights
+  // Throws Error if the engine cannot run the model, see unsupported_reason(). Keeps the weights
   // alive.
   Engine(std::shared_ptr<const Weights> weights, const EngineOptions& options);
 
   const Mamba2Config& config() const { return plan_.config(); }
   const EngineStateLayout& state_shape() const { return shape_; }
 
-  // One token for each sequence. `logits` is [states.size(), vocab_size], or empty where none are
-  // wanted. Token ids have to be in the vocabulary. Allocates nothing once so many sequences have
-  // been decoded together.
+  // Decodes one token for each sequence. `logits` is [states.size(), vocab_size], or empty if none
+  // are wanted. Token ids must be in the vocabulary. Allocates nothing if as many sequences have
+  // been decoded together before.
   void decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
               std::span<float> logits) const;
 
-  // In segments that end at multiples of kPrefillSegment. Throws Stopped between them.
+  // Prefills in segments that end at multiples of kPrefillSegment. Throws Stopped between them.
   void prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
                const LogitsFn& logits, const std::stop_token& stop = {}) const;
 

@@ -37,7 +37,7 @@ class EngineSequence : public Sequence {
   }
   State numbers() const override { return engine_.state_shape().to_float(state_); }
 
-  const Engine& engine_;  // the back end's
+  const Engine& engine_;  // the engine of the back end
   EngineState state_;
 };
 

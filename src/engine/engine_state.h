@@ -1,4 +1,4 @@
-// What a sequence leaves behind in the engine, in the form in which the next token reads it.
+// The memory of a sequence in the engine, in the form in which the next token reads it.
 #pragma once
 
 #include <cstddef>
@@ -20,20 +20,20 @@ struct EngineState {
   std::int64_t position = 0;     // tokens seen
 };
 
-// Where the parts of one layer lie.
+// The places of the parts of one layer.
 class EngineStateLayout {
  public:
   EngineStateLayout(const Mamba2Config& config, StateFormat format);
 
   const StateLayout& layout() const { return layout_; }
-  std::int64_t conv_numbers() const { return conv_numbers_; }  // of a layer
-  std::int64_t ssm_bytes() const { return ssm_bytes_; }        // of a layer
+  std::int64_t conv_numbers() const { return conv_numbers_; }  // in a layer
+  std::int64_t ssm_bytes() const { return ssm_bytes_; }        // in a layer
 
   EngineState empty() const;
   std::span<float> conv(EngineState& state, std::int64_t layer) const;
   std::span<std::byte> ssm(EngineState& state, std::int64_t layer) const;
 
-  // From and to numbers. Those that the format holds are kept as they are.
+  // Convert from and to numbers. Numbers that the format can hold do not change.
   EngineState from_float(const State& state) const;
   State to_float(const EngineState& state) const;
 

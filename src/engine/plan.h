@@ -22,8 +22,8 @@ struct LayerPlan {
   AlignedVector<float> conv;  // [d_conv, conv_dim]
 };
 
-// The online rotation of the out_proj input by H_m (x) H_n: of all channels, or where the order is
-// below their number of the first ones and then, with changed signs, of the last.
+// The online rotation of the out_proj input by H_m (x) H_n. It covers all channels, or, if the
+// order is below their number, the first ones and then, with changed signs, the last.
 struct RotationPlan {
   std::int64_t order, m, n;
   std::vector<float> signs;     // [d_inner], or empty: signs_between_steps()
@@ -37,16 +37,17 @@ struct Plan {
   std::optional<RotationPlan> rotation;
   PackedWeights head;  // [vocab_size, d_model]
   RowQuantizer head_input;
-  std::optional<SsmRounding> ssm;  // none: its values are floats
+  std::optional<SsmRounding> ssm;  // without it, values are floats
 
   const Mamba2Config& config() const { return weights->config; }
   std::int64_t group() const { return weights->quantization->group; }
 };
 
-// Why the engine cannot run these weights, or none: it needs integer weights and activations.
+// Returns why the engine cannot run these weights, or nothing if it can: it needs integer weights
+// and activations.
 std::optional<std::string> unsupported_reason(const Weights& weights);
 
-// Throws Error where unsupported_reason() gives a reason.
+// Throws Error if unsupported_reason() gives a reason.
 Plan make_plan(const Weights& weights);
 
 }  // namespace lightmamba

@@ -5,7 +5,8 @@ namespace {
 
 constexpr int kTaskBits = 32;
 constexpr std::uint64_t kTaskMask = (std::uint64_t{1} << kTaskBits) - 1;
-// Some ten microseconds: longer than between two phases of a token, shorter than a time slice.
+// Some ten microseconds: longer than the time between two phases of a token, shorter than a time
+// slice.
 constexpr int kSpins = 2000;
 
 void pause() {
@@ -16,7 +17,7 @@ void pause() {
 #endif
 }
 
-// Until `value` is no longer `old`.
+// Waits until `value` is no longer `old`.
 template <typename T>
 void wait_for_change(const std::atomic<T>& value, T old) {
   for (int i = 0; i < kSpins; ++i) {
@@ -77,7 +78,7 @@ std::int64_t WorkerPool::share_begin(std::size_t share, std::int64_t count) cons
   return count * static_cast<std::int64_t>(share) / std::ssize(shares_);
 }
 
-// Runs what is left of the current phase: the thread's own share first.
+// Runs the remaining tasks of the current phase: the thread's own share first.
 void WorkerPool::run_tasks(int thread) {
   const auto own = static_cast<std::size_t>(thread);
   for (std::size_t i = 0; i < shares_.size(); ++i) {

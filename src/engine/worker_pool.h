@@ -1,4 +1,4 @@
-// Threads that share out the phases of a token, which last microseconds.
+// Threads that share the phases of a token, which last microseconds.
 #pragma once
 
 #include <atomic>
@@ -12,14 +12,14 @@
 namespace lightmamba {
 
 // Each thread, the calling one and threads - 1 workers, has an equal share of the tasks of a phase,
-// and takes from the others' shares when it has run those, so that a thread that is held up holds
-// up no more than one task. A share is of tasks that follow each other, as what a processor fetches
-// ahead of one task is then its next one's. Waiting threads spin for some microseconds and then
-// sleep. One caller at a time.
+// and takes from the others' shares when it has run those, so that a delayed thread delays no more
+// than one task. A share has consecutive tasks, since the data that a processor fetches ahead of
+// one task then belong to its next. Waiting threads spin for some microseconds and then sleep. Only
+// one thread may call it at a time.
 class WorkerPool {
  public:
-  // With `pin`, each thread stays on a processor of its own, the calling one too until the pool is
-  // destroyed; not where there are fewer processors than threads.
+  // With `pin`, each thread stays on a processor of its own, and so does the calling thread until
+  // the pool is destroyed. It has no effect if there are fewer processors than threads.
   explicit WorkerPool(int threads, bool pin = false);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -27,8 +27,8 @@ class WorkerPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(task, thread) for the tasks 0 ... count - 1, count < 2^31, each once; returns when
-  // all are done. `thread` is below threads() and differs between calls that run at the same time.
+  // Calls body(task, thread) once for each task 0 ... count - 1, count < 2^31, and returns when all
+  // are done. `thread` is below threads() and differs between calls that run at the same time.
   // `body` must not throw. Allocates nothing.
   template <typename Body>
   void run(std::int64_t count, const Body& body) {
@@ -43,7 +43,8 @@ class WorkerPool {
 
   // The number of the phase in the upper half, the next task of a share in the lower. A claim
   // succeeds only if the phase is still the one whose fields were read: before they change, the
-  // ticket becomes that of a phase without tasks, and who sees the new count sees that too.
+  // ticket becomes that of a phase without tasks, and a thread that sees the new count sees that
+  // too.
   struct alignas(64) Share {
     std::atomic<std::uint64_t> ticket = 0;
   };
@@ -58,7 +59,7 @@ class WorkerPool {
   std::atomic<Call> call_ = nullptr;
   std::atomic<const void*> context_ = nullptr;
   alignas(64) std::atomic<std::uint32_t> done_ = 0;
-  std::atomic<std::uint32_t> phase_ = 0;  // what sleeping workers wait for
+  std::atomic<std::uint32_t> phase_ = 0;  // sleeping workers wait for it to change
   std::atomic<bool> stop_ = false;
   std::optional<AffinityGuard> affinity_;
   std::vector<Share> shares_;  // for each thread

@@ -1,4 +1,4 @@
-// Arrays that a pass of the engine works in.
+// The arrays of a forward pass of the engine.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace lightmamba {
 
-// Room for the rounded inputs of a linear layer.
+// Memory for the rounded inputs of a linear layer.
 class QuantizedBuffer {
  public:
   void resize(std::int64_t tokens, std::int64_t columns, std::int64_t group);
@@ -27,7 +27,7 @@ class QuantizedBuffer {
 ChunkShape chunk_shape(const Mamba2Config& config, std::int64_t tokens);
 
 struct Workspace {
-  // Makes room for so many tokens at once; what there is already is kept.
+  // Makes room for this many tokens at once; existing memory is kept.
   void reserve(const Plan& plan, std::int64_t tokens, int threads);
 
   std::int64_t tokens = 0;
@@ -38,14 +38,14 @@ struct Workspace {
   AlignedVector<float> dt;         // [tokens, nheads]
   AlignedVector<float> decay;      // [tokens, nheads]
   AlignedVector<float> y;          // [tokens, d_inner]
-  AlignedVector<float> out;        // of out_proj [tokens, d_model]
+  AlignedVector<float> out;        // outputs of out_proj [tokens, d_model]
   AlignedVector<float> ssm;        // h of a layer in float [nheads, headdim, d_state]
   // See kernels/chunk.h
   AlignedVector<float> chunk_groups;
   std::vector<AlignedVector<float>> chunk_scratch;  // for each thread
-  QuantizedBuffer model_input;                      // of in_proj and the head [tokens, d_model]
-  QuantizedBuffer inner_input;                      // of out_proj [tokens, d_inner]
-  std::vector<AlignedVector<float>> scratch;        // for each thread [2, max(d_model, d_inner)]
+  QuantizedBuffer model_input;                // inputs of in_proj and the LM head [tokens, d_model]
+  QuantizedBuffer inner_input;                // inputs of out_proj [tokens, d_inner]
+  std::vector<AlignedVector<float>> scratch;  // for each thread [2, max(d_model, d_inner)]
 };
 
 }  // namespace lightmamba

@@ -27,7 +27,7 @@ bool take(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
-// The small tensors count in the type of the large ones, which a checkpoint keeps them in.
+// The small tensors are counted in the type of the large ones, as a checkpoint stores them.
 std::int64_t stored_bytes(const Weights& weights) {
   std::size_t bytes = weights.embedding.bytes();
   if (!weights.config.tie_embeddings) bytes += weights.head.bytes();
@@ -93,7 +93,7 @@ class Comparer {
     const std::string name = fmt::format("{} {}", scheme_name(run.scheme), row.variant);
     run.progress =
         progress(fmt::format("quantize {} ({} of {})", name, index + 1, options_.runs.size()));
-    // Shows the step already while the method calibrates.
+    // Shows the step even while the method calibrates.
     if (run.progress) run.progress(0, model_.config().n_layer + 2);
     const QuantizedModel made = quantize(model_, run, known);
     row.quantization = made.report.quantization;
@@ -103,7 +103,7 @@ class Comparer {
     return row;
   }
 
-  // The text and the tasks, of the float model only in the first batch.
+  // Runs the text and the tasks, with the float model only in the first batch.
   void evaluate_batch(std::span<const std::shared_ptr<const Backend>> batch, CompareRow& exact,
                       std::span<CompareRow> rows) const {
     PerplexityOptions text = options_.perplexity;
@@ -144,7 +144,7 @@ class Comparer {
     return tokens_.first(static_cast<std::size_t>(count));
   }
 
-  // At the inputs of the linear layers. rtn leaves the float model as it is.
+  // Measures at the inputs of the linear layers. rtn does not change the float model.
   std::vector<TapError> errors_of_method(const QuantizeOptions& run,
                                          const std::vector<TapError>& float_errors) const {
     static constexpr std::array kInputs = {Tap::in_proj_input, Tap::out_proj_input};

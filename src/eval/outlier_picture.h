@@ -15,7 +15,7 @@ namespace lightmamba {
 
 struct OutlierView {
   std::vector<float> values;  // [tokens, channels]
-  ValueSummary summary;       // its error is that of symmetric 4-bit codes in groups of 128
+  ValueSummary summary;       // its error is for symmetric 4-bit codes in groups of 128
 };
 
 struct OutlierReport {
@@ -31,16 +31,16 @@ struct OutlierReport {
 using RotateRows = std::function<void(std::span<float> rows)>;
 using MakeRotation = std::function<RotateRows(std::int64_t channels)>;
 
-// Feeds the tokens to the model and keeps what passes at a tap, with `layer` ignored for taps
-// outside the blocks. Throws Error if there are no tokens, the model has no such layer, or the tap
-// is `state`, which has no channels.
+// Feeds the tokens to the model and keeps the values at a tap; `layer` is ignored for taps outside
+// the layers. Throws Error if there are no tokens, the model has no such layer, or the tap is
+// `state`, which has no channels.
 OutlierReport find_outliers(const Model& model, std::span<const TokenId> tokens, Tap tap,
                             std::int64_t layer, const MakeRotation& rotation);
 
-// Draws |x| of both as heat maps with one colour scale, by the program gnuplot. The file's name has
-// to end in .png or .svg and is replaced only by a whole picture. Where there are more channels
-// than a picture shows, each cell is the largest of its channels. Throws Error naming the file, and
-// the Debian package if there is no gnuplot.
+// Draws |x| of both as heat maps with one colour scale, by the program gnuplot. The name of the
+// file must end in .png or .svg; the file is replaced only by a whole picture. If there are more
+// channels than a picture shows, each cell is the largest of its channels. Throws Error naming the
+// file, and the Debian package if there is no gnuplot.
 void draw_outliers(const OutlierReport& report, const std::filesystem::path& path);
 
 }  // namespace lightmamba

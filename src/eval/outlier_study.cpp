@@ -70,7 +70,7 @@ Setting make_setting(const OutlierStudyOptions& options) {
   return setting;
 }
 
-// Of x as Q((x - shift) / scale) scale + shift.
+// The error of x as Q((x - shift) / scale) scale + shift.
 OutlierStudyError error_of(const Quantizer& quantizer, const Values& values,
                            std::span<const float> shift, std::span<const float> scale) {
   const std::size_t channels = shift.size();
@@ -128,7 +128,7 @@ OutlierStudyError os_plus_error(const Quantizer& quantizer, const Setting& setti
   return error_of(quantizer, setting.test, best.shift, best.scale);
 }
 
-// As the rotation is orthogonal, the error after it is the error in the original space.
+// Since the rotation is orthogonal, the error after it is the error in the original space.
 Values rotated(std::int64_t channels, std::uint64_t seed, Values values) {
   const std::vector<float> signs = random_signs(channels, seed);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] *= signs[i % signs.size()];
@@ -141,7 +141,7 @@ OutlierStudyRow row(std::string_view method,
   return {method, error(kPerToken), error(kPerGroup)};
 }
 
-// Of rmsnorm(each of `tokens`) times `gain`.
+// Measures the errors of rmsnorm(each of `tokens`) times `gain`.
 RealOutliers errors_of_norm(const SafetensorsFile& file, std::string_view name,
                             const std::vector<std::string>& tokens, const std::string& gain,
                             std::uint64_t seed) {

@@ -1,5 +1,5 @@
-// Random numbers that are the same with every standard library: its engines are, its distributions
-// are not.
+// Random numbers that are the same with every standard library: the engines of the libraries agree,
+// their distributions do not.
 #pragma once
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// How far values are from what they should be.
+// The distance of values from those expected.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,7 @@ struct SquaredError {
   double difference = 0;  // ||found - expected||^2
   double norm = 0;        // ||expected||^2
 
-  // Summed in double.
+  // The sums are in double.
   template <typename A, typename B>
   void add(std::span<const A> found, std::span<const B> expected) {
     for (std::size_t i = 0; i < found.size(); ++i) {

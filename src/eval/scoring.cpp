@@ -11,7 +11,7 @@
 namespace lightmamba {
 namespace {
 
-// Size of `text` without the white space at its end.
+// Returns the size of `text` without the white space at its end.
 std::size_t stripped_size(std::string_view text) {
   std::size_t end = text.size();
   while (end > 0) {

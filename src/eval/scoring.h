@@ -12,32 +12,33 @@
 
 namespace lightmamba {
 
-// log(sum of exp(logits)), computed in double.
+// Returns log(sum of exp(logits)), computed in double.
 double log_sum_exp(std::span<const float> logits);
 
-// -log softmax(logits)[target], in nats; `log_sum` is log_sum_exp(logits), for those who have it.
-// Throws Error if it is NaN or there is no such logit.
+// Returns -log softmax(logits)[target], in nats; a caller that has log_sum_exp(logits) can pass it
+// as `log_sum`. Throws Error if the result is NaN or there is no such logit.
 double token_nll(std::span<const float> logits, TokenId target, double log_sum);
 double token_nll(std::span<const float> logits, TokenId target);
 
-// token_nll() of each row of logits [targets, vocab_size] and its target, found in parallel.
+// Returns token_nll() of each row of logits [targets, vocab_size] and its target, computed in
+// parallel.
 std::vector<double> token_nlls(std::span<const float> rows, std::span<const TokenId> targets);
 
-// Operations that a logit takes in a sum of exps, roughly, as parallel_for() counts them.
+// The approximate number of operations for a logit in a sum of exps, as parallel_for() counts them.
 inline constexpr std::int64_t kOperationsPerLogit = 20;
 
-// The index of the largest logit; of equal ones the lowest id counts as the largest.
+// Returns the index of the largest logit; among equal logits the lowest id counts as the largest.
 TokenId most_likely(std::span<const float> logits);
 inline bool is_most_likely(std::span<const float> logits, TokenId target) {
   return most_likely(logits) == target;
 }
 
 struct ContinuationScore {
-  double log_likelihood = 0;  // of all its tokens together, in nats
-  bool greedy = true;         // each token is the most likely one
+  double log_likelihood = 0;  // sum over its tokens, in nats
+  bool greedy = true;         // whether each token is the most likely one
 };
 
-// Scores continuations of one context, which goes through the model once.
+// Scores continuations of one context, which runs through the model once.
 class ContextScorer {
  public:
   // The taps, which may be null, must outlive the scorer.
@@ -46,7 +47,7 @@ class ContextScorer {
   ContinuationScore score(std::span<const TokenId> continuation) const;
 
  private:
-  std::unique_ptr<Sequence> context_;  // has seen the context
+  std::unique_ptr<Sequence> context_;  // the sequence after the context
 };
 
 // Tokens of a context and of texts that may follow it. White space at the end of the context goes
@@ -57,7 +58,7 @@ class ContextTokens {
 
   const std::vector<TokenId>& ids() const { return ids_; }
 
-  // What encoding the context together with `text` adds to the context's own ids.
+  // Returns the ids that encoding the context together with `text` adds to those of the context.
   std::vector<TokenId> continuation(std::string_view text) const;
 
  private:

@@ -17,9 +17,9 @@ namespace {
 constexpr std::int64_t kLastSteps = 1000;
 
 // Inputs of the convolution's SiLU: silu(mean + channel part + token part), where the channel part,
-// which stays from token to token, is channel * g * exp(tail * g') with normal g, g', and the token
-// part is token * g. Fitted by eye to the quantiles of x, B and C of mamba2-130m's layer 0 and to
-// how far two of its tokens are apart.
+// which is the same at every token, is channel * g * exp(tail * g') with normal g, g', and the
+// token part is token * g. They are fitted by eye to the quantiles of x, B and C of mamba2-130m's
+// layer 0 and to the distance of two of its tokens.
 struct Spread {
   double mean, channel, tail, token;
 };
@@ -66,8 +66,8 @@ class TokenSource {
  private:
   using Values = std::vector<float> SsmStep::*;
   struct Channel {
-    double base = 0;        // of a synthetic channel
-    std::size_t index = 0;  // of a real one
+    double base = 0;        // base of a synthetic channel
+    std::size_t index = 0;  // index of a real one
   };
 
   const SsmStep& one_of_two() { return random_.uniform() < 0.5 ? tensors_->step : tensors_->later; }
@@ -97,7 +97,7 @@ class TokenSource {
   std::vector<Channel> c_;
 };
 
-// Of one quantity in one format.
+// The errors of one quantity in one format.
 class ErrorTrack {
  public:
   explicit ErrorTrack(std::int64_t steps) : steps_(steps) {}
@@ -149,7 +149,7 @@ struct FormatHead {
   ErrorTrack y_error;
 };
 
-// All formats of one head side by side, so that they see the same tokens and one reference.
+// Runs all formats of one head side by side, so that they see the same tokens and one reference.
 void run_head(const SlowHeadOptions& options, int exponent, std::span<SlowHeadError> results,
               const std::function<void()>& after_step) {
   const auto rows = static_cast<std::size_t>(options.headdim);

@@ -27,12 +27,12 @@ struct SlowHeadOptions {
   std::int64_t d_state = 128;
   std::int64_t steps = kSlowHeadSteps.back();
   std::uint64_t seed = 1;
-  // Where x, B, C and dt come from: absent, a distribution fitted to mamba2-130m's layer 0;
-  // otherwise the values of these tensors.
+  // The source of x, B, C and dt: the values of these tensors or, if absent, a distribution fitted
+  // to mamba2-130m's layer 0.
   const SsmTensors* tensors = nullptr;
-  // Whether a channel keeps its character, as in the two real tokens, where x has a correlation of
-  // 0.93 and B of 0.89 from one to the other: what it adds to the state then adds up. Otherwise
-  // each value is drawn anew from those of all channels.
+  // Whether a channel keeps its character, as in the two real tokens, between which x has a
+  // correlation of 0.93 and B of 0.89: its contributions to the state then add up. Otherwise each
+  // value is drawn again from those of all channels.
   bool steady_channels = false;
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // in steps of a head
 };
@@ -40,11 +40,10 @@ struct SlowHeadOptions {
 // Relative errors ||found - expected|| / ||expected||. Norms are over several steps, since y alone
 // may happen to be next to zero.
 struct ErrorOverTime {
-  // Up to each of kSlowHeadSteps that is not beyond the last step, over the tenth of the steps
-  // before it.
+  // One for each of kSlowHeadSteps up to the last step, over the tenth of the steps before it.
   std::vector<double> at;
-  double last = 0;     // over the last 1000 steps, or all where there are fewer
-  double largest = 0;  // the largest of a single one of these, held against their mean norm
+  double last = 0;     // over the last 1000 steps, or all if there are fewer
+  double largest = 0;  // the largest error of one of these steps, relative to their mean norm
 };
 
 struct SlowHeadError {
@@ -55,8 +54,9 @@ struct SlowHeadError {
   ErrorOverTime y;
 };
 
-// One for each exponent, state format and decay format, in this order of nesting. The same on every
-// number of threads. Throws Error if a count is not positive or an exponent not in 1 ... 30.
+// Returns one result for each exponent, state format and decay format, in this order of nesting.
+// Results are the same on every number of threads. Throws Error if a count is not positive or an
+// exponent not in 1 ... 30.
 std::vector<SlowHeadError> slow_head_errors(const SlowHeadOptions& options);
 
 }  // namespace lightmamba

@@ -1,4 +1,4 @@
-// Number formats for the recurrence of a state-space layer, for studies of what they cost.
+// Number formats for the recurrence of a state-space layer, for studies of their errors.
 #pragma once
 
 #include <array>
@@ -10,7 +10,8 @@
 
 namespace lightmamba {
 
-// How the state is kept between tokens: the formats of a model, and the same to nearest.
+// The format of the state between tokens: the formats of a model, and the same with rounding to
+// nearest.
 struct StudyStateFormat {
   std::string_view name;
   StateCodes codes;
@@ -24,9 +25,9 @@ inline constexpr std::array<StudyStateFormat, 7> kStudyStateFormats = {
      {"int8", {8}},
      {"int8-nearest", {8, false}}}};
 
-// How the decay a is kept. `fixed` rounds a to so many fraction bits; `complement` rounds 1 - a to
-// a significand of so many bits with an exponent of its own, so that its relative error is at most
-// 2^-bits however slow the head is.
+// The format of the decay a. `fixed` rounds a to `bits` fraction bits; `complement` rounds 1 - a to
+// a significand of `bits` bits with an exponent of its own, so that its relative error is at most
+// 2^-bits for any head.
 struct DecayFormat {
   enum class Kind { exact, fixed, complement };
   std::string_view name;
@@ -42,12 +43,12 @@ inline constexpr std::array<DecayFormat, 7> kDecayFormats = {
      {"fixed8", DecayFormat::Kind::fixed, 8},
      {"fixed6", DecayFormat::Kind::fixed, 6}}};
 
-// 1 - a in this format, from the exact 1 - a in [0, 1]. Everything here takes the complement, since
-// 1 - a of a slow head has no digits left in a float.
+// Returns 1 - a in this format, from the exact 1 - a in [0, 1]. All functions here take the
+// complement, since a float near 1 has few digits of the 1 - a of a slow head.
 double round_complement(const DecayFormat& format, double complement);
 
-// h = a h + input B, and y = h C from the h before it is rounded; for rows of h [rows, d_state],
-// input and y [rows], B and C [d_state]. Float for the formats, double for the reference.
+// Computes h = a h + input B, and y = h C from the h before it is rounded, for rows of h [rows,
+// d_state], input and y [rows], B and C [d_state]. Float for the formats, double for the reference.
 template <typename T>
 void advance_state(T complement, std::span<const T> input, std::span<const T> B,
                    std::span<const T> C, std::span<T> h, std::span<T> y) {

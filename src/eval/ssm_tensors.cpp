@@ -28,7 +28,7 @@ std::vector<float> read(const SafetensorsFile& file, const std::string& name, co
   return read_floats(file, name);
 }
 
-// All but dt and what follows from it.
+// Reads all but dt and the values that follow from it.
 SsmStep read_step(const SafetensorsFile& file, const std::string& prefix,
                   const SsmTensors& tensors) {
   const auto& [nheads, headdim, d_state, D, step, later] = tensors;

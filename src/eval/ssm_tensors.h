@@ -10,8 +10,8 @@
 
 namespace lightmamba {
 
-// A floating-point tensor of any shape. Throws Error naming it where it is missing or of another
-// type.
+// Returns a floating-point tensor of any shape. Throws Error that names it if it is missing or of
+// another type.
 std::vector<float> read_floats(const SafetensorsFile& file, const std::string& name);
 
 // One decode step of one layer with a single group.
@@ -30,8 +30,8 @@ struct SsmTensors {
   std::int64_t headdim = 0;
   std::int64_t d_state = 0;
   std::vector<float> D;  // [nheads]
-  SsmStep step;          // of the tensors step.*
-  SsmStep later;         // of later.*: another token, with dt computed from later.dt_raw
+  SsmStep step;          // from the tensors step.*
+  SsmStep later;         // from later.*: another token, with dt computed from later.dt_raw
 };
 
 // Reads A, D, dt_bias, step.{x,B,C,dt,state,y} and later.{x,B,C,dt_raw,state,y}. Throws Error

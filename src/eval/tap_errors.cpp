@@ -10,7 +10,7 @@
 namespace lightmamba {
 namespace {
 
-// The order of computation: what comes before the blocks, the blocks, what comes after them.
+// The order of computation: taps before the layers, in the layers, after the layers.
 std::pair<std::int64_t, Tap> computed_at(const TapError& value, std::int64_t layers) {
   return {value.layer < 0 && value.tap != Tap::embedding ? layers : value.layer, value.tap};
 }
@@ -29,7 +29,7 @@ std::vector<TapError> tap_errors_at(const Model& model, std::span<const TokenId>
   }
   const std::unique_ptr<Sequence> sequence = reference_backend(model)->open({.taps = &taps});
   if (taps.has(Tap::head_input) || taps.has(Tap::logits)) {
-    // Logits are asked for after every token, so that these taps see every token.
+    // Logits are requested after every token, so that these taps see every token.
     sequence->prefill_all(tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {});
   } else {
     sequence->prefill(tokens);

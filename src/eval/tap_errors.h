@@ -8,7 +8,7 @@
 
 namespace lightmamba {
 
-// The errors at these taps alone, as tap_errors() gives them. The logits are left out where no tap
+// Returns the errors at these taps only, as tap_errors() does. No logits are computed if no tap
 // needs them.
 std::vector<TapError> tap_errors_at(const Model& model, std::span<const TokenId> tokens,
                                     const Quantizer& quantizer, std::span<const Tap> at);

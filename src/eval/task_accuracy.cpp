@@ -14,7 +14,7 @@
 namespace lightmamba {
 namespace {
 
-// In the order of the enumeration.
+// The names are in the order of the enumeration.
 constexpr std::array<std::string_view, 4> kTaskNames = {"lambada", "piqa", "arc", "openbookqa"};
 
 Accuracy accuracy(std::int64_t right, std::int64_t n) {

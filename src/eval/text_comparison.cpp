@@ -32,7 +32,7 @@ struct Rows {
   }
 };
 
-// What of the reference every model is compared with, found once.
+// The values of the reference that every model is compared with, computed once.
 struct ReferenceRows {
   Rows rows;
   std::vector<double> log_sums;       // log_sum_exp() of each row
@@ -53,7 +53,7 @@ struct ReferenceRows {
     });
   }
 
-  // KL(reference || model) after token i.
+  // Returns KL(reference || model) after token i.
   double divergence(std::size_t i, std::span<const float> model, double model_log_sum) const {
     const std::span row = rows[i];
     const double log_sum = log_sums[i];
@@ -69,7 +69,7 @@ struct ReferenceRows {
   }
 };
 
-// One of the models on its way through the text, with its sums.
+// One of the models while it runs through the text, with its sums.
 class Compared {
  public:
   Compared(const Backend& backend, std::span<const TokenId> tokens,

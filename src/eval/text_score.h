@@ -1,4 +1,4 @@
-// The windows of a text and what a model scores in them, as perplexity() defines both.
+// The windows of a text and the score of a model in them, as perplexity() defines both.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,12 @@
 
 namespace lightmamba {
 
-// Tokens that models are fed together, all of one window; at most kLogitRows.
+// Tokens of one window that models are fed together; at most kLogitRows.
 struct TextPart {
   std::int64_t begin = 0;  // index of the first one in the text
-  bool first = false;      // of its window, so that a new sequence begins
+  bool first = false;      // first of its window, so that a new sequence begins
   std::span<const TokenId> fed = {};
-  std::span<const TokenId> scored = {};  // the successor of each
+  std::span<const TokenId> scored = {};  // the successors of the tokens
 };
 
 class TextScore {
@@ -23,13 +23,13 @@ class TextScore {
   // All must outlive this object. Throws Error as perplexity() does.
   TextScore(const Model& model, std::span<const TokenId> tokens, const PerplexityOptions& options);
 
-  std::int64_t tokens() const { return std::ssize(scored_); }  // to be scored
+  std::int64_t tokens() const { return std::ssize(scored_); }  // tokens to be scored
   std::vector<TextPart> parts() const;
 
-  // Takes the negative log-likelihood of each scored token of a part; parts in order.
+  // Adds the negative log-likelihoods of the scored tokens of a part; parts must come in order.
   void add(const TextPart& part, std::span<const double> nll);
 
-  // Once all parts were added.
+  // Must be called after all parts were added.
   PerplexityResult result() const;
 
  private:

@@ -63,7 +63,7 @@ ValueSummarizer::Sums ValueSummarizer::sums_of(std::int64_t columns,
 }
 
 void ValueSummarizer::add(std::int64_t columns, std::span<const float> values) {
-  fake_quantize(quantizer_, columns, {});  // for its errors
+  fake_quantize(quantizer_, columns, {});  // checks the quantizer
   const std::int64_t slice = std::max(std::int64_t{1}, kSliceValues / columns) * columns;
   const std::int64_t size = std::ssize(values);
   std::vector<Sums> slices(static_cast<std::size_t>((size + slice - 1) / slice));

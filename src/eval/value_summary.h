@@ -1,4 +1,4 @@
-// Statistics of values that come in parts, and what a quantizer does to them.
+// Statistics of values that come in parts, and the error of a quantizer on them.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ class ValueSummarizer {
  public:
   explicit ValueSummarizer(const Quantizer& quantizer) : quantizer_(quantizer) {}
 
-  // Whole rows of `columns`. Throws Error if the quantizer is out of range.
+  // Adds whole rows of `columns`. Throws Error if the quantizer is out of range.
   void add(std::int64_t columns, std::span<const float> values);
 
   ValueSummary summary() const;

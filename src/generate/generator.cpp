@@ -8,7 +8,7 @@
 namespace lightmamba {
 namespace {
 
-// Adds the seconds of its life to a sum.
+// Adds the seconds of its lifetime to a sum.
 class Stopwatch {
  public:
   explicit Stopwatch(double& seconds) : seconds_(seconds) {}
@@ -80,7 +80,7 @@ class Generator::Loop {
   Sequence& sequence_;
   GenerateOptions options_;
   Sampler sampler_;
-  std::vector<TokenId> seen_;  // by the sampler: the prompt and the result
+  std::vector<TokenId> seen_;  // tokens that the sampler has seen: the prompt and the result
   GenerateResult result_;
   bool has_ended_ = false;
 };

@@ -46,8 +46,8 @@ class PromptCache::Entries {
   std::size_t bytes_ = 0;
 };
 
-// The state of the longest beginning of the prompt, or null. All beginnings count as used, the
-// longest last.
+// Returns the state of the longest known beginning of the prompt, or null. All known beginnings
+// count as used, the longest last.
 std::shared_ptr<const Sequence> PromptCache::Entries::find(std::span<const TokenId> prompt) {
   const std::lock_guard lock(mutex_);
   std::vector<std::list<Entry>::iterator> beginnings;

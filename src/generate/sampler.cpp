@@ -15,7 +15,7 @@ namespace {
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 void validate(const SamplingOptions& options) {
-  // Written so that NaN fails too.
+  // The condition also fails for NaN.
   if (!(options.temperature >= 0 && std::isfinite(options.temperature))) {
     fail("temperature must be 0 or a positive number, not {}", options.temperature);
   }
@@ -113,7 +113,7 @@ void Sampler::Steps::penalize(std::span<const float> logits, std::span<const Tok
   if (window > 0 && seen.size() > window) seen = seen.last(window);
   check_ids(logits, seen);
   for (const TokenId id : seen) {
-    // From the logit as it came, so that a token seen twice is not penalized twice.
+    // The penalty applies to the original logit, so that a token seen twice is not penalized twice.
     const float logit = logits[static_cast<std::size_t>(id)];
     logits_[static_cast<std::size_t>(id)] =
         logit > 0 ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
@@ -165,7 +165,7 @@ void Sampler::Steps::keep_top_p() {
   for (const Candidate& candidate : candidates_) sum += candidate.weight;
   const double wanted = static_cast<double>(options_.top_p) * sum;
 
-  // Tokens so unlikely that all of them together stay below what may be left out need no sorting.
+  // Tokens that are so unlikely that all of them together may be left out need no sorting.
   const double negligible = (sum - wanted) / static_cast<double>(candidates_.size());
   std::erase_if(candidates_,
                 [&](const Candidate& candidate) { return candidate.weight < negligible; });

@@ -23,7 +23,7 @@ std::size_t skip_space(std::string_view text, std::size_t begin) {
   return at;
 }
 
-// The same backwards, not beyond `bound`.
+// Does the same backwards, not beyond `bound`.
 std::size_t skip_space_before(std::string_view text, std::size_t end, std::size_t bound) {
   std::size_t at = end;
   while (at > bound) {
@@ -72,8 +72,8 @@ AddedTokenMatcher::Match AddedTokenMatcher::longest_at(std::string_view text,
 
 std::vector<AddedTokenPiece> AddedTokenMatcher::split(std::string_view text) const {
   std::vector<AddedTokenPiece> pieces;
-  std::size_t done = 0;       // what pieces cover
-  std::size_t space_end = 0;  // how far the white space after the last rstrip token reaches
+  std::size_t done = 0;       // the end of the text that pieces cover
+  std::size_t space_end = 0;  // the end of the white space after the last rstrip token
   for (std::size_t at = 0; at < text.size();) {
     if (!begins_token_[static_cast<unsigned char>(text[at])]) {
       ++at;
@@ -94,7 +94,7 @@ std::vector<AddedTokenPiece> AddedTokenMatcher::split(std::string_view text) con
       if (end >= space_end) space_end = skip_space(text, end);
       end = space_end;
     }
-    if (begin >= end) continue;  // all of it went to the token before
+    if (begin >= end) continue;  // the token before has taken all of it
     if (done < begin) pieces.push_back({text.substr(done, begin - done), -1});
     pieces.push_back({{}, token.id});
     done = end;

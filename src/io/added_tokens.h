@@ -18,8 +18,8 @@ struct AddedToken {
   TokenId id = 0;
   std::string content;
   bool single_word = false;  // matches only where no word character touches it
-  bool lstrip = false;       // takes the white space before it along
-  bool rstrip = false;       // takes the white space after it along
+  bool lstrip = false;       // includes the white space before it
+  bool rstrip = false;       // includes the white space after it
   bool normalized = false;   // looked for in the normalized text
   bool special = false;
 };
@@ -30,8 +30,8 @@ struct AddedTokenPiece {
   TokenId id;  // -1 for text
 };
 
-// Finds added tokens: the leftmost first, of those the longest, as the Hugging Face tokenizers
-// library does, down to where rstrip reaches over the next token.
+// Finds added tokens: the leftmost first, and the longest among those, exactly as the Hugging Face
+// tokenizers library does, even if the white space of an rstrip token reaches over the next one.
 class AddedTokenMatcher {
  public:
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);

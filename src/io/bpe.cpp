@@ -80,8 +80,8 @@ void BpeEncoder::add_symbol(TokenId id) {
   symbols_.push_back({id, index + 1, index - 1, BpeTable::kNoMerge});
 }
 
-// The symbols of the word before merging, in the order that the tokenizers library gives them: a
-// pending unknown token comes after the bytes of a character that follows it.
+// Makes the symbols of the word before merging, in the order of the tokenizers library: a pending
+// unknown token follows the bytes of a character that stands after it.
 void BpeEncoder::begin_symbols(std::string_view word) {
   const BpeAlphabet& alphabet = table_.alphabet_;
   symbols_.clear();
@@ -119,9 +119,9 @@ void BpeEncoder::begin_symbols(std::string_view word) {
   if (pending) add_symbol(alphabet.unknown);
 }
 
-// Merges the pair of the lowest rank, of equals the leftmost, until none is left. An entry of the
-// queue is out of date when the symbol at its position has another rank by now: symbols only grow,
-// so a pair never comes back to a position.
+// Merges the pair of the lowest rank, the leftmost among equals, until there is none. An entry of
+// the queue is out of date if the symbol at its position has another rank by now: symbols only
+// grow, so a pair never returns to a position.
 void BpeEncoder::merge(std::string_view word, std::vector<TokenId>& out) {
   if (!table_.whole_words_.empty()) {
     const auto whole = table_.whole_words_.find(std::string(word));

@@ -23,20 +23,20 @@ struct BpeMerge {
   TokenId result;
 };
 
-// The tokens that a word consists of before anything is merged.
+// The tokens of a word before anything is merged.
 struct BpeAlphabet {
   bool has_characters = false;  // else every byte is a symbol
   FlatMap<TokenId> characters;  // by code point
   std::array<TokenId, 256>
       bytes{};                // -1 where there is none; with characters those of byte_fallback
-  TokenId unknown = -1;       // in place of a symbol without a token; -1: none
+  TokenId unknown = -1;       // in place of a symbol without a token; -1 if there is none
   bool fuse_unknown = false;  // once for several in a row
 };
 
-// What BPE knows about a vocabulary.
+// A vocabulary with its merges.
 class BpeTable {
  public:
-  // Merges come in order of rank; of two for one pair the later counts. Words found in
+  // Merges are given in order of rank; if a pair occurs twice, the later one counts. Words found in
   // `whole_words` are never split.
   BpeTable(BpeAlphabet alphabet, const std::vector<BpeMerge>& merges,
            std::unordered_map<std::string, TokenId> whole_words);
@@ -53,7 +53,8 @@ class BpeTable {
   std::unordered_map<std::string, TokenId> whole_words_;
 };
 
-// Encodes words, remembering the short ones it met lately. For one thread at a time.
+// Encodes words, and remembers short ones that it met recently. Only one thread may use it at a
+// time.
 class BpeEncoder {
  public:
   explicit BpeEncoder(const BpeTable& table);
@@ -78,7 +79,7 @@ class BpeEncoder {
     TokenId id;
     std::uint32_t next;
     std::uint32_t previous;
-    std::uint32_t rank;  // of the merge with the next symbol; kNoMerge also once merged away
+    std::uint32_t rank;  // rank of the merge with the next symbol; kNoMerge also once merged away
   };
 
   void merge(std::string_view word, std::vector<TokenId>& out);
@@ -92,7 +93,8 @@ class BpeEncoder {
   std::vector<std::uint64_t> queue_;  // heap of rank * 2^32 + position, least first
 };
 
-// Encoders for the calls that run at the same time, kept with what they remember for later ones.
+// Encoders for calls that run at the same time; they are kept, with the words they remember, for
+// later calls.
 class BpeEncoderPool {
  public:
   explicit BpeEncoderPool(const BpeTable& table) : table_(table) {}

@@ -9,10 +9,11 @@
 
 namespace lightmamba {
 
-// The character (U+0021 to U+0143) that stands for a byte, as UTF-8.
+// Returns the character (U+0021 to U+0143) that stands for a byte, as UTF-8.
 std::string_view byte_symbol(unsigned char byte);
 
-// The bytes that `token`, well-formed UTF-8, spells; nothing if a character stands for no byte.
+// Returns the bytes that `token`, well-formed UTF-8, spells; nothing if a character stands for no
+// byte.
 std::optional<std::string> spelled_bytes(std::string_view token);
 
 }  // namespace lightmamba

@@ -123,7 +123,7 @@ Checkpoint open_checkpoint(const fs::path& directory) {
   for (const Source& source : kSources) {
     const fs::path file = directory / source.name;
     if (!fs::exists(file, ignored)) continue;
-    Checkpoint checkpoint{parsed.config, {}, file, {}};
+    Checkpoint checkpoint{parsed.config, {}, file, {}, parsed.notes};
     take_tensors(source.index ? read_shards(file, source.read) : Stored{source.read(file), {}},
                  checkpoint);
     checkpoint.config.tie_embeddings =

@@ -5,13 +5,14 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "io/config_json.h"
 #include "io/tensor.h"
 
 namespace lightmamba {
 
-// Where a tensor lies, in so far as that is not plain from its name and the checkpoint's file.
+// The place of a tensor, if its name or its file differs from those of the checkpoint.
 struct StoredAs {
   std::string name;  // in the file
   std::string file;  // the shard; empty where there are none
@@ -22,8 +23,9 @@ struct Checkpoint {
   TensorMap tensors;                   // views into the mapped weight files, by plain_names()
   std::filesystem::path weights_file;  // or the index of the shards; for messages
   std::map<std::string, StoredAs, std::less<>> stored_as;
+  std::vector<std::string> notes;  // see Model::notes()
 
-  // "tensor 'NAME'", with its name in the file and its shard where those differ; for messages.
+  // Returns "tensor 'NAME'", with its name in the file and its shard if those differ; for messages.
   std::string describe(std::string_view name) const;
 };
 

@@ -5,10 +5,12 @@
 #include <cmath>
 #include <initializer_list>
 #include <limits>
+#include <set>
 #include <string>
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "io/harmless_fields.h"
 #include "io/json.h"
 
 namespace lightmamba {
@@ -16,21 +18,25 @@ namespace {
 
 constexpr std::int64_t kLargestDimension = std::int64_t{1} << 24;
 
-// One object of a config file, with the name that errors use.
+// One object of a config file, with the name that errors use. It remembers which fields were asked
+// for.
 class Fields {
  public:
   Fields(const Json& object, std::string_view source) : object_(object), source_(source) {}
 
   bool has(std::string_view name) const {
+    asked_.emplace(name);
     const auto found = object_.find(name);
     return found != object_.end() && !found->is_null();
   }
   template <typename T>
   T get(std::string_view name) const {
+    asked_.emplace(name);
     return json_field<T>(object_, name, source_);
   }
   template <typename T>
   T get_or(std::string_view name, T fallback) const {
+    asked_.emplace(name);
     return json_field_or<T>(object_, name, fallback, source_);
   }
   std::int64_t dimension(std::string_view name) const {
@@ -43,8 +49,8 @@ class Fields {
   std::int64_t dimension_or(std::string_view name, std::int64_t fallback) const {
     return has(name) ? dimension(name) : fallback;
   }
-  // The one that is there of several names for one thing; the first where none is. Where several
-  // are, they must say the same.
+  // Returns the one of several names for one thing that is there, or the first if none is. If
+  // several are there, they must have the same value.
   std::string_view name_of(std::initializer_list<std::string_view> names) const {
     std::string_view found;
     for (const std::string_view name : names) {
@@ -67,7 +73,7 @@ class Fields {
       fail("{}: field '{}': {} is not supported, expected {}", source_, name, !only, only);
     }
   }
-  // The same for layers of another kind: a list of them, or what they are like.
+  // Does the same for layers of another kind, given as a list or by a property.
   void require_none(std::string_view name, std::string_view what) const {
     if (!has(name)) return;
     const Json& value = at(name);
@@ -86,10 +92,21 @@ class Fields {
   const Json& at(std::string_view name) const { return *object_.find(name); }
   const Json& all() const { return object_; }
   std::string_view source() const { return source_; }
+  void ignore(std::string_view name) const { asked_.emplace(name); }
+  // The fields with a value that were never read and are not known to be harmless.
+  std::vector<std::string> unknown() const {
+    std::vector<std::string> names;
+    for (const auto& item : object_.items()) {
+      if (item.value().is_null() || asked_.contains(item.key())) continue;
+      if (!is_harmless_field(item.key())) names.push_back(item.key());
+    }
+    return names;
+  }
 
  private:
   const Json& object_;
   std::string_view source_;
+  mutable std::set<std::string, std::less<>> asked_;
 };
 
 constexpr float kUsualEpsilon = 1e-5F;
@@ -119,7 +136,7 @@ void read_dt_limits(const Fields& fields, std::string_view name, Mamba2Config& c
   config.dt_max = limits[1].get<float>();
 }
 
-// One id or a list of them; none where the field is absent.
+// Returns one id or a list of them; none if the field is absent.
 std::vector<TokenId> token_ids(const Fields& fields, std::string_view name) {
   if (!fields.has(name)) return {};
   const std::vector<std::int64_t> values = fields.at(name).is_array()
@@ -140,8 +157,8 @@ std::optional<TokenId> token_id(const Fields& fields, std::string_view name) {
   return ids.empty() ? std::nullopt : std::optional(ids.front());
 }
 
-// Beyond single fields: what fits together, and what can be computed with at all. Called before
-// any sum of the configuration is used.
+// Checks whether fields fit together, and whether their shape can be computed with. Must be called
+// before any sum of the configuration is used.
 void check_shape(const Mamba2Config& config, std::string_view source) {
   if (config.nheads % config.ngroups != 0) {
     fail("{}: {} heads cannot be divided into {} groups (n_groups, ngroups)", source, config.nheads,
@@ -179,7 +196,7 @@ void require_silu(const Fields& fields, std::string_view name) {
   }
 }
 
-// What no tensor tells, or tells less clearly, whichever layout has it.
+// Refuses, in any layout, fields whose effect no tensor shows, or shows less clearly.
 void refuse_other_computations(const Fields& fields) {
   for (const char* name : {"quantization_config", "quantization"}) {
     if (fields.has(name)) {
@@ -187,7 +204,8 @@ void refuse_other_computations(const Fields& fields) {
            fields.source(), name);
     }
   }
-  for (const char* name : {"use_bias", "use_mamba2_bias", "bias", "D_has_hdim"}) {
+  for (const char* name : {"use_bias", "use_mamba2_bias", "bias", "D_has_hdim", "bidirectional",
+                           "is_encoder_decoder", "add_cross_attention"}) {
     fields.require(name, false);
   }
   for (const char* name : {"rms_norm", "rmsnorm", "dt_softplus"}) fields.require(name, true);
@@ -199,6 +217,7 @@ void refuse_other_computations(const Fields& fields) {
     fields.require_none(name, "attention layers");
   }
   fields.require_none("attn", "attention layers");
+  fields.require_none("pruned_heads", "pruned heads");
   for (const char* name : {"d_intermediate", "mlp_intermediate_size"}) {
     fields.require_none(name, "MLP layers");
   }
@@ -214,7 +233,7 @@ void refuse_other_computations(const Fields& fields) {
   }
 }
 
-// Widths that follow from others.
+// Checks a width that follows from others.
 void check_width(const Fields& fields, std::string_view name, std::int64_t expected) {
   if (const std::int64_t found = fields.dimension_or(name, expected); found != expected) {
     fail("{}: field '{}': {} is not supported, expected {} as the other sizes have it",
@@ -229,8 +248,8 @@ std::optional<bool> read_tie(const Fields& fields) {
   return fields.get<bool>(name);
 }
 
-// Of transformers, or of flash-linear-attention, whose fields are named norm_eps, rmsnorm and
-// dt_limit.
+// Reads the layout of transformers, or that of flash-linear-attention, whose fields are named
+// norm_eps, rmsnorm and dt_limit.
 ParsedConfig parse_hugging_face(const Fields& fields) {
   const auto model_type = fields.get<std::string>("model_type");
   if (model_type == "mamba" || model_type == "falcon_mamba") {
@@ -243,6 +262,7 @@ ParsedConfig parse_hugging_face(const Fields& fields) {
   }
   refuse_other_computations(fields);
   // transformers does not know this field, and Codestral's configuration has it set all the same.
+  fields.ignore("norm_before_gate");
   if (fields.has("rmsnorm") || fields.has("dt_limit")) fields.require("norm_before_gate", false);
 
   ParsedConfig parsed;
@@ -253,7 +273,8 @@ ParsedConfig parse_hugging_face(const Fields& fields) {
   config.d_state = fields.dimension_or({"state_size", "d_state", "ssm_state_size"}, 128);
   config.headdim = fields.dimension_or({"head_dim", "headdim", "mamba2_head_dim"}, 64);
   config.d_inner = expanded(fields, config.d_model);
-  config.nheads = fields.dimension_or({"num_heads", "nheads"}, config.d_inner / config.headdim);
+  config.nheads = fields.dimension_or({"num_heads", "nheads", "mamba2_num_heads"},
+                                      config.d_inner / config.headdim);
   if (config.nheads * config.headdim != config.d_inner) {
     fail("{}: num_heads {} x head_dim {} is not expand x hidden_size = {}", fields.source(),
          config.nheads, config.headdim, config.d_inner);
@@ -323,6 +344,7 @@ std::int64_t padded(std::int64_t vocab_size, std::int64_t multiple) {
 
 ParsedConfig parse_state_spaces(const Fields& fields) {
   refuse_other_computations(fields);
+  fields.ignore("model_type");
   ParsedConfig parsed;
   Mamba2Config& config = parsed.config;
   config.d_model = fields.dimension("d_model");
@@ -345,8 +367,9 @@ ParsedConfig parse_state_spaces(const Fields& fields) {
     if (fields.has(name)) fail("{}: field '{}': expected within ssm_cfg", fields.source(), name);
   }
   // These models are trained with the GPT-NeoX tokenizer, whose <|endoftext|> is 0.
-  config.bos_token_id = 0;
-  config.eos_token_ids = {0};
+  config.bos_token_id = token_id(fields, "bos_token_id").value_or(0);
+  config.eos_token_ids = token_ids(fields, "eos_token_id");
+  if (config.eos_token_ids.empty()) config.eos_token_ids = {0};
   parsed.tie_embeddings = read_tie(fields).value_or(true);
   return parsed;
 }
@@ -371,7 +394,7 @@ ParsedConfig parse_config(std::string_view text, std::string_view source) {
   const Json json = parse_object(text, source);
   const Fields fields(json, source);
   ParsedConfig parsed;
-  if (is_state_spaces(fields)) {
+  if (is_state_spaces(Fields(json, source))) {
     parsed = parse_state_spaces(fields);
   } else if (fields.has("model_type")) {
     parsed = parse_hugging_face(fields);
@@ -382,6 +405,10 @@ ParsedConfig parse_config(std::string_view text, std::string_view source) {
         source);
   }
   check_shape(parsed.config, source);
+  if (const std::vector<std::string> unknown = fields.unknown(); !unknown.empty()) {
+    parsed.notes.push_back(fmt::format("{}: ignored fields that are not known: {}", source,
+                                       printable(fmt::format("{}", fmt::join(unknown, ", ")))));
+  }
   return parsed;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <lightmamba/config.h>
 
@@ -11,14 +12,16 @@ namespace lightmamba {
 
 struct ParsedConfig {
   Mamba2Config config;
-  // What the file says; where it is silent, the presence of lm_head.weight decides.
+  // The value in the file; if there is none, the presence of lm_head.weight decides.
   std::optional<bool> tie_embeddings;
+  std::vector<std::string> notes = {};  // see Model::notes()
 };
 
 // Reads the text of a config.json: the Mamba2Config of Hugging Face or flash-linear-attention, or
 // mamba_ssm's MambaConfig. Throws Error naming the field for anything malformed, and for every
 // option that would change the computation and is not implemented: Mamba-1, attention layers, MLPs,
-// other norms, biases. docs/checkpoints.md lists the fields.
+// other norms, biases. A note names the other fields that are not known to be harmless.
+// docs/checkpoints.md lists the fields.
 ParsedConfig parse_config(std::string_view text, std::string_view source);
 
 // Reads the text of a params.json, as Mistral publishes Codestral Mamba with consolidated weights.

@@ -10,7 +10,7 @@
 namespace lightmamba {
 namespace {
 
-// The length of a header, and a header that is a JSON object.
+// Such a file begins with the length of its header, and the header is a JSON object.
 bool begins_as_safetensors(std::string_view text) {
   std::uint64_t length = 0;
   if (text.size() <= sizeof length) return false;

@@ -1,4 +1,4 @@
-// What a path holds, by how it begins: decided here for all that open files.
+// The kind of file at a path, by how it begins. All code that opens files asks here.
 #pragma once
 
 #include <filesystem>
@@ -7,20 +7,20 @@
 namespace lightmamba {
 
 enum class FileKind {
-  absent,             // nothing is there, or nothing that can be looked at
+  absent,             // nothing is there, or it cannot be examined
   directory,          // perhaps a checkpoint
   json,               // begins with a brace, as a tokenizer.json does
   safetensors,        // perhaps a quantized model
   accelerator_image,  // memory of the accelerator
   gguf,
-  other,  // a file of another kind, or none that can be looked into twice
+  other,  // a file of another kind, or one that can be read only once
 };
 
-// With what the file begins.
+// The first bytes of such files.
 inline constexpr std::string_view kAcceleratorImageMagic("LMACCEL\0", 8);
 inline constexpr std::string_view kGgufMagic("GGUF");
 
-// Throws Error where the file cannot be opened.
+// Throws Error if the file cannot be opened.
 FileKind file_kind(const std::filesystem::path& path);
 
 }  // namespace lightmamba

@@ -54,7 +54,7 @@ std::optional<std::size_t> first_not_finite(const Tensor& tensor) {
   const auto any_in = [&](std::size_t begin, std::size_t end) {
     return any_not_finite(tensor.dtype, tensor.data.data() + begin * size, end - begin);
   };
-  std::atomic<std::size_t> first = count;  // where the first such chunk begins
+  std::atomic<std::size_t> first = count;  // the beginning of the first such chunk
   parallel_for(static_cast<std::int64_t>((count + kChunk - 1) / kChunk), kChunk / 8,
                [&](std::int64_t chunk) {
                  const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk;

@@ -1,4 +1,4 @@
-// Whether the numbers of a tensor can be computed with.
+// Checks that the numbers of a tensor are finite.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace lightmamba {
 
-// The first element of a tensor of a floating type that is no finite number as a float: NaN,
-// infinity, or a double beyond what a float holds. Reads the data once, on all threads.
+// Finds the first element of a tensor of a floating type that is no finite number as a float: NaN,
+// infinity, or a double beyond the range of a float. Reads the data once, on all threads.
 std::optional<std::size_t> first_not_finite(const Tensor& tensor);
 
 // Throws Error "WHAT: element [2, 7] is nan, not a finite number" for that element.

@@ -25,7 +25,7 @@ class FlatMap {
     if (wanted > slots_.size()) rehash(wanted);
   }
 
-  // The value of `key`, made if absent.
+  // Returns the value of `key`, which it inserts if absent.
   Value& operator[](std::uint64_t key) {
     reserve(size_ + 1);
     Slot& slot = slots_[index_of(key)];

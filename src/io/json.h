@@ -12,15 +12,16 @@ namespace lightmamba {
 
 using Json = nlohmann::json;
 
-// Parses JSON text. The bare words Infinity, -Infinity and NaN, which Python's json module writes
-// and standard JSON lacks, become the numbers they mean. Throws Error "source: not valid JSON: ..."
-// also for nesting deeper than any real configuration (a guard for the stack).
+// Parses JSON text. The words Infinity, -Infinity and NaN, which Python's json module writes
+// although standard JSON lacks them, become the numbers they name. Throws Error "source: not valid
+// JSON: ..." also for nesting deeper than any real configuration (a guard for the stack).
 Json parse_json(std::string_view text, std::string_view source);
 
 std::string_view json_kind(const Json& value);  // "object", "string", ... for messages
 
-// The member `name` of `object` as T, or Error "source: field 'name': expected ..., found ...".
-// T is bool, std::int64_t, double or std::string. An integer field takes 3.0 but not 3.5.
+// Returns the member `name` of `object` as T, or throws Error "source: field 'name': expected ...,
+// found ...". T is bool, std::int64_t, double or std::string. An integer field takes 3.0 but not
+// 3.5.
 template <typename T>
 T json_field(const Json& object, std::string_view name, std::string_view source);
 template <>
@@ -34,11 +35,11 @@ template <>
 std::string json_field<std::string>(const Json& object, std::string_view name,
                                     std::string_view source);
 
-// The member `name` of `object`, an array of integers.
+// Returns the member `name` of `object`, an array of integers.
 std::vector<std::int64_t> json_integers(const Json& object, std::string_view name,
                                         std::string_view source);
 
-// The same, with a default for an absent or null member.
+// Does the same, with a default for an absent or null member.
 template <typename T>
 T json_field_or(const Json& object, std::string_view name, T fallback, std::string_view source) {
   const auto found = object.find(name);

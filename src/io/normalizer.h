@@ -1,4 +1,4 @@
-// What tokenizers do to a text before they split it.
+// The changes that tokenizers make to a text before they split it.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace lightmamba {
 
-// Named as in tokenizer.json.
+// The names are those of tokenizer.json.
 struct NfcStep {};
 struct PrependStep {
   std::string text;  // before every text that is not empty
@@ -22,17 +22,17 @@ struct ReplaceStep {
 };
 using NormalizerStep = std::variant<NfcStep, PrependStep, ReplaceStep>;
 
-// `text` with the matches of the pattern replaced. Throws Error where that has more than
+// Returns `text` with the matches of the pattern replaced. Throws Error if that has more than
 // `most_bytes`.
 std::string replaced(std::string_view text, const ReplaceStep& step, std::size_t max_bytes);
 
-// The longest that a text of `size` bytes may become. A few steps that each repeat something could
-// else fill any memory.
+// Returns the largest size that a text of `size` bytes may reach. Without a limit, a few steps that
+// each repeat something could fill any memory.
 std::size_t longest_normalized(std::size_t size);
 
-// Well-formed text after the steps, in order. The result is `text` itself where nothing changes,
-// else it lies in `storage`. Throws Error where a pattern cannot be matched or the text
-// becomes too long.
+// Applies the steps to well-formed text, in order. The result is `text` itself if nothing changes,
+// else it lies in `storage`. Throws Error if a pattern cannot be matched or the text becomes too
+// long.
 std::string_view normalize(const std::vector<NormalizerStep>& steps, std::string_view text,
                            std::string& storage);
 

@@ -74,14 +74,14 @@ enum class Function {
   size,
 };
 
-// Values are small handles: what they refer to lies in the arenas of the interpreter, so containers
-// that hold themselves neither leak nor recurse.
+// Values are small handles to objects in the arenas of the interpreter, so containers that hold
+// themselves neither leak nor recurse.
 struct None {};
 struct Tuple {
   std::size_t begin = 0;
   std::size_t size = 0;
 };
-struct List {};  // a checkpoint needs nothing that is in a list, so its items are dropped
+struct List {};  // a checkpoint needs no item of a list, so items are dropped
 struct Dict {
   std::size_t index = 0;
   bool ordered = false;
@@ -256,7 +256,7 @@ Value Unpickler::pop() {
   return value;
 }
 
-// The height of the stack at the last mark, where the values begin that came after it.
+// The height of the stack at the last mark, where the values after it begin.
 std::size_t Unpickler::pop_mark() {
   if (marks_.empty()) fail("the pickle ends a group that it has not begun");
   const std::size_t first = marks_.back();
@@ -291,7 +291,7 @@ Value Unpickler::load_storage(const Value& id) {
   storages_.push_back({.dtype = expect<StorageType>(parts[1], "the type of a storage").dtype,
                        .key = expect<std::string_view>(parts[2], "the key of a storage"),
                        .count = expect<std::int64_t>(parts[4], "the size of a storage")});
-  // Every tensor carries its storage's key, so long ones would multiply.
+  // Every tensor has the key of its storage, so long keys would multiply.
   constexpr std::size_t kLongestKey = 256;
   if (const std::size_t size = storages_.back().key.size(); size > kLongestKey) {
     fail("the key of a storage has {} bytes, expected at most {}", size, kLongestKey);
@@ -520,7 +520,7 @@ const Unpickler::Items* find_dict(const Unpickler& unpickler, const Unpickler::I
   return dict == nullptr ? nullptr : &unpickler.items(*dict);
 }
 
-// Whether the tensors of a language model lie here, by the name of its embedding.
+// Tells whether the tensors of a language model are here, by the name of its embedding.
 bool holds_model(const Unpickler::Items& items) {
   return std::any_of(items.begin(), items.end(), [](const auto& item) {
     const auto* key = std::get_if<std::string_view>(&item.first);
@@ -529,7 +529,7 @@ bool holds_model(const Unpickler::Items& items) {
   });
 }
 
-// The one dictionary under whatever key that holds a model.
+// Returns the one dictionary, under any key, that holds a model.
 const Unpickler::Items* find_model(const Unpickler& unpickler, const Unpickler::Items& outer) {
   const Unpickler::Items* model = nullptr;
   std::string_view name;
@@ -549,8 +549,8 @@ const Unpickler::Items* find_model(const Unpickler& unpickler, const Unpickler::
   return model;
 }
 
-// In a checkpoint of a training script: below the names that trainers use for the model itself,
-// which go before an average of it; then below any other.
+// In a checkpoint of a training script, looks below the names that trainers use for the model
+// itself, which have priority over an average of it; then below any other.
 const Unpickler::Items* find_inner(const Unpickler& unpickler, const Unpickler::Items& outer) {
   for (const std::string_view name :
        {"state_dict", "model", "model_state_dict", "module", "model_state"}) {

@@ -1,4 +1,4 @@
-// The pickle inside a PyTorch checkpoint, read without running anything it asks for.
+// Reads the pickle inside a PyTorch checkpoint without running any code that it names.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,14 @@ struct PickledTensor {
   StridedLayout layout;            // as written: nothing about it has been checked
 };
 
-// The tensors of a pickled state dict, or of the one in a checkpoint that a training script wrote:
-// the dictionary under "state_dict", "model", "model_state_dict", "module" or "model_state", the
-// first that has tensors; else under any one name, if it has an embedding; at the top or under
-// "state". Entries beside the model, and those of it that are no tensors, are left out. Throws
-// Error naming both where two other names have an embedding.
+// Returns the tensors of a pickled state dict, or of the one in a checkpoint that a training script
+// wrote: the dictionary under "state_dict", "model", "model_state_dict", "module" or "model_state",
+// the first that has tensors; else under any one name, if it has an embedding; at the top or under
+// "state". Entries beside the model, and its entries that are no tensors, are skipped. Throws Error
+// that names both if two other names have an embedding.
 //
 // The interpreter knows dictionaries, tuples, numbers, strings and the few functions that rebuild
-// tensors; whatever else a pickle asks for is an Error that names it. Time and memory are linear in
+// tensors; any other request of a pickle is an Error that names it. Time and memory are linear in
 // the size of the pickle, and both are bounded.
 std::map<std::string, PickledTensor> unpickle_state_dict(std::span<const std::byte> pickle);
 

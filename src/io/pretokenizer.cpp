@@ -42,7 +42,8 @@ std::size_t run_end(std::string_view text, std::size_t begin, CharClass kind) {
   return at;
 }
 
-// Size of the English ending at the front of `text`, which begins with an apostrophe, or 0.
+// Returns the size of the English ending at the front of `text`, which begins with an apostrophe,
+// or 0.
 std::size_t contraction_size(std::string_view text) {
   if (text.size() < 2) return 0;
   const char first = text[1];
@@ -56,7 +57,7 @@ struct Piece {
   bool is_match;
 };
 
-// The matches and what lies between them: all of the text, in order.
+// Visits the matches and the text between them, in order.
 std::vector<Piece> pieces_of(const std::vector<TextRange>& matches, std::size_t size, bool invert) {
   std::vector<Piece> pieces;
   pieces.reserve(2 * matches.size() + 1);
@@ -81,7 +82,7 @@ void append(std::vector<TextRange>& ranges, const TextRange& range, bool joined)
 std::vector<TextRange> arranged(const std::vector<Piece>& pieces, SplitBehavior behavior) {
   std::vector<TextRange> ranges;
   ranges.reserve(pieces.size());
-  bool previous = false;  // whether the piece before is a match
+  bool previous = false;  // the piece before is a match
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const auto& [range, is_match] = pieces[i];
     switch (behavior) {
@@ -98,7 +99,7 @@ std::vector<TextRange> arranged(const std::vector<Piece>& pieces, SplitBehavior 
         append(ranges, range, is_match && !previous);
         break;
       case SplitBehavior::merged_with_next:
-        // Of several matches in a row the last belongs to the text.
+        // The last of several matches in a row belongs to the text.
         append(ranges, range, !is_match && previous);
         break;
     }
@@ -167,7 +168,7 @@ std::size_t gpt2_word_end(std::string_view text, std::size_t begin) {
   if (second.kind != CharClass::space) {
     return text[begin] == ' ' ? run_end(text, at + second.size, second.kind) : at;
   }
-  // Of white space before a word, the last character is left to the next match.
+  // The last character of white space before a word is left to the next match.
   std::size_t last = at;
   while (at < text.size()) {
     const ClassedCharacter c = character_at(text, at);

@@ -1,4 +1,4 @@
-// The split into words that tokenizers do before merging.
+// Splits text into words, as tokenizers do before merging.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,14 @@
 
 namespace lightmamba {
 
-// Where the word that begins at `begin` (less than the size of the text) ends, by the pattern
+// Returns the end of the word that begins at `begin` (less than the size of the text), by the
+// pattern
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// of well-formed text. Every character belongs to a word.
+// in well-formed text. Every character belongs to a word.
 std::size_t gpt2_word_end(std::string_view text, std::size_t begin);
 extern const std::string_view kGpt2Pattern;
 
-// What becomes of the matches of a pattern, and of the text between them.
+// The fate of the matches of a pattern, and of the text between them.
 enum class SplitBehavior {
   removed,
   isolated,              // each match is a piece of its own
@@ -32,13 +33,13 @@ enum class SplitBehavior {
 struct SplitStep {
   Regex pattern;
   SplitBehavior behavior;
-  bool invert;  // what the pattern does not match takes the part of the matches
+  bool invert;  // exchange the roles of matches and of the text between them
 };
 
 struct Gpt2SplitStep {};  // isolates the words of gpt2_word_end()
 
 struct DigitsStep {
-  bool individual;  // each digit for itself, else runs of digits
+  bool individual;  // each digit is a piece, else each run of digits
 };
 
 // From here on a piece is written in the GPT-2 spelling of its bytes.
@@ -68,8 +69,8 @@ class PreTokenizer {
   bool is_byte_level() const { return byte_level_; }
 
   // Calls `word` with each word of well-formed text, in order; none is empty. With a ByteLevelStep
-  // the words are bytes, not their spelling. `begins_text`: nothing precedes the text. Throws Error
-  // where a pattern cannot be matched.
+  // the words are bytes, not their spelling. `begins_text` tells that nothing precedes the text.
+  // Throws Error if a pattern cannot be matched.
   using WordFn = std::function<void(std::string_view)>;
   void split(std::string_view text, bool begins_text, const WordFn& word) const;
 

@@ -22,7 +22,7 @@ using namespace std::string_view_literals;
 constexpr std::size_t kLargestPickle = std::size_t{64} << 20;
 constexpr std::size_t kFreeCopies = std::size_t{16} << 20;
 
-// Says what a file that is no zip archive is instead.
+// Names the kind of a file that is no zip archive.
 void require_zip(std::span<const std::byte> bytes) {
   const std::string_view text = text_of(bytes);
   // A pickled long: the magic number of the format before PyTorch 1.6.
@@ -50,7 +50,7 @@ void require_zip(std::span<const std::byte> bytes) {
   fail("expected a zip archive written by torch.save, found something else");
 }
 
-// The folder inside the archive that all its entries lie in, with the slash.
+// Returns the folder inside the archive that all its entries lie in, with the slash.
 std::string find_folder(const ZipArchive& archive) {
   constexpr auto kPickle = "/data.pkl"sv;
   std::vector<std::string> folders;
@@ -87,7 +87,7 @@ void require_little_endian(const ZipArchive& archive, const std::string& name) {
   }
 }
 
-// The entries data/KEY, each looked up once.
+// The entries data/KEY, each of which is looked up once.
 class Storages {
  public:
   Storages(const ZipArchive& archive, const std::string& folder)

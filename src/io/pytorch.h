@@ -11,16 +11,16 @@
 
 namespace lightmamba {
 
-// The tensors of a state dict, or of the model in a training script's checkpoint, wherever
+// Returns the tensors of a state dict, or of the model in a training script's checkpoint, as
 // unpickle_state_dict() finds it. The pickle inside is read by an interpreter that can build
-// dictionaries, tuples, numbers, strings and tensors and nothing else; anything beyond that is an
-// Error that names what was asked for. Contiguous tensors are views into
-// the mapped file (tensors that share a storage share the view); strided ones are copied. All
-// copies together, and all tensors together, may take twice the size of the file plus 16 MiB, since
-// a tensor expanded with strides of 0 could ask for any amount of memory.
+// dictionaries, tuples, numbers, strings and tensors and nothing else; any other request is an
+// Error that names it. Contiguous tensors are views into the mapped file (tensors that share a
+// storage share the view); strided ones are copied. All copies together, and all tensors together,
+// may take twice the size of the file plus 16 MiB, since a tensor expanded with strides of 0 could
+// ask for any amount of memory.
 TensorMap read_pytorch(const std::filesystem::path& path);
 
-// The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
+// Does the same over bytes in memory that `owner` keeps alive; errors use the name `source`.
 TensorMap parse_pytorch(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                         std::string_view source);
 

@@ -48,7 +48,7 @@ std::unique_ptr<pcre2_code, Free> compile(std::string_view pattern, std::uint32_
   std::unique_ptr<pcre2_code, Free> code(pcre2_compile(
       units(pattern), pattern.size(), options | PCRE2_UTF, &error, &offset, context.get()));
   if (!code) fail("{}", message_of(error));
-  // Where a system forbids to make code at run time, matching goes on without, only more slowly.
+  // On a system that forbids making code at run time, matching works without it, only more slowly.
   pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
   return code;
 }

@@ -18,15 +18,14 @@ struct TextRange {
 // A compiled pattern. Immutable; safe to use from several threads. Copies share it.
 class Regex {
  public:
-  // `pattern` in the syntax of tokenizer.json (see regex_syntax.h). Throws Error saying what is
-  // wrong or not supported.
+  // `pattern` is in the syntax of tokenizer.json (see regex_syntax.h). Throws Error that says what
+  // is wrong or not supported.
   explicit Regex(std::string_view pattern);
-  // What matches `text` itself.
+  // Returns a pattern that matches `text` itself.
   static Regex literal(std::string_view text);
 
-  // The matches in well-formed text, from left to right without overlap; an empty one does not
-  // directly follow another match. Throws Error where a match would take a number of steps out of
-  // all proportion.
+  // Returns the matches in well-formed text, from left to right without overlap; an empty one does
+  // not directly follow another match. Throws Error if a match takes far too many steps.
   std::vector<TextRange> matches(std::string_view text) const;
 
  private:

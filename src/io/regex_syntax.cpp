@@ -19,7 +19,7 @@ constexpr std::string_view kNoSpace =
     R"(\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
     R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
 constexpr std::string_view kWordInSet = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
-// Outside of sets Oniguruma also counts the numbers of Latin-1 that are no digits.
+// Outside sets, Oniguruma also counts the numbers of Latin-1 that are no digits.
 constexpr std::string_view kWord =
     R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 
@@ -77,7 +77,7 @@ class Translator {
     fail("'{}' at offset {} of the pattern is not supported", printable(what), at_);
   }
 
-  // A class of characters within a set, which can be no end of a range.
+  // Reads a class of characters within a set, which cannot be an end of a range.
   static bool begins_class(std::string_view text) {
     return text.starts_with('[') || (text.size() > 1 && text[0] == '\\' &&
                                      "sSwWdDpP"sv.find(text[1]) != std::string_view::npos);
@@ -178,13 +178,15 @@ class Translator {
       ++end;
     }
     if (digits.empty() || (!braced && end < max)) refuse(rest().substr(0, end));
-    // A byte of a character in UTF-8, which Oniguruma may put together, is none here.
+    // A byte of a character in UTF-8, from which Oniguruma may compose one, is not a character
+    // here.
     if (kind == 'x' && !braced && digits[0] >= '8') refuse(rest().substr(0, end));
     at_ += end;
     return {fmt::format("\\x{{{}}}", digits), false};
   }
 
-  // The set that begins here, at the bracket; of a set within it only what is between its brackets.
+  // Reads the set that begins here, at the bracket; a set within it gives only the text between its
+  // brackets.
   void read_set() {
     const bool nested = depth_ > 0;
     if (rest().starts_with("[:")) refuse("[:");
@@ -200,7 +202,7 @@ class Translator {
     if (depth_ > kDeepest) refuse("[");
     bool is_first = true;
     bool in_range = false;    // the last character was the hyphen of a range
-    bool ends_range = false;  // what came last can begin no range
+    bool ends_range = false;  // the last item cannot begin a range
     for (; !at_end() && pattern_[at_] != ']'; is_first = false) {
       if (rest().starts_with("&&")) refuse("&&");
       if (pattern_[at_] == '-' && !in_range) {
@@ -235,7 +237,8 @@ class Translator {
     if (rest().starts_with("(*")) refuse("(*");
     std::string_view opening = "(";
     if (rest().starts_with("(?")) {
-      // An option for the rest of a group reaches over alternatives differently, but not for all.
+      // An option for the rest of a group is refused, since its reach over alternatives differs;
+      // one for all of the pattern is not.
       if (at_ == 0 && rest().starts_with("(?i)")) {
         opening = "(?i)";
       } else {
@@ -249,7 +252,7 @@ class Translator {
     at_ += opening.size();
   }
 
-  // {n}, {n,} and {n,m} are counts in both; what follows them may differ.
+  // {n}, {n,} and {n,m} are counts in both; a sign after them may differ.
   void read_braces() {
     std::size_t end = 1;
     bool has_comma = false;
@@ -272,7 +275,7 @@ class Translator {
 
   std::string_view pattern_;
   std::size_t at_ = 0;
-  int depth_ = 0;  // of sets
+  int depth_ = 0;  // nesting of sets
   std::string out_;
 };
 

@@ -21,14 +21,14 @@ using Metadata = std::map<std::string, std::string>;
 struct SafetensorsFile {
   TensorMap tensors;        // views into the file
   Metadata metadata;        // the header's __metadata__
-  std::string_view header;  // its text; lives as long as the tensors' owner
+  std::string_view header;  // text of the header; lives as long as the tensors' owner
 };
 
-// Throws Error naming the file, the tensor and the field where the header lies about the data:
+// Throws Error that names the file, the tensor and the field if the header contradicts the data:
 // offsets past the end, overlaps or gaps, sizes that do not follow from shape and dtype.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 
-// The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
+// Does the same over bytes in memory that `owner` keeps alive; errors use the name `source`.
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes,
                                   std::shared_ptr<const void> owner, std::string_view source);
 
@@ -40,8 +40,8 @@ struct TensorSpec {
   std::size_t bytes() const { return element_count(shape, dtype) * dtype_size(dtype); }
 };
 
-// The text of a header for tensors in this order, padded so that the data begins at a multiple of
-// 64 bytes. The same input gives the same bytes.
+// Returns the text of a header for tensors in this order, padded so that the data begins at a
+// multiple of 64 bytes. The same input gives the same bytes.
 std::string safetensors_header(const Metadata& metadata, const std::vector<TensorSpec>& tensors);
 
 // Writes a file whose tensors are made one after the other: `produce` calls the function that it is
@@ -51,7 +51,7 @@ void write_safetensors(const std::filesystem::path& path, const Metadata& metada
                        const std::vector<TensorSpec>& specs,
                        const std::function<void(const PutTensor&)>& produce);
 
-// The same for tensors that are at hand.
+// Does the same for tensors in memory.
 void write_safetensors(const std::filesystem::path& path, const Metadata& metadata,
                        const std::vector<std::pair<std::string, Tensor>>& tensors);
 

@@ -1,4 +1,4 @@
-// The tokenizer that lies with a model, which may be absent or of a kind that is not supported.
+// The tokenizer that is stored with a model; it may be absent or of a kind that is not supported.
 #pragma once
 
 #include <filesystem>
@@ -15,8 +15,9 @@ struct StoredTokenizer {
   std::string error;  // why there is no tokenizer, although there is a file
 };
 
-// These keep the Error in place of throwing it: much of what is done with a model needs no text.
-StoredTokenizer read_stored_tokenizer(const std::filesystem::path& path);  // absent: all empty
+// These functions keep the Error instead of throwing it, since much work with a model needs no
+// text. All is empty if the file is absent.
+StoredTokenizer read_stored_tokenizer(const std::filesystem::path& path);
 StoredTokenizer parse_stored_tokenizer(std::string json, const std::string& source);
 
 }  // namespace lightmamba

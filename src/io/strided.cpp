@@ -10,7 +10,7 @@
 namespace lightmamba {
 namespace {
 
-// One past the last element that is used, for a layout without empty dimensions.
+// Returns the index one past the last element that is used, for a layout without empty dimensions.
 std::int64_t extent(const StridedLayout& layout) {
   std::int64_t last = layout.offset;
   for (std::size_t i = 0; i < layout.shape.size(); ++i) {
@@ -25,7 +25,7 @@ std::int64_t extent(const StridedLayout& layout) {
   return last;
 }
 
-// How many dimensions are left when the dense ones at the end are seen as one run of elements.
+// Returns how many dimensions remain when the dense ones at the end count as one run of elements.
 // Strides of dimensions of size 1 mean nothing.
 std::size_t outer_dims(const StridedLayout& layout) {
   std::int64_t dense_stride = 1;

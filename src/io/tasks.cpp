@@ -49,7 +49,7 @@ std::vector<TextLine> read_items(const std::filesystem::path& path) {
   return lines;
 }
 
-// The labels of choices, or of answers, run either A, B, ... or 1, 2, ...
+// The labels of choices, or those of answers, run either A, B, ... or 1, 2, ...
 std::optional<std::size_t> label_position(std::string_view label) {
   if (label.size() != 1) return std::nullopt;
   const char c = label.front();
@@ -59,7 +59,7 @@ std::optional<std::size_t> label_position(std::string_view label) {
   return std::nullopt;
 }
 
-// The index of the answer among choices with these labels. A letter may stand for a number.
+// Returns the index of the answer among choices with these labels. A letter may stand for a number.
 std::size_t answer_index(std::string_view key, const std::vector<std::string>& labels,
                          std::string_view field, std::string_view where) {
   const auto same = std::find(labels.begin(), labels.end(), key);
@@ -106,7 +106,7 @@ std::vector<std::size_t> read_piqa_labels(const std::filesystem::path& path) {
   return labels;
 }
 
-// Choices as their authors write them, [{"text", "label"}].
+// Reads choices as their authors write them, [{"text", "label"}].
 void read_choice_objects(const Json& choices, const std::string& where, ChoiceItem& item,
                          std::vector<std::string>& labels) {
   require_choices(choices.size(), "choices", where);
@@ -117,7 +117,7 @@ void read_choice_objects(const Json& choices, const std::string& where, ChoiceIt
   }
 }
 
-// The same choices as the datasets library exports them, {"text": [...], "label": [...]}.
+// Reads the same choices as the datasets library exports them, {"text": [...], "label": [...]}.
 void read_choice_columns(const Json& choices, const std::string& where, ChoiceItem& item,
                          std::vector<std::string>& labels) {
   const std::string in_choices = where + ": choices";
@@ -129,8 +129,8 @@ void read_choice_columns(const Json& choices, const std::string& where, ChoiceIt
   require_choices(item.choices.size(), "choices", where);
 }
 
-// The question of an exported item is a string, whose choices stand beside it; that of its authors
-// an object, which holds them.
+// The question of an exported item is a string with its choices beside it; in the authors' files it
+// is an object that holds them.
 ChoiceItem arc_item(const TextLine& line) {
   const Json fields = parse_json(line.text, line.where);
   const auto key = text_field(fields, "answerKey", line.where);

@@ -9,7 +9,7 @@
 
 namespace lightmamba {
 
-// A passage whose last word is to be predicted from what comes before it.
+// A passage whose last word must be predicted from the words before it.
 struct LastWordItem {
   std::string context;  // without the space in front of the word
   std::string word;

@@ -35,13 +35,13 @@ std::string without_wrappers(std::string_view name) {
   return plain;
 }
 
-// `tail` stands at the end of the name, as whole parts.
+// Tells whether `tail` stands at the end of the name, as whole parts.
 bool has_tail(std::string_view name, std::string_view tail) {
   return name.ends_with(tail) &&
          (name.size() == tail.size() || name[name.size() - tail.size() - 1] == '.');
 }
 
-// What stands before the parts of the backbone, with its dot.
+// Returns the prefix of the parts of the backbone, with its dot.
 std::string find_root(const std::map<std::string, std::string>& names) {
   std::set<std::string> roots;
   for (const auto& [stored, name] : names) {

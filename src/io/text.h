@@ -1,4 +1,4 @@
-// Text files line by line.
+// Reads text files line by line.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ struct TextLine {
   std::string where;  // "FILE: line N", for errors; lines count from 1
 };
 
-// The lines that hold more than white space. A byte order mark and carriage returns are dropped.
-// Throws Error if the file cannot be read or a line is not valid UTF-8.
+// Returns the lines that hold more than white space. A byte order mark and carriage returns are
+// dropped. Throws Error if the file cannot be read or a line is not valid UTF-8.
 std::vector<TextLine> read_lines(const std::filesystem::path& path);
 
 }  // namespace lightmamba

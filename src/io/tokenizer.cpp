@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::uint32_t kNoToken = std::numeric_limits<std::uint32_t>::max();
 
-// The text that an added token is found by.
+// Returns the text by which an added token is found.
 std::string normalized_content(const AddedToken& token, const TokenizerSpec& spec) {
   std::string storage;
   return std::string(token.normalized ? normalize(spec.normalizer, token.content, storage)
@@ -38,8 +38,8 @@ class TokenTexts {
     for (const auto& [text, id] : spec.vocabulary) highest = std::max(highest, id);
     for (const AddedToken& token : spec.added_tokens) highest = std::max(highest, token.id);
     entries_.resize(static_cast<std::size_t>(highest) + 1);
-    // An added token stands for its own text, also where the vocabulary lists it. Among characters
-    // the normalizer may put a space before it, which the text must keep.
+    // An added token stands for its own text, even if the vocabulary lists it. In a vocabulary of
+    // characters the normalizer may put a space before it, which the text must keep.
     for (const AddedToken& token : spec.added_tokens) {
       set(token.id, spec.byte_level ? token.content : normalized_content(token, spec));
       entries_[static_cast<std::size_t>(token.id)].special = token.special;
@@ -74,7 +74,7 @@ class TokenTexts {
     const Entry& entry = entries_[static_cast<std::size_t>(id)];
     return std::string_view(texts_).substr(entry.begin, entry.size);
   }
-  // The text where the token is the first of all.
+  // The text of a token at the beginning of a text.
   std::string_view first_text(TokenId id) const {
     const auto found = first_texts_.find(id);
     return found == first_texts_.end() ? text(id) : found->second;
@@ -119,7 +119,7 @@ void add_characters(const TokenizerSpec& spec, BpeAlphabet& alphabet) {
     if (first.size == text.size()) alphabet.characters[first.value] = id;
     if (!spec.byte_fallback) continue;
     const std::optional<char> byte = fallback_byte(text);
-    // In capitals alone, as the tokenizers library looks for them.
+    // Looks for them in capitals only, as the tokenizers library does.
     if (byte && text == fmt::format("<0x{:02X}>", static_cast<unsigned char>(*byte))) {
       alphabet.bytes.at(static_cast<unsigned char>(*byte)) = id;
     }
@@ -146,7 +146,7 @@ BpeTable make_bpe_table(const TokenizerSpec& spec) {
   return {std::move(alphabet), spec.merges, std::move(whole_words)};
 }
 
-// The added tokens to look for before (`normalized` false) or after normalization.
+// Returns the added tokens to look for before (`normalized` false) or after normalization.
 AddedTokenMatcher make_matcher(const TokenizerSpec& spec, bool normalized) {
   std::vector<AddedToken> tokens;
   for (const AddedToken& token : spec.added_tokens) {
@@ -189,7 +189,7 @@ struct Tokenizer::Tables {
   mutable BpeEncoderPool encoders;
 };
 
-// Text between added tokens that are looked for before normalization.
+// Encodes text between added tokens that are found before normalization.
 void Tokenizer::Tables::encode_text(std::string_view text, bool begins_text, BpeEncoder& encoder,
                                     std::vector<TokenId>& ids) const {
   const PreTokenizer::WordFn encode_word = [&](std::string_view word) {

@@ -12,16 +12,16 @@ namespace lightmamba {
 
 inline constexpr TokenId kHighestTokenId = (1 << 24) - 1;
 
-// A value for a message: short, and plain ASCII.
+// Returns a value for a message, short and in plain ASCII.
 std::string shown(const Json& value);
 
 [[noreturn]] void unsupported(std::string_view source, std::string_view field,
                               std::string_view expected, const Json& found);
 
-// A member, or null where it is absent.
+// Returns a member, or null if it is absent.
 const Json& member_or_null(const Json& object, std::string_view name);
 
-// The id of `token` from 0 to kHighestTokenId.
+// Returns the id of `token`, from 0 to kHighestTokenId.
 TokenId checked_id(const Json& value, std::string_view source, std::string_view field,
                    const std::string& token);
 

@@ -13,14 +13,14 @@ namespace lightmamba {
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 30;
-// Bounds the time to look for added tokens, which is this times the size of the text at worst.
+// Bounds the time to look for added tokens, which is at worst this times the size of the text.
 constexpr std::size_t kLongestAddedToken = 1024;
 
 using TokenIds = std::unordered_map<std::string_view, TokenId>;
 
 void check_model(const Json& model, std::string_view source) {
   const std::string where = fmt::format("{}: model", source);
-  // Files of before 2020 do not say the type; only BPE has merges.
+  // Files from before 2020 have no type; only BPE has merges.
   const Json& type = member_or_null(model, "type");
   if (type.is_null() ? !model.contains("merges") : type != "BPE") {
     unsupported(source, "model.type", "\"BPE\"", type);
@@ -70,7 +70,7 @@ bool is_byte_level(const std::vector<PreTokenizerStep>& steps) {
   });
 }
 
-// What the model does with a word that is a token, and with characters that are none.
+// Reads how the model treats a word that is a token, and characters that are none.
 void read_unknown(const Json& model, const TokenIds& ids, std::string_view source,
                   TokenizerSpec& spec) {
   const std::string where = fmt::format("{}: model", source);
@@ -82,7 +82,7 @@ void read_unknown(const Json& model, const TokenIds& ids, std::string_view sourc
   if (spec.byte_level && spec.byte_fallback) {
     unsupported(source, "model.byte_fallback", "false with a ByteLevel pre_tokenizer", true);
   }
-  // Without them the tokenizers library drops what it does not know.
+  // Without them the tokenizers library drops unknown characters.
   if (!spec.byte_level && !spec.byte_fallback && !spec.unknown) {
     fail(
         "{}: field 'pre_tokenizer': expected ByteLevel once, found it 0 times, and the model has "

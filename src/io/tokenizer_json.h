@@ -26,14 +26,14 @@ struct TokenizerSpec {
   bool byte_fallback = false;  // a character that is no token becomes tokens such as <0x0A>
   bool fuse_unknown = false;   // characters in a row that are no tokens become `unknown` once
   std::optional<TokenId> unknown;
-  // With byte-level BPE in the GPT-2 spelling of bytes.
+  // In byte-level BPE, texts are in the GPT-2 spelling of bytes.
   std::vector<std::pair<std::string, TokenId>> vocabulary;
   std::vector<BpeMerge> merges;  // by rank
   std::vector<AddedToken> added_tokens;
 };
 
-// Ids lie in 0 ... kHighestTokenId, each has one text. Throws Error naming `source`, the field and
-// what was found, for what is malformed and for what is not supported, since it would make other
+// Ids lie in 0 ... kHighestTokenId, and each has one text. Throws Error that names `source`, the
+// field and the value found if anything is malformed, or not supported so that it would make other
 // tokens.
 TokenizerSpec read_tokenizer_json(std::string_view json, std::string_view source);
 

@@ -23,8 +23,8 @@ struct Component {
   const Json& member(std::string_view name) const { return member_or_null(*value, name); }
 };
 
-// The parts in order: none for null, and those of a Sequence, which lists them under `list`, in
-// place of it.
+// Returns the parts in order: none for null; a Sequence is replaced by its parts, which it lists
+// under `list`.
 std::vector<Component> components(const Json& file, std::string_view field, std::string_view list,
                                   std::string_view source) {
   std::vector<Component> found;
@@ -59,7 +59,7 @@ std::vector<Component> components(const Json& file, std::string_view field, std:
        expected);
 }
 
-// {"String": text} or {"Regex": pattern}; `text` is the one or the other.
+// Reads {"String": text} or {"Regex": pattern}; `text` is one of the two.
 struct Pattern {
   Regex regex;
   std::string text;
@@ -120,14 +120,15 @@ PreTokenizerStep read_split(const Component& part) {
   Pattern pattern = read_pattern(part);
   const SplitBehavior behavior = read_behavior(part);
   const bool invert = json_field<bool>(*part.value, "invert", part.where);
-  // All of a text belongs to matches of this pattern, which runs faster when written out.
+  // Every character of a text belongs to a match of this pattern, whose hand-written form is
+  // faster.
   const bool keeps_matches =
       invert ? behavior == SplitBehavior::removed : behavior == SplitBehavior::isolated;
   if (pattern.is_regex && pattern.text == kGpt2Pattern && keeps_matches) return Gpt2SplitStep{};
   return SplitStep{std::move(pattern.regex), behavior, invert};
 }
 
-// Of a Metaspace: before which texts the character is put.
+// Reads before which texts a Metaspace puts the character.
 PrependScheme read_prepend_scheme(const Component& part) {
   static constexpr std::array<std::pair<std::string_view, PrependScheme>, 3> kSchemes{{
       {"always", PrependScheme::always},
@@ -135,7 +136,7 @@ PrependScheme read_prepend_scheme(const Component& part) {
       {"never", PrependScheme::never},
   }};
   const bool has_scheme = !part.member("prepend_scheme").is_null();
-  // Files of before 2024 say it with a boolean.
+  // Files from before 2024 have a boolean for it.
   const bool adds = json_field_or<bool>(*part.value, "add_prefix_space", true, part.where);
   if (!has_scheme) return adds ? PrependScheme::always : PrependScheme::never;
   const PrependScheme scheme = read_choice(part, "prepend_scheme", kSchemes);
@@ -182,7 +183,7 @@ void read_template(const Component& part, SpecialTokenIds& special) {
   if (!after_text) unsupported(part.where, "single", "the text A once", pieces);
 }
 
-// BERT's and RoBERTa's: ["token", id] each.
+// Reads the post-processors of BERT and RoBERTa, which have ["token", id] for each token.
 void read_classifier_tokens(const Component& part, SpecialTokenIds& special) {
   for (const auto& [name, ids] : {std::pair("cls", &special.before), {"sep", &special.after}}) {
     const Json& token = part.member(name);
@@ -256,7 +257,7 @@ SpecialTokenIds read_post_processor(const Json& file, std::string_view source) {
   const Component* adding = nullptr;  // the part that adds tokens
   const std::vector<Component> parts = components(file, kField, "processors", source);
   for (const Component& part : parts) {
-    if (part.type == "ByteLevel") continue;  // It adjusts offsets, which nothing here has.
+    if (part.type == "ByteLevel") continue;  // It adjusts offsets, which do not exist here.
     const bool is_template = part.type == "TemplateProcessing";
     if (!is_template && part.type != "BertProcessing" && part.type != "RobertaProcessing") {
       unsupported_component(source, kField,
@@ -290,7 +291,7 @@ TokenDecoder read_decoder(const Json& file, bool byte_level, std::string_view so
     }
     return decoder;
   }
-  // The order in which they may come.
+  // The order in which the parts may appear.
   enum class Stage { tokens, bytes, text, stripped } stage = Stage::tokens;
   for (const Component& part : parts) {
     if (part.type == "Replace" && stage == Stage::tokens && !decoder.metaspace) {

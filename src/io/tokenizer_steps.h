@@ -14,18 +14,19 @@
 
 namespace lightmamba {
 
-// What the post-processor puts around a single text.
+// The tokens that the post-processor puts around a single text.
 struct SpecialTokenIds {
   std::vector<TokenId> before;
   std::vector<TokenId> after;
 };
 
-// Each reads its field of `file`, an object. Throws Error naming `source`, the field and what was
-// found for what is malformed or not supported.
+// Each function reads its field of `file`, an object. It throws Error that names `source`, the
+// field and the value found if that is malformed or not supported.
 std::vector<NormalizerStep> read_normalizer(const Json& file, std::string_view source);
 std::vector<PreTokenizerStep> read_pre_tokenizer(const Json& file, std::string_view source);
 SpecialTokenIds read_post_processor(const Json& file, std::string_view source);
-// For a vocabulary of characters; for one of bytes it only has to be ByteLevel or absent.
+// Reads the decoder of a vocabulary of characters; for a vocabulary of bytes it must only be
+// ByteLevel or absent.
 TokenDecoder read_decoder(const Json& file, bool byte_level, std::string_view source);
 
 }  // namespace lightmamba

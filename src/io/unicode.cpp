@@ -13,8 +13,8 @@ namespace {
 // Characters below this have a table entry; above are private use, tags and variation selectors.
 constexpr char32_t kTableSize = 0x40000;
 constexpr std::uint8_t kClassMask = 3;
-// Never changed by normal form C and never joined with what stands before: text may be cut in front
-// of such a character and its parts normalized apart (UAX #15, section 9.1).
+// Tells whether normal form C never changes a character nor joins it with those before it: text may
+// be cut in front of such a character, and the parts normalized separately (UAX #15, section 9.1).
 constexpr std::uint8_t kStarter = 4;
 
 int combining_class(utf8proc_int32_t value) {
@@ -44,7 +44,7 @@ CharClass compute_class(char32_t value) {
 }
 
 void append_decomposition(char32_t value, std::vector<utf8proc_int32_t>& out) {
-  std::array<utf8proc_int32_t, 32> parts;  // the longest canonical decomposition has 4
+  std::array<utf8proc_int32_t, 32> parts;  // the longest canonical decomposition has 4 characters
   int boundary = 0;
   const utf8proc_ssize_t count = utf8proc_decompose_char(
       static_cast<utf8proc_int32_t>(value), parts.data(),
@@ -87,7 +87,7 @@ bool is_starter(char32_t value) {
   return value < 0x300 || (value < kTableSize && (table()[value] & kStarter) != 0);
 }
 
-// Position of the first byte at or after `begin` that is not ASCII.
+// Returns the position of the first byte at or after `begin` that is not ASCII.
 std::size_t skip_ascii(std::string_view text, std::size_t begin) {
   std::size_t at = begin;
   for (; at + 8 <= text.size(); at += 8) {
@@ -165,7 +165,7 @@ bool is_word_character(char32_t value) {
 std::string_view to_nfc(std::string_view text, std::string& storage) {
   bool changed = false;
   std::size_t copied = 0;   // text before this is in storage, if anything changed
-  std::size_t starter = 0;  // where the last character that begins apart stands
+  std::size_t starter = 0;  // position of the last character at which text may be cut
   for (std::size_t at = skip_ascii(text, 0); at < text.size(); at = skip_ascii(text, at)) {
     if (at > 0 && static_cast<unsigned char>(text[at - 1]) < 0x80) starter = at - 1;
     CodePoint c = code_point_at(text, at);

@@ -1,4 +1,4 @@
-// What tokenizers ask about characters: classes and normal form C.
+// Properties of characters that tokenizers need: classes and normal form C.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ struct CodePoint {
   std::size_t size;  // bytes of UTF-8
 };
 
-// The character that begins at `at`, in well-formed UTF-8.
+// Returns the character that begins at `at`, in well-formed UTF-8.
 inline CodePoint code_point_at(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) {
     return static_cast<char32_t>(static_cast<unsigned char>(text[at + i]));
@@ -26,7 +26,7 @@ inline CodePoint code_point_at(std::string_view text, std::size_t at) {
           4};
 }
 
-// The character that ends just before `end`, which must not be 0.
+// Returns the character that ends just before `end`, which must not be 0.
 inline CodePoint code_point_before(std::string_view text, std::size_t end) {
   std::size_t begin = end - 1;
   while ((static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
@@ -35,15 +35,15 @@ inline CodePoint code_point_before(std::string_view text, std::size_t end) {
 
 void append_utf8(char32_t value, std::string& out);
 
-// Regular expression classes: \p{L}, \p{N}, \s (White_Space) and what is none of them.
+// Classes of regular expressions: \p{L}, \p{N}, \s (White_Space), and all other characters.
 enum class CharClass : std::uint8_t { other, letter, number, space };
 CharClass char_class(char32_t value);
 
 // \w of UTS #18: alphabetic, mark, decimal number, connector punctuation, join control.
 bool is_word_character(char32_t value);
 
-// Normal form C of well-formed text, in time O(n log n) whatever the text. The result is `text`
-// itself where nothing changes, else it lies in `storage`.
+// Returns the normal form C of well-formed text, in time O(n log n) for any text. The result is
+// `text` itself if nothing changes, else it lies in `storage`.
 std::string_view to_nfc(std::string_view text, std::string& storage);
 
 }  // namespace lightmamba

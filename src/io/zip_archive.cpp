@@ -36,7 +36,7 @@ bool is_record(Bytes bytes, std::uint64_t at, std::uint64_t size, std::string_vi
   return has(bytes, at, size) && text_of(bytes.subspan(at, signature.size())) == signature;
 }
 
-// A little-endian number; the caller has checked that it is there.
+// Reads a little-endian number; the caller has checked that it is there.
 std::uint64_t number(Bytes bytes, std::uint64_t at, std::size_t size) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < size; ++i) {
@@ -45,7 +45,7 @@ std::uint64_t number(Bytes bytes, std::uint64_t at, std::size_t size) {
   return value;
 }
 
-// The record at the end of the file, followed by nothing but a comment.
+// Finds the record at the end of the file, which only a comment may follow.
 std::uint64_t find_directory_end(Bytes bytes) {
   constexpr std::uint64_t kLongestComment = 0xffff;
   if (bytes.size() >= kDirectoryEndSize) {
@@ -86,7 +86,7 @@ Directory find_directory(Bytes bytes) {
   return {.count = count, .entries = bytes.subspan(at, size)};
 }
 
-// Puts the 64-bit numbers of the extra field in place of those that only refer to them.
+// Replaces numbers that only refer to the extra field by its 64-bit numbers.
 template <std::size_t Count>
 void resolve_64(Bytes extra, const std::array<std::uint64_t*, Count>& numbers,
                 std::string_view name) {

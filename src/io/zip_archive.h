@@ -1,5 +1,5 @@
 // The stored entries of a zip archive (zip64 too) in memory. Debian's minizip does not read the
-// 64-bit fields of entries beyond 4 GiB, and inflating is not needed, so this is our own.
+// 64-bit fields of entries beyond 4 GiB, and no entry needs inflating, so this is our own reader.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,14 @@ namespace lightmamba {
 // A view: the bytes must outlive it.
 class ZipArchive {
  public:
-  // Error if the bytes are no zip archive, its directory is damaged or a name occurs twice.
+  // Throws Error if the bytes are no zip archive, its directory is damaged or a name occurs twice.
   explicit ZipArchive(std::span<const std::byte> bytes);
 
   std::vector<std::string_view> names() const;  // in ascending order
   bool contains(std::string_view name) const { return entries_.find(name) != entries_.end(); }
 
-  // The bytes of an entry where they lie; Error if it is compressed or encrypted, or does not lie
-  // within the file. The checksum is not verified, since that would read all of the data.
+  // Returns the bytes of an entry in place. Throws Error if it is compressed or encrypted, or does
+  // not lie within the file. The checksum is not verified, since that would read all of the data.
   std::span<const std::byte> view(std::string_view name) const;
 
  private:

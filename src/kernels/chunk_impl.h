@@ -1,8 +1,8 @@
 // The chunk kernels for the instruction set that the including file is compiled for.
 //
 // All products of a head have headdim along the vectors, so that y needs no transposing: the state
-// is kept as h^T [d_state][headdim] while the head is worked on. The left factors, of which single
-// numbers are spread over vectors, have rows of kChunkTokens numbers: C in one block for each
+// is kept as h^T [d_state][headdim] while the head is computed. The left factors, whose single
+// numbers are broadcast to vectors, have rows of kChunkTokens numbers: C in one block for each
 // kChunkTokens of d_state, B^T, and the mixing matrix L o C B^T o dt + D.
 #pragma once
 
@@ -20,7 +20,7 @@ namespace {
 inline constexpr int kBlock = static_cast<int>(kChunkTokens);
 inline constexpr int kBlockVectors = kBlock / kLanes;
 
-// A tile of a product that is kept in registers. kTileRows divides kLanes, to which rows are padded
+// A tile of a product, kept in registers. kTileRows divides kLanes, to which rows are padded
 // everywhere.
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 4;
@@ -33,7 +33,7 @@ inline constexpr int kTileRows = 2;
 inline constexpr int kTileVectors = 1;
 #endif
 
-// a b + c, rounded once.
+// Returns a b + c, rounded once.
 LIGHTMAMBA_INLINE Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
 #if defined(__AVX512F__)
   return {_mm512_fmadd_ps(a.part[0], b.part[0], c.part[0])};
@@ -83,7 +83,7 @@ struct Panel {
   std::int64_t first;  // column
 };
 
-// Panels as wide as a tile, then single vectors.
+// Takes panels as wide as a tile, then single vectors.
 template <typename Body>
 LIGHTMAMBA_INLINE void for_each_panel(std::int64_t columns, const Body& body) {
   std::int64_t first = 0;
@@ -93,7 +93,7 @@ LIGHTMAMBA_INLINE void for_each_panel(std::int64_t columns, const Body& body) {
   for (; first < columns; first += kLanes) body(Panel<1>{first});
 }
 
-// rows x columns <= 16 x 16 numbers to columns x rows, 0 in place of what is missing.
+// Transposes rows x columns <= 16 x 16 numbers; missing numbers are 0.
 LIGHTMAMBA_INLINE void load_transposed(const float* from, std::int64_t stride, std::int64_t rows,
                                        std::int64_t columns, Floats* to) {
   for (std::int64_t r = 0; r < kLanes; ++r) {
@@ -110,7 +110,7 @@ LIGHTMAMBA_INLINE void load_transposed(const float* from, std::int64_t stride, s
   }
 }
 
-// from [rows][columns] to [columns][rows], both padded to 16 with zeros.
+// Transposes [rows][columns] to [columns][rows], both padded to 16 with zeros.
 inline void transpose_padded(const float* from, std::int64_t stride, std::int64_t rows,
                              std::int64_t columns, float* to, std::int64_t to_stride) {
   for (std::int64_t r = 0; r < rows; r += kLanes) {
@@ -122,7 +122,7 @@ inline void transpose_padded(const float* from, std::int64_t stride, std::int64_
   }
 }
 
-// from [rows][columns], padded to 16, to [columns][rows], not padded.
+// Transposes [rows][columns], padded to 16, to [columns][rows], not padded.
 inline void transpose_unpadded(const float* from, std::int64_t stride, std::int64_t rows,
                                std::int64_t columns, float* to, std::int64_t to_stride) {
   for (std::int64_t c = 0; c < columns; c += kLanes) {
@@ -188,7 +188,7 @@ inline void run_group(const ChunkArguments& a, std::int64_t chunk, std::int64_t 
       });
 }
 
-// What one head multiplies with in one chunk.
+// The factors of one head in one chunk.
 struct Decays {
   float from_start[kBlock];  // a_0 ... a_i
   float to_end[kBlock];      // dt_j a_{j+1} ... a_last
@@ -203,12 +203,12 @@ inline constexpr OneLane kOneLane = [] {
   return mask;
 }();
 
-// `value` in one lane, 0 in the others.
+// Returns `value` in one lane and 0 in the others.
 LIGHTMAMBA_INLINE Floats in_lane(int lane, float value) {
   return float_of(bits_of(all(value)) & load_bits(kOneLane.words + kLanes - lane));
 }
 
-// What mix() reads, at the first token of a chunk.
+// The arrays that mix() reads, at the first token of a chunk.
 struct MixInputs {
   const float* dt;     // rows `stride` apart
   const float* decay;  // likewise
@@ -218,8 +218,8 @@ struct MixInputs {
   std::int64_t tokens;
 };
 
-// The rows that have the diagonal in vector kDiagonal. `carried` is dt_j a_{j+1} ... a_i of the
-// last row done.
+// Computes the rows that have the diagonal in vector kDiagonal. `carried` is dt_j a_{j+1} ... a_i
+// of the last finished row.
 template <int kDiagonal>
 LIGHTMAMBA_INLINE void mix_rows(const MixInputs& in, float* mixing, Decays& decays,
                                 Floats* carried) {
@@ -240,9 +240,9 @@ LIGHTMAMBA_INLINE void mix_rows(const MixInputs& in, float* mixing, Decays& deca
   }
 }
 
-// The mixing matrix of a head: dt_j a_{j+1} ... a_i scores[i][j], and D more on the diagonal.
-// Products of decays rather than exponentials of differences, so that they are those of the
-// recurrence, whatever a is.
+// Computes the mixing matrix of a head: dt_j a_{j+1} ... a_i scores[i][j], with D added on the
+// diagonal. It uses products of decays rather than exponentials of differences, so that they equal
+// those of the recurrence for any a.
 inline void mix(const MixInputs& in, float* mixing, Decays& decays) {
   static_assert(kBlockVectors == 4);
   Floats carried[kBlockVectors] = {};
@@ -281,7 +281,7 @@ inline void run_head_chunk(const ChunkArguments& a, const ChunkLayout& layout, s
        .D = a.D[head],
        .tokens = tokens},
       mixing, decays);
-  // The next chunk's is far away, as rows are long.
+  // The next chunk's row is far away, since rows are long.
   const std::int64_t ahead = smaller(shape.tokens - first - tokens, kBlock);
   for (std::int64_t j = 0; j < ahead; ++j) {
     for (std::int64_t p = 0; p < headdim; p += kLanes) {

@@ -1,4 +1,4 @@
-// How the memory that a caller lends to the chunk kernels is used, in numbers from its start.
+// The layout of the memory that a caller lends to the chunk kernels, in numbers from its start.
 #pragma once
 
 #include "kernels/chunk.h"
@@ -10,13 +10,13 @@ struct ChunkLayout {
   std::int64_t width;       // headdim padded to vectors
   std::int64_t state_rows;  // d_state padded likewise
 
-  // Of `groups`, for each chunk and in it each group:
+  // In `groups`, for each chunk and in it for each group:
   std::int64_t C_at;       // C    [d_state / kChunkTokens][kChunkTokens][kChunkTokens]
   std::int64_t B_at;       // B^T  [d_state][kChunkTokens]
   std::int64_t scores_at;  // C B^T  [kChunkTokens][kChunkTokens], its lower half
   std::int64_t group_size;
 
-  // Of the scratch of a head:
+  // In the scratch of a head:
   std::int64_t h_at;       // h^T, panels of columns [d_state][panel]
   std::int64_t x_at;       // x of a panel [kChunkTokens][panel]
   std::int64_t mixing_at;  //      [kChunkTokens][kChunkTokens]

@@ -1,6 +1,6 @@
 // The kernels of a Mamba-2 block that are not matrix products, for each instruction set.
 //
-// Each works on the range it is given, on the caller's thread, and allocates nothing. All numbers
+// Each kernel works on a given range, on the caller's thread, and allocates nothing. All numbers
 // are float32 and need no alignment beyond their own. Every instruction set gives the same bytes:
 // sums are kept in 16 lanes folded in one order, and no product is contracted with a sum.
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace lightmamba {
 
-// out = f(x), in place if `out` is `x`.
+// Computes out = f(x), in place if `out` is `x`.
 using MapKernel = void (*)(const float* x, std::int64_t count, float* out);
 
 // A depthwise causal convolution with SiLU over `channels` neighbours and `tokens` tokens:
@@ -23,26 +23,26 @@ struct ConvArguments {
   std::int64_t tokens, channels, d_conv;
   const float* weights;  // [d_conv][channels], rows weight_stride apart
   std::int64_t weight_stride;
-  const float* bias;   // [channels]; none if null
+  const float* bias;   // [channels]; no bias if null
   const float* input;  // [tokens + d_conv - 1][channels], rows input_stride apart
   std::int64_t input_stride;
   float* out;  // [tokens][channels], rows out_stride apart
   std::int64_t out_stride;
 };
 
-// weights[channels][d_conv], as a checkpoint has them, to [d_conv][channels].
+// Transposes weights[channels][d_conv], as in a checkpoint, to [d_conv][channels].
 void transpose_conv_weights(const float* weights, std::int64_t channels, std::int64_t d_conv,
                             float* out);
 
-// How the SSM state h [headdim][d_state] of a head is kept between tokens. In the integer formats a
-// row of d_state codes shares a power-of-two scale: int16 and int8_feedback (codes of 12 bits) take
-// two bytes for a code, int8 one. A head is
+// The layout of the SSM state h [headdim][d_state] of a head between tokens. In the integer formats
+// a row of d_state codes shares a power-of-two scale: int16 and int8_feedback (codes of 12 bits)
+// take two bytes for a code, int8 one. A head is
 //
 //   float   scales[headdim]    padded to kCacheLine; not in the float format
 //   T       codes[headdim][row]
 //
-// with `row` d_state padded to a multiple of 64 in every format; what pads is 0. A row of zeros
-// may have scale 0, one that is not finite has scale NaN and codes 0: so a state of zero bytes is
+// with `row` d_state padded to a multiple of 64 in every format, with zeros. A row of zeros may
+// have scale 0; a row that is not finite has scale NaN and codes 0. So a state of zero bytes is
 // zero, and number = code * scale always and exactly.
 struct StateLayout {
   StateFormat format;
@@ -57,12 +57,12 @@ inline constexpr std::int64_t kLargestDState = 1024;
 // Throws Error if d_state is larger than kLargestDState.
 StateLayout state_layout(StateFormat format, std::int64_t headdim, std::int64_t d_state);
 
-// One token over the heads first_head ... end_head - 1 of a layer:
+// Runs one token over the heads first_head ... end_head - 1 of a layer:
 //
 //   h = decay h + (dt x) B     y = h C + D x     then h is rounded as round_state() does
 //
-// Pointers are to the whole layer. The scale of a row is at least 2^-111, where round_state() would
-// overflow.
+// Pointers point to the whole layer. The scale of a row is at least 2^-111, where round_state()
+// would overflow.
 struct SsmStepArguments {
   StateLayout layout;
   std::int64_t first_head, end_head;
@@ -78,7 +78,7 @@ struct SsmStepArguments {
   float* y;          // [nheads][headdim]
 };
 
-// x [d] becomes (H_m (x) H_n) x / sqrt(d). H_n is Sylvester's matrix of the power of two n, and
+// Replaces x [d] by (H_m (x) H_n) x / sqrt(d). H_n is Sylvester's matrix of the power of two n, and
 // H_m = Sylvester's of order d / (n order) (x) `matrix`.
 struct HadamardArguments {
   std::int64_t d, n, order;
@@ -92,31 +92,33 @@ struct ElementKernels {
   MapKernel silu;      // x / (1 + exp(-x))
   MapKernel softplus;  // max(x, 0) + log1p(exp(-|x|))
 
-  // x += y
+  // Adds y to x.
   void (*add)(const float* y, std::int64_t count, float* x);
 
-  // y *= silu(z)
+  // Multiplies y by silu(z).
   void (*gate)(const float* z, std::int64_t count, float* y);
 
-  // A row of `columns` in `groups` equal parts, each divided by the root of its mean square plus
-  // eps, times gain[columns], plus bias[columns] if not null; in place if `out` is `x`.
+  // Divides each of `groups` equal parts of a row of `columns` by the root of its mean square plus
+  // eps, multiplies by gain[columns] and adds bias[columns] if that is not null; in place if `out`
+  // is `x`.
   void (*rmsnorm)(const float* x, const float* gain, const float* bias, float eps,
                   std::int64_t columns, std::int64_t groups, float* out);
 
   void (*conv_silu)(const ConvArguments& arguments);
 
-  // fake_quantize() of fake_quant.h with 8 bits, symmetric, power-of-two scales, in place; each row
-  // has its own groups, the last of which may be shorter.
+  // Does fake_quantize() of fake_quant.h in place with 8 bits, symmetric, with power-of-two scales;
+  // each row has its own groups, the last of which may be shorter.
   void (*round_power_of_two_groups)(std::int64_t rows, std::int64_t columns, std::int64_t group,
                                     float* x);
 
-  // round_significand() of quant/power_of_two.h in place; bits <= 22.
+  // Does round_significand() of quant/power_of_two.h in place; bits <= 22.
   void (*round_significand)(int bits, std::int64_t count, float* x);
 
   void (*ssm_step)(const SsmStepArguments& arguments);
 
-  // Heads first_head ... end_head - 1 from and to float [headdim][d_state], each head in its place
-  // in the layer. To codes: as the step rounds; numbers that are codes already stay what they are.
+  // Convert the heads first_head ... end_head - 1 from and to float [headdim][d_state], each head
+  // in its place in the layer. Numbers are rounded to codes as by the step; numbers that are codes
+  // already do not change.
   void (*encode_state)(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
                        std::uint32_t dither, const float* from, std::byte* state);
   void (*decode_state)(const StateLayout& layout, std::int64_t first_head, std::int64_t end_head,
@@ -125,7 +127,7 @@ struct ElementKernels {
   void (*hadamard)(const HadamardArguments& arguments, float* x);
 };
 
-// Those of one instruction set, which has to be supported; those of current_isa().
+// Return the kernels of one instruction set, which must be supported, or those of current_isa().
 const ElementKernels& element_kernels(Isa isa);
 const ElementKernels& element_kernels();
 

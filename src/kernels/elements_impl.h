@@ -77,7 +77,7 @@ inline void gate(const float* z, std::int64_t count, float* y) {
       y, count, y);
 }
 
-// In double, in lanes.
+// The sum is in double, in lanes.
 LIGHTMAMBA_INLINE double sum_of_squares(const float* x, std::int64_t count) {
   constexpr int kDoubles = kNative / 2;
   constexpr int kSums = kLanes / kDoubles;
@@ -119,8 +119,8 @@ inline void rmsnorm(const float* x, const float* gain, const float* bias, float 
   }
 }
 
-// `lanes` neighbouring channels, all tokens; a known number of taps keeps window and weights in
-// registers.
+// Computes `lanes` neighbouring channels for all tokens; a constant number of conv taps keeps
+// inputs and weights in registers.
 template <int kTaps>
 LIGHTMAMBA_INLINE void conv_taps(const ConvArguments& a, std::int64_t channel) {
   Floats weights[kTaps];
@@ -208,7 +208,7 @@ inline void round_significand(int bits, std::int64_t count, float* x) {
   const auto shift = static_cast<std::uint32_t>(bits) << 23;
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    // Where neither a step nor its inverse leaves the normal numbers.
+    // The range in which neither a step nor its inverse leaves the normal numbers.
     int plain = 0;
     for (int lane = 0; lane < kLanes; ++lane) {
       plain +=

@@ -7,8 +7,8 @@
 namespace lightmamba {
 namespace {
 
-// H_32 on the 32 numbers of a and b. Taking sums and differences of neighbours also rotates the
-// five bits of a number's place by one, so five times bring everything back.
+// Applies H_32 to the 32 numbers of a and b. Taking sums and differences of neighbours also rotates
+// the five bits of a number's place by one, so after five times all are in place again.
 LIGHTMAMBA_INLINE void butterfly_32(Floats& a, Floats& b) {
   for (int stage = 0; stage < 5; ++stage) {
     const Floats even = evens(a, b);
@@ -18,7 +18,7 @@ LIGHTMAMBA_INLINE void butterfly_32(Floats& a, Floats& b) {
   }
 }
 
-// Blocks of n = 16 kVectors numbers.
+// Transforms blocks of n = 16 kVectors numbers.
 template <int kVectors>
 LIGHTMAMBA_INLINE void butterfly_blocks(const float* from, std::int64_t d, float scale, float* to) {
   for (std::int64_t at = 0; at < d; at += kVectors * kLanes) {
@@ -37,7 +37,7 @@ LIGHTMAMBA_INLINE void butterfly_blocks(const float* from, std::int64_t d, float
   }
 }
 
-// One stage of pairs `step` apart, in place.
+// Does one stage of pairs `step` apart, in place.
 inline void butterfly_stage(float* x, std::int64_t d, std::int64_t step) {
   for (std::int64_t block = 0; block < d; block += 2 * step) {
     float* a = x + block;
@@ -64,8 +64,8 @@ inline void butterfly(const float* from, std::int64_t d, std::int64_t n, float s
   for (std::int64_t step = 1; step < n; step *= 2) butterfly_stage(to, d, step);
 }
 
-// kRows outputs of kColumns vectors. Products with +1 and -1 are exact, so that it does not matter
-// whether the sum is fused.
+// Computes kRows outputs of kColumns vectors. Products with +1 and -1 are exact, so it does not
+// matter whether the sum is fused.
 template <int kRows, int kColumns>
 LIGHTMAMBA_INLINE void mix_tile(const float* matrix, std::int64_t order, const float* from,
                                 std::int64_t run, float* to) {
@@ -90,7 +90,7 @@ LIGHTMAMBA_INLINE void mix_tile(const float* matrix, std::int64_t order, const f
 inline constexpr int kMixColumns = kNative == 16 ? 4 : 1;
 inline constexpr int kMixRows = kNative == 16 ? 4 : kNative == 8 ? 4 : 2;
 
-// to = (M (x) I) from, both [order][run].
+// Computes to = (M (x) I) from, both [order][run].
 inline void mix(const float* matrix, std::int64_t order, const float* from, std::int64_t run,
                 float* to) {
   std::int64_t column = 0;

@@ -1,5 +1,5 @@
 // Vectors of 16 numbers as one, two or four registers of the instruction set that the including
-// file is compiled for. All of it has internal linkage, since each such file needs its own.
+// file is compiled for. Everything has internal linkage, since each such file needs its own.
 #pragma once
 
 #include <cstdint>
@@ -109,7 +109,7 @@ LIGHTMAMBA_INLINE void store_bits(void* to, const Bits& value) {
   }
 }
 
-// Up to `count` lanes; the others are 0.
+// Loads up to `count` lanes; the others are 0.
 LIGHTMAMBA_INLINE Floats load_up_to(const float* from, std::int64_t count) {
   if (count >= kLanes) return load(from);
   float lanes[kLanes];
@@ -145,7 +145,7 @@ LIGHTMAMBA_INLINE Floats to_float(const Bits& signed_integers) {
   return result;
 }
 
-// Towards zero, as signed integers; the values have to fit.
+// Rounds towards zero to signed integers; the values must fit.
 LIGHTMAMBA_INLINE Bits truncate(const Floats& a) {
   Bits result;
   for (int i = 0; i < kParts; ++i) {
@@ -154,7 +154,7 @@ LIGHTMAMBA_INLINE Bits truncate(const Floats& a) {
   return result;
 }
 
-// Of two numbers to a word.
+// These treat a word as two numbers.
 LIGHTMAMBA_INLINE Bits add_shorts(const Bits& a, const Bits& b) {
   Bits result;
   for (int i = 0; i < kParts; ++i) {
@@ -164,7 +164,7 @@ LIGHTMAMBA_INLINE Bits add_shorts(const Bits& a, const Bits& b) {
   return result;
 }
 
-// Where a is NaN, it stays.
+// If a is NaN, so is the result.
 LIGHTMAMBA_INLINE Floats clamp(const Floats& a, float low, float high) {
   Floats result;
   for (int i = 0; i < kParts; ++i) {
@@ -197,7 +197,7 @@ LIGHTMAMBA_INLINE Floats negated(const Floats& a) {
   return result;
 }
 
-// The lanes of even, and of odd, place of a and b one after the other.
+// Returns the lanes of even (odd) place of a, followed by those of b.
 LIGHTMAMBA_INLINE Floats evens(const Floats& a, const Floats& b) {
   NativeFloat both[2 * kParts];
   for (int i = 0; i < kParts; ++i) both[i] = a.part[i];
@@ -220,7 +220,7 @@ LIGHTMAMBA_INLINE Floats odds(const Floats& a, const Floats& b) {
   return result;
 }
 
-// Lane i with i + 8, then i + 4, i + 2, i + 1.
+// Combines lane i with i + 8, then i + 4, i + 2, i + 1.
 template <typename Register, typename Op>
 LIGHTMAMBA_INLINE auto fold(const Lanes<Register>& a, const Op& op) {
 #if defined(__AVX512F__)
@@ -240,8 +240,8 @@ LIGHTMAMBA_INLINE auto fold(const Lanes<Register>& a, const Op& op) {
   return op(two, __builtin_shufflevector(two, two, 1, 0, 3, 2))[0];
 }
 
-// Folds 16 vectors, neighbouring lanes first: lane i of the result is that of values[i]. Uses
-// `values` up.
+// Folds 16 vectors, neighbouring lanes first: lane i of the result is the sum of values[i]. It
+// overwrites `values`.
 template <typename Op>
 LIGHTMAMBA_INLINE Floats fold_each(Floats* values, const Op& op) {
   for (int count = kLanes / 2; count > 0; count /= 2) {
@@ -280,9 +280,9 @@ LIGHTMAMBA_INLINE float float_from(std::uint32_t bits) {
 
 inline constexpr std::uint32_t kInfinityBits = 0x7F800000U;
 
-// The bits of the smallest power of two s with (2^(bits-1) - 1) s at least the magnitude, given by
-// its bits. The same as dividing and rounding the quotient up to a power of two: a magnitude above
-// (2^(bits-1) - 1) s exceeds it by more than half a unit of the quotient.
+// Returns the bits of the smallest power of two s with (2^(bits-1) - 1) s at least the magnitude,
+// given by its bits. This equals dividing and rounding the quotient up to a power of two: a
+// magnitude above (2^(bits-1) - 1) s exceeds it by more than half a unit of the quotient.
 LIGHTMAMBA_INLINE std::uint32_t scale_bits(std::uint32_t magnitude_bits, int bits) {
   return ((magnitude_bits + (1U << (25 - bits)) - 1U) & kInfinityBits) -
          (static_cast<std::uint32_t>(bits - 2) << 23);

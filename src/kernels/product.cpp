@@ -22,7 +22,7 @@ float scale_of(const PackedWeights& w, std::int64_t row, std::int64_t group) {
       w.scales[row / kRows * w.format.block_scales(w.columns) + group * kRows + row % kRows]);
 }
 
-// The product of `count` codes of a row, which begin with a unit, with those of a token.
+// Returns the product of `count` codes of a row, which begin with a unit, with those of a token.
 std::int32_t dot_product(const CodeFormat& format, const std::uint8_t* codes, const std::int8_t* x,
                          std::int64_t count) {
   std::array<std::int8_t, 256> part;

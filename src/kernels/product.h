@@ -1,7 +1,8 @@
-// Products of quantized weights with quantized activations: y = W x for one or many tokens.
+// Multiplies quantized weights with quantized activations: y = W x for one or many tokens.
 //
-// Weights lie as CodeFormat says, so that one 64-byte vector has 4 bytes of each row of a block and
-// no sum ever crosses lanes. Codes may be all that their bits allow, -8 ... 7 and -128 ... 127.
+// Weights have the layout of CodeFormat, so that one 64-byte vector has 4 bytes of each row of a
+// row block and no sum ever crosses lanes. Codes may have any value that their bits allow, -8 ... 7
+// or -128 ... 127.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +14,17 @@ namespace lightmamba {
 
 struct Matrix;
 
-// What products need of a matrix of codes, which stays its owner.
+// A view of a matrix of codes for products; the matrix owns the data.
 struct PackedWeights {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   CodeFormat format = {};
   const std::uint8_t* codes = nullptr;    // fastest where aligned to 64 bytes
-  const std::uint16_t* scales = nullptr;  // of either sign
+  const std::uint16_t* scales = nullptr;  // positive or negative
 };
 
-// Throws Error unless the matrix is of codes, begins with the first row of a block, and its
-// pointers can be used.
+// Throws Error unless the matrix has codes, begins with the first row of a row block, and has
+// usable pointers.
 PackedWeights packed_weights(const Matrix& matrix);
 
 // Activations: codes -128 ... 127, a scale for each token and group, and the sum of the group's
@@ -31,20 +32,20 @@ PackedWeights packed_weights(const Matrix& matrix);
 struct QuantizedRows {
   std::int64_t tokens = 0;
   std::int64_t columns = 0;
-  std::int64_t group = 128;      // that of the weights
+  std::int64_t group = 128;      // the group of the weights
   std::int8_t* codes = nullptr;  // [tokens][code_stride(columns)], zeros beyond `columns`
   float* scales = nullptr;       // [tokens][groups]
   std::int32_t* sums = nullptr;  // [tokens][groups]
 };
 
-// Bytes from one token's codes to the next: an odd number of cache lines, so that equal columns of
-// several tokens do not compete for the same sets of a cache.
+// Returns the bytes from one token's codes to the next: an odd number of cache lines, so that equal
+// columns of several tokens do not compete for the same sets of a cache.
 std::int64_t code_stride(std::int64_t columns);
 
-// `count` tokens from `first` on, sharing the arrays.
+// Returns a view of `count` tokens from `first` on.
 QuantizedRows token_range(const QuantizedRows& rows, std::int64_t first, std::int64_t count);
 
-// How activations are rounded: Quantizer's symmetric grids, without power_of_two (see
+// The rounding of activations: a symmetric grid of Quantizer without power_of_two (see
 // lightmamba/fake_quant.h).
 struct RowQuantizer {
   int bits = 4;             // 2 ... 8
@@ -52,30 +53,30 @@ struct RowQuantizer {
   float clip = 1.0F;        // in (0, 1]
 };
 
-// The kernels of one instruction set. All give the same bytes, however many tokens and row blocks a
-// call has. They neither check, allocate nor start threads.
+// The kernels of one instruction set. All give the same bytes, for any number of tokens and row
+// blocks in a call. They neither check, allocate nor start threads.
 struct ProductKernels {
-  // Rounds all tokens of x [tokens][x_stride floats]; code * scale is what fake_quantize gives.
-  // Groups with values that are not finite get a scale of NaN and codes of zero.
+  // Rounds all tokens of x [tokens][x_stride floats]; code * scale equals the result of
+  // fake_quantize. Groups with values that are not finite get a scale of NaN and codes of zero.
   void (*quantize_rows)(const RowQuantizer& quantizer, const float* x, std::int64_t x_stride,
                         const QuantizedRows& out);
-  // y[token * y_stride + row] for the rows of row blocks first ... last - 1, padding left out:
-  // over the groups in ascending order, y = fma(float(dot), weight scale * activation scale, y)
-  // with the exact dot product of codes, from y = 0. Tokens are best given all at once, row blocks
-  // in ranges whose codes fit in a core's cache.
+  // Computes y[token * y_stride + row] for the rows of row blocks first ... last - 1 without
+  // padding: over the groups in ascending order, y = fma(float(dot), weight scale * activation
+  // scale, y) with the exact dot product of codes, from y = 0. It is fastest with all tokens at
+  // once, and row blocks in ranges whose codes fit in a core's cache.
   void (*multiply)(const PackedWeights& weights, std::int64_t first, std::int64_t last,
                    const QuantizedRows& x, float* y, std::int64_t y_stride);
 };
 
 const ProductKernels& product_kernels(Isa isa);
 
-// The same with current_isa(), checked: these throw Error if shapes do not agree.
+// Do the same with current_isa() and checks: they throw Error if shapes do not agree.
 void quantize_rows(const RowQuantizer& quantizer, const float* x, std::int64_t x_stride,
                    const QuantizedRows& out);
 void multiply(const PackedWeights& weights, std::int64_t first, std::int64_t last,
               const QuantizedRows& x, float* y, std::int64_t y_stride);
 
-// What product_kernels chooses from; the latter two only in builds for x86.
+// The tables from which product_kernels chooses; the latter two only in builds for x86.
 extern const ProductKernels kScalarProducts;
 extern const ProductKernels kAvx2Products;
 extern const ProductKernels kAvx512Products;

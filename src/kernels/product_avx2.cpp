@@ -12,17 +12,17 @@ namespace {
 
 constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr int kMaxTokens = 4;  // of a tile
+constexpr int kMaxTokens = 4;  // tokens of a tile
 
 std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-// What all tiles of a product share.
+// Sizes that all tiles of a product share.
 struct Sizes {
   std::int64_t columns, group, groups;
   std::int64_t code_stride, y_stride;
 };
 
-// What a tile reads and writes: pointers to its row block and first token.
+// The arrays of a tile: pointers to its row block and first token.
 struct Place {
   const std::uint8_t* codes;
   const std::uint16_t* scales;
@@ -30,7 +30,7 @@ struct Place {
   const float* x_scales;
   const std::int32_t* x_sums;
   float* y;
-  std::int64_t rows;  // of y
+  std::int64_t rows;  // rows of y
 };
 
 __m256i load(const std::uint8_t* bytes) {
@@ -43,7 +43,7 @@ __m256i broadcast(const std::int8_t* four_codes) {
   return _mm256_set1_epi32(word);
 }
 
-// Sums of a group, exact. `Halves` of a row block's 16 rows are computed, from `codes` on.
+// Computes exact sums of a group. `Halves` of a row block's 16 rows are computed, from `codes` on.
 template <int Bits, int Halves, int Tokens>
 struct GroupSums;
 
@@ -190,7 +190,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
   }
 }
 
-// Where two halves of sums do not fit in the registers, they are computed one after the other.
+// If two halves of sums do not fit in the registers, they are computed one after the other.
 template <int Bits, int Tokens>
 void multiply_block(const Sizes& sizes, Place at) {
   if constexpr (Bits == 8 || Tokens == 1) {
@@ -255,7 +255,7 @@ void quantize_group(const RowQuantizer& q, const float* x, std::int64_t count, s
                     float& group_scale, std::int32_t& group_sum) {
   __m256 lows = _mm256_setzero_ps();
   __m256 highs = lows;
-  __m256 differences = lows;  // NaN where a value is not finite
+  __m256 differences = lows;  // NaN if a value is not finite
   for (std::int64_t i = 0; i < count; i += 8) {
     const __m256 values = _mm256_maskload_ps(x + i, lanes(count - i));
     lows = _mm256_min_ps(lows, values);

@@ -17,21 +17,21 @@ namespace {
 
 constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr int kMaxTokens = 12;                    // of a tile
-constexpr std::int64_t kBlocksOfOneToken = 4;     // of a tile: streams from memory
-constexpr std::int64_t kBytesAhead = 2048;        // of what memory is asked for
-constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
+constexpr int kMaxTokens = 12;                    // tokens of a tile
+constexpr std::int64_t kBlocksOfOneToken = 4;     // row blocks of a tile, which streams from memory
+constexpr std::int64_t kBytesAhead = 2048;        // distance of prefetches
+constexpr std::int64_t kTokenBytes = 256 * 1024;  // size of codes that stay in the L2 cache
 
 std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-// What all tiles of a product share.
+// Sizes that all tiles of a product share.
 struct Sizes {
   std::int64_t columns, group, groups;
-  std::int64_t block_bytes, block_scales;  // of a row block
+  std::int64_t block_bytes, block_scales;  // bytes and scales of a row block
   std::int64_t code_stride, y_stride;
 };
 
-// What a tile reads and writes: pointers to its first row block and token.
+// The arrays of a tile: pointers to its first row block and token.
 struct Place {
   const std::uint8_t* codes;
   const std::uint16_t* scales;
@@ -39,7 +39,7 @@ struct Place {
   const float* x_scales;
   const std::int32_t* x_sums;
   float* y;
-  std::int64_t rows;  // of y from here on
+  std::int64_t rows;  // rows of y from here on
   float* total;       // scratch [blocks][tokens][16]: registers are for the sums of a group
 };
 
@@ -64,19 +64,19 @@ template <int Count, typename Body>
   (std::make_integer_sequence<int, Count>());
 }
 
-// As __m512i, which is of 64-bit integers, g++ would keep every sum in two registers.
+// With __m512i, a vector of 64-bit integers, g++ would keep every sum in two registers.
 using Int32x16 = std::int32_t __attribute__((vector_size(64)));
 
 template <int Bits, int Blocks, int Tokens>
 void multiply_tile(const Sizes& sizes, const Place& at) {
-  constexpr int kColumns = Bits == 4 ? 8 : 4;  // of a vector
+  constexpr int kColumns = Bits == 4 ? 8 : 4;  // columns of a vector
   constexpr int kParts = kColumns / 4;         // nibbles of a byte
-  // A sum is added to every 4 cycles at most, twice a cycle in all.
+  // One sum takes an addition every 4 cycles; the processor does two additions in a cycle.
   constexpr int kChains = Blocks * Tokens >= 8 ? 1 : Blocks * Tokens >= 4 ? 2 : 4;
   constexpr int kUnroll = kChains > kParts ? kChains / kParts : 1;
   const __m512i low_nibbles = _mm512_set1_epi8(15);
 
-  // Copies, which no store changes.
+  // These are copies, which no store changes.
   const std::int64_t groups = sizes.groups;
   const std::int64_t columns_left = sizes.columns;
   const std::int64_t group_columns = sizes.group;
@@ -94,12 +94,12 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
 
   const std::uint8_t* codes = at.codes;
   const std::int8_t* x = at.x;
-  // In a block's last bytes, what lies ahead are the blocks of the next tile.
+  // Near the end of a row block, the bytes ahead belong to the next tile.
   const std::int64_t last_bytes = block_bytes - kBytesAhead;
   for (std::int64_t g = 0; g < groups; ++g) {
     const std::int64_t ahead =
         codes - at.codes < last_bytes ? kBytesAhead : kBytesAhead + (Blocks - 1) * block_bytes;
-    // The sums begin with what corrects for the offset of the codes.
+    // The sums begin with the correction for the offset of the codes.
     Int32x16 sum[kChains * Blocks * Tokens] = {};
     repeat<Tokens>([&](auto t) __attribute__((always_inline)) {
       const std::int32_t offset = x_sums[t * groups] * -(1 << (Bits - 1));
@@ -209,7 +209,7 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
                        y_stride};
   alignas(64) float total[2 * kMaxTokens * kRows];
   const std::int64_t max_blocks = x.tokens == 1 ? kBlocksOfOneToken : 2;
-  // Tiles are of even size; as many go over the weights in turn as stay in the cache.
+  // Tiles have equal sizes; as many tokens pass over the weights in turn as stay in the cache.
   const std::int64_t tiles = (x.tokens + kMaxTokens - 1) / kMaxTokens;
   const std::int64_t at_once = 1 + kTokenBytes / (kMaxTokens * sizes.code_stride);
   for (std::int64_t part = 0; part < tiles; part += at_once) {
@@ -238,7 +238,7 @@ void quantize_group(const RowQuantizer& q, const float* x, std::int64_t count, s
                     float& group_scale, std::int32_t& group_sum) {
   __m512 lows = _mm512_setzero_ps();
   __m512 highs = lows;
-  __m512 differences = lows;  // NaN where a value is not finite
+  __m512 differences = lows;  // NaN if a value is not finite
   for (std::int64_t i = 0; i < count; i += 16) {
     const __m512 values = _mm512_maskz_loadu_ps(lanes(count - i), x + i);
     lows = _mm512_min_ps(lows, values);

@@ -1,9 +1,9 @@
 // The recurrence of the SSM and its state's codes for the instruction set of the including file.
 //
-// A row is worked on as vectors of 16 words of memory. A word holds kPlanes codes, each plane of
-// which is widened by masks and shifts alone: vector v = block * kPlanes + plane of a row has the
-// numbers block * 16 * kPlanes + lane * kPlanes + plane. What meets the row there, B and C and the
-// thresholds, is put in the same order once. A row of floats is the case of one plane.
+// A row is processed as vectors of 16 words of memory. A word holds kPlanes codes; masks and shifts
+// alone widen each plane of them: vector v = block * kPlanes + plane of a row has the numbers block
+// * 16 * kPlanes + lane * kPlanes + plane. B, C and the thresholds, which meet the row there, are
+// put in the same order once. A row of floats is the case of one plane.
 #pragma once
 
 #include "kernels/elements.h"
@@ -17,7 +17,7 @@ inline constexpr int kLargestRow = static_cast<int>(kLargestDState);
 inline constexpr std::uint32_t kLowHalf = 0xFFFFU;
 inline constexpr std::uint32_t kHighHalf = 0xFFFF0000U;
 
-// The blocks of `from`, 0 beyond `count`, as vectors.
+// Loads the blocks of `from` as vectors, with 0 beyond `count`.
 template <int kPlanes>
 LIGHTMAMBA_INLINE void spread(const float* from, std::int64_t count, std::int64_t vectors,
                               float* to) {
@@ -43,7 +43,7 @@ LIGHTMAMBA_INLINE void spread(const float* from, std::int64_t count, std::int64_
   }
 }
 
-// The thresholds of a row less that of its first number, those of two vectors in a word.
+// The thresholds of a row minus that of its first number; a word holds those of two vectors.
 struct Thresholds {
   alignas(64) std::uint32_t words[kLargestRow / 2];
 };
@@ -68,7 +68,7 @@ constexpr int code_bits(StateFormat format) {
   return format == StateFormat::int16 ? 16 : format == StateFormat::int8_feedback ? 12 : 8;
 }
 
-// Codes at the top of the words, so times 2^(32 - 32 / kPlanes).
+// Codes are at the top of the words, so they are multiplied by 2^(32 - 32 / kPlanes).
 template <int kPlanes>
 LIGHTMAMBA_INLINE void widen(const Bits& words, Floats* to) {
   if constexpr (kPlanes == 2) {
@@ -96,17 +96,18 @@ LIGHTMAMBA_INLINE Bits pack(const Bits* sums) {
   }
 }
 
-// Scales are held at this, where the factor to fixed point is the largest power of two.
+// No scale is smaller than this, at which the factor to fixed point is the largest power of two.
 inline constexpr std::uint32_t kSmallestScale = 16U << 23;  // 2^-111
 
 inline constexpr std::uint32_t kUsual = 37U << 23;  // 2^-90
 
-// Whether a row with this largest magnitude needs unusual_scale().
+// Tells whether a row with this largest magnitude needs unusual_scale().
 LIGHTMAMBA_INLINE bool is_unusual(std::uint32_t largest) {
   return largest - kUsual >= kInfinityBits - kUsual;
 }
 
-// The scale of a row that is tiny or not finite, or 0 or NaN; `h` has its numbers in any order.
+// Returns the scale of a row that is tiny or not finite, or else 0 or NaN; `h` has its numbers in
+// any order.
 [[gnu::cold]] inline float unusual_scale(std::uint32_t largest, int bits, const float* h,
                                          std::int64_t count) {
   if (largest >= kInfinityBits) return __builtin_nanf("");
@@ -128,7 +129,8 @@ LIGHTMAMBA_INLINE void round_row(const float* h, std::int64_t vectors, float sca
   const Floats factor = all(to_fixed);
   const Bits start = all((first & kLowHalf) * 0x10001U);
   for (std::int64_t v = 0; v < vectors; v += kPlanes) {
-    // No clamp: a scale is never so small that the largest number would have a code too high.
+    // No clamp is needed: a scale is never so small that the code of the largest number is too
+    // high.
     Bits sums[kPlanes];
     for (int i = 0; i < kPlanes; i += 2) {
       const Bits pair =
@@ -152,9 +154,9 @@ struct RowOrder {
   alignas(64) float C[kLargestRow];
 };
 
-// What a row is before it is rounded, to `h`, with what y and the scale come of.
+// The values of a row before it is rounded that y and its scale are computed from.
 struct RowResult {
-  Floats products;  // y's, to be summed
+  Floats products;  // products of y, not yet summed
   Floats largest;   // magnitudes
 };
 
@@ -163,7 +165,7 @@ LIGHTMAMBA_INLINE RowResult step_row(const std::byte* words, std::int64_t vector
                                      float decay, float input, const RowOrder& order, float* h) {
   const Floats inputs = all(input);
   const float unit = scale * kUnit<kPlanes>;
-  // Exactly decay times the scale, unless it is too small for a normal number.
+  // The factor is exactly decay times the scale, unless that is too small for a normal number.
   const bool is_exact = decay * unit >= 0x1p-126F || !(unit > 0) || decay == 0;
   const Floats first_factor = all(is_exact ? decay * unit : unit);
   const Floats second_factor = all(is_exact ? 1.0F : decay);
@@ -216,8 +218,8 @@ struct Add {
   LIGHTMAMBA_INLINE Floats operator()(const Floats& a, const Floats& b) const { return a + b; }
 };
 
-// One head, 16 rows at a time, so that what is done once for a row is done in vectors. kKnown is
-// the vectors of a row, or 0 for what the layout says.
+// Runs one head, 16 rows at a time, so that the work for each row is done in vectors. kKnown is the
+// number of vectors of a row, or 0 if only the layout tells.
 template <int kPlanes, int kKnown>
 [[gnu::noinline]] void step_head(const SsmStepArguments& a, std::int64_t head,
                                  const RowOrder& order) {
@@ -238,7 +240,7 @@ template <int kPlanes, int kKnown>
     Floats products[kLanes];
     Floats largest[kLanes];
     for (std::int64_t r = 0; r < rows; ++r) {
-      // The row of the next block, which the processor would not ask for in time.
+      // The row of the next block, which the processor would not fetch in time.
       const std::byte* const ahead = words + (kLanes + r) * row_bytes;
       for (std::int64_t at = 0; at < row_bytes && ahead < end; at += 64) {
         __builtin_prefetch(ahead + at);

@@ -2,7 +2,7 @@
 
 #include <cblas.h>
 
-// LAPACK, column by column: its upper triangle is our lower one.
+// LAPACK stores matrices by columns: its upper triangle is our lower one.
 extern "C" {
 // NOLINTBEGIN(readability-identifier-naming)
 void dpotrf_(const char* triangle, const blasint* n, double* a, const blasint* stride,

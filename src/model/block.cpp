@@ -22,13 +22,13 @@ class LayerTaps {
   std::int64_t layer_;
 };
 
-// Where the rows of the run lie behind those that the conv keeps from before.
+// Returns the rows of the run, which follow those that the conv keeps from before.
 std::span<float> conv_rows(const Mamba2Config& config, BlockBuffers& b) {
   return std::span(b.conv_input)
       .subspan(static_cast<std::size_t>((config.d_conv - 1) * config.conv_dim()));
 }
 
-// Puts the rows before the run in front, and keeps its last rows for the next.
+// Puts the rows before the run in front of it, and keeps its last rows for the next run.
 void convolve(const Mamba2Config& config, const LayerWeights& w, std::span<float> kept,
               BlockBuffers& b) {
   std::copy(kept.begin(), kept.end(), b.conv_input.begin());

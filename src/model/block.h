@@ -14,15 +14,15 @@ namespace lightmamba {
 
 enum class Scan { recurrent, chunked };
 
-// What goes with a run of tokens through all blocks. At each tap the model's own numerics come
-// first; a caller's taps see what they leave.
+// The context of a run of tokens, the same for all layers. At each tap the model's own numerics are
+// applied first; a caller's taps see their result.
 struct BlockContext {
   const Mamba2Config& config;
   Scan scan;
-  std::int64_t first_position;  // of the run in its sequence
+  std::int64_t first_position;  // position of the run in its sequence
   const Taps* numerics;         // may be null
   const Taps* taps;             // may be null
-  Split split = Split::rows;    // of the linear layers' products
+  Split split = Split::rows;    // how threads share the products of the linear layers
 
   bool has(Tap tap) const {
     return (numerics != nullptr && numerics->has(tap)) || (taps != nullptr && taps->has(tap));
@@ -40,7 +40,7 @@ struct LayerState {
 LayerState layer_state(const Mamba2Config& config, std::int64_t layer, std::span<float> conv,
                        std::span<float> ssm);
 
-// Room for what a block computes on the way; serves one block after the other.
+// Memory for the intermediate values of a layer, used by one layer after the other.
 struct BlockBuffers {
   BlockBuffers(const Mamba2Config& config, std::int64_t tokens);
 
@@ -54,25 +54,26 @@ struct BlockBuffers {
   AlignedVector<float> y;           // [tokens, d_inner]
 };
 
-// The parts of a block, for calibration, which changes weights in between.
-// buffers.u = the input of in_proj, as its tap leaves it.
+// The parts of a layer, for calibration, which changes weights in between. Sets buffers.u to the
+// input of in_proj, as its tap leaves it.
 void block_input(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                  std::span<const float> residual, BlockBuffers& buffers);
-// in_proj: buffers.z, buffers.conv_input (its last `tokens` rows) and buffers.dt from buffers.u.
+// Applies in_proj: computes buffers.z, buffers.conv_input (its last `tokens` rows) and buffers.dt
+// from buffers.u.
 void block_projection(const BlockContext& context, const LayerWeights& weights,
                       BlockBuffers& buffers);
-// buffers.y = what reaches the gated norm, from those three.
+// Computes buffers.y, the input of the gated norm, from those three.
 void block_mixer(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                  const LayerState& state, BlockBuffers& buffers);
-// The input of out_proj, as its tap leaves it, from what reaches the gated norm [any, d_inner]. In
-// place if `out` is `gated`.
+// Computes the input of out_proj, as its tap leaves it, from the input of the gated norm [any,
+// d_inner]. In place if `out` is `gated`.
 void block_gated_norm(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                       std::span<const float> gated, std::span<float> out);
 // residual += W_out buffers.y
 void block_output(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                   std::span<float> residual, BlockBuffers& buffers);
 
-// All of it: adds the block's output to `residual` [buffers.tokens, d_model] and advances `state`.
+// Runs a whole layer: adds its output to `residual` [buffers.tokens, d_model] and advances `state`.
 void forward_block(const BlockContext& context, const LayerWeights& weights, std::int64_t layer,
                    const LayerState& state, std::span<float> residual, BlockBuffers& buffers);
 

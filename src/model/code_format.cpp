@@ -12,12 +12,12 @@ constexpr std::uint32_t kHighBits = 0x80808080;
 
 using UnitCodes = std::array<std::int8_t, 8>;
 
-// The codes of four columns from bytes of code + 8; no byte borrows from its neighbour.
+// Returns the codes of four columns from bytes of code + 8; no byte borrows from its neighbour.
 std::uint32_t from_halves(std::uint32_t stored) {
   return ((stored | kHighBits) - 0x08080808) ^ kHighBits;
 }
 
-// The four bytes of a row in a unit: as many codes as it has columns.
+// Returns the four bytes of a row in a unit, from as many codes as it has columns.
 void unpack_unit(int bits, const std::byte* bytes, std::int8_t* codes) {
   std::uint32_t stored = 0;
   std::memcpy(&stored, bytes, sizeof(stored));

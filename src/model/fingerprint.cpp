@@ -10,7 +10,8 @@
 namespace lightmamba {
 namespace {
 
-// Of a large tensor: reading all of it would take as long as reading the file.
+// The number of bytes of a large tensor that count: reading all of it would take as long as reading
+// the file.
 constexpr std::size_t kBeginning = 65536;
 
 class Hash {
@@ -40,7 +41,7 @@ class Hash {
   std::string text() const { return fmt::format("{:016x}", hash_); }
 
  private:
-  // Chained through the seed.
+  // The hashes are chained through the seed.
   void add(const void* data, std::size_t size) { hash_ = XXH3_64bits_withSeed(data, size, hash_); }
 
   std::uint64_t hash_ = 0;

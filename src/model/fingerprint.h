@@ -7,7 +7,7 @@
 
 namespace lightmamba {
 
-// As Model::fingerprint(). It does not depend on where the weights lie.
+// Computes Model::fingerprint(). It does not depend on where the weights are stored.
 std::string fingerprint(const Weights& weights);
 
 }  // namespace lightmamba

@@ -9,10 +9,10 @@
 namespace lightmamba {
 namespace {
 
-// Tokens that pass through the network together: enough that each weight read serves many, few
-// enough that the activations stay small.
+// The number of tokens that pass through the network together: enough that each read of a weight
+// serves many, few enough that the activations stay small.
 constexpr std::int64_t kSegment = 512;
-// Rows of logits held at once, and their numbers, since the vocabulary is wide.
+// The number of rows of logits held at once; it is bounded since the vocabulary is large.
 constexpr std::int64_t kLogitRows = 64;
 constexpr std::int64_t kLogits = std::int64_t{16} << 20;
 

@@ -1,4 +1,4 @@
-// The network over tokens: the float32 reference that everything else is held against.
+// Runs the network over tokens: the float32 reference that everything else is compared with.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@
 
 namespace lightmamba {
 
-// These throw Error for a state of another shape, an id outside the vocabulary, or room for another
-// number of logits than none or all.
+// These functions throw Error for a state of another shape, for an id outside the vocabulary, and
+// for logits that are neither empty nor [vocab_size].
 void check_state(const Mamba2Config& config, const State& state);
 void check_tokens(const Mamba2Config& config, std::span<const TokenId> tokens);
 void check_logits(const Mamba2Config& config, std::span<const float> logits);
 
 // Feeds `tokens` to the network after `state`, which is advanced. `logits` is called for the tokens
 // that `wanted` names. Throws Error for a token id outside the vocabulary, or a state of another
-// shape, before anything is changed; Stopped before the segment that would come next.
+// shape, before anything is changed; throws Stopped before the next segment.
 void forward(const Weights& weights, State& state, std::span<const TokenId> tokens, Scan scan,
              LogitsFor wanted, const LogitsFn& logits, const Taps* taps,
              const std::stop_token& stop = {});

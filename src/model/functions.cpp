@@ -13,7 +13,7 @@
 namespace lightmamba {
 namespace {
 
-// Work is handed out in slices of this many rows or elements, whatever the number of threads.
+// Work is split into slices of this many rows or elements, for any number of threads.
 constexpr std::int64_t kRows = 16;
 constexpr std::int64_t kElements = 16384;
 constexpr std::int64_t kWorthASlice = 50'000;  // operations, roughly, at published widths
@@ -26,12 +26,12 @@ void for_slices(std::int64_t count, std::int64_t slice,
 }
 
 // exp(x) to two units in the last place where that is a normal number. Loops over it vectorise,
-// unlike over std::exp. With x = n log 2 + r the polynomial for r is the one of Moshier's Cephes
-// library, expf. NaN gives any number.
+// unlike loops over std::exp. With x = n log 2 + r the polynomial for r is that of expf in
+// Moshier's Cephes library. The result for NaN is any number.
 LIGHTMAMBA_WIDE inline float vector_exp(float any) {
   constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: beyond it a float has no fraction
   constexpr std::int32_t kSign = std::numeric_limits<std::int32_t>::min();
-  // The bits of magnitudes order as integers, of which a minimum never becomes a branch.
+  // The bits of magnitudes have the order of integers, whose minimum never becomes a branch.
   const auto bits = std::bit_cast<std::int32_t>(any);
   const std::int32_t magnitude = std::min(bits & ~kSign, std::bit_cast<std::int32_t>(104.0F));
   const auto x = std::bit_cast<float>(magnitude | (bits & kSign));
@@ -45,7 +45,8 @@ LIGHTMAMBA_WIDE inline float vector_exp(float any) {
   series = series * r + 1.6666665459e-1F;
   series = series * r + 5.0000001201e-1F;
   series = series * r * r + r + 1.0F;
-  // 2^n in two steps, so that it overflows and underflows where the result does.
+  // Multiplies by 2^n in two steps, so that it overflows and underflows exactly when the result
+  // does.
   const std::int32_t exponent =
       std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kRounder);
   const std::int32_t half = exponent >> 1;
@@ -55,11 +56,12 @@ LIGHTMAMBA_WIDE inline float vector_exp(float any) {
 
 LIGHTMAMBA_WIDE inline float inline_silu(float x) { return x / (1.0F + vector_exp(-x)); }
 
-// One output row of causal_conv1d_silu() from `input` [taps, channels] and `weights` of this shape.
+// Computes one output row of causal_conv1d_silu() from `input` [taps, channels] and `weights` of
+// this shape.
 LIGHTMAMBA_WIDE inline void convolve_row(const float* weights, const float* bias,
                                          const float* input, std::int64_t taps,
                                          std::int64_t channels, float* out) {
-  if (taps == 4) {  // as in all published models: each number is then written once
+  if (taps == 4) {  // all published models have 4: each number is then written once
 #pragma omp simd
     for (std::int64_t c = 0; c < channels; ++c) {
       float sum = bias[c] + weights[c] * input[c];

@@ -11,17 +11,17 @@ namespace lightmamba {
 float silu(float x);      // x / (1 + exp(-x))
 float softplus(float x);  // log(1 + exp(x)), without overflow
 
-// Each row of x [rows, gain.size()] divided by the root of its mean square (Zhang and Sennrich,
-// 2019) and multiplied by the gain; in each of `groups` equal parts of the row by itself. In place
-// if `out` is `x`.
+// Divides each row of x [rows, gain.size()] by the root of its mean square (Zhang and Sennrich,
+// 2019) and multiplies it by the gain; each of `groups` equal parts of a row has a mean square of
+// its own. In place if `out` is `x`.
 void rmsnorm(std::span<const float> x, std::span<const float> gain, float eps, std::int64_t groups,
              std::span<float> out);
 
-// Adds `bias` to each row of x [rows, bias.size()]; an empty bias is none.
+// Adds `bias` to each row of x [rows, bias.size()]; does nothing if it is empty.
 void add_bias(std::span<const float> bias, std::span<float> x);
 
-// Depthwise causal convolution followed by SiLU. `input` has the d_conv - 1 rows before the first
-// token in front: [d_conv - 1 + tokens, conv_dim]; `out` is [tokens, conv_dim].
+// Depthwise causal convolution followed by SiLU. `input` begins with the d_conv - 1 rows before the
+// first token: [d_conv - 1 + tokens, conv_dim]; `out` is [tokens, conv_dim].
 void causal_conv1d_silu(const Mamba2Config& config, const LayerWeights& weights,
                         std::span<const float> input, std::span<float> out);
 

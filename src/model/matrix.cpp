@@ -12,12 +12,13 @@
 namespace lightmamba {
 namespace {
 
-// Rows of a weight that one task multiplies. At least so many that their floats fill much of the
-// second-level cache at the widest inputs.
+// The number of rows of a weight that one task multiplies: enough that their floats fill much of
+// the second-level cache at the widest inputs.
 constexpr std::int64_t kPanelRows = 64;
 
-// Each task packs all inputs anew, which many tokens make up for only with more rows; but a few
-// tasks must be left to share. By shape alone, so that the order of every sum is fixed.
+// Each task packs all inputs again, a cost that grows with the tokens and needs more rows to make
+// up for it; but threads need several tasks to share. The number depends on the shape alone, so
+// that the order of every sum is fixed.
 std::int64_t panel_rows(std::int64_t rows, std::int64_t tokens) {
   constexpr std::int64_t kManyTokens = 256;
   constexpr std::int64_t kTasks = 4;
@@ -28,7 +29,7 @@ std::int64_t panel_rows(std::int64_t rows, std::int64_t tokens) {
 
 constexpr auto kScaleBytes = static_cast<std::int64_t>(sizeof(std::uint16_t));
 
-// The rows as floats: in place where they are stored so, else widened into `scratch`.
+// Returns the rows as floats: in place if they are stored so, else widened into `scratch`.
 const float* as_floats(const Matrix& panel, AlignedVector<float>& scratch) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(panel.data) % alignof(float) == 0;
   if (!panel.is_quantized() && panel.dtype == DType::f32 && aligned) {
@@ -43,7 +44,7 @@ std::size_t row_bytes(const Matrix& matrix) {
   return static_cast<std::size_t>(matrix.columns) * dtype_size(matrix.dtype);
 }
 
-// A row of codes as floats.
+// Converts a row of codes to floats.
 void codes_to_float(const Matrix& matrix, std::int64_t row, float* out) {
   const CodeFormat& format = matrix.codes;
   const std::int64_t block = row / CodeFormat::kBlockRows;

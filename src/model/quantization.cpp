@@ -10,7 +10,7 @@
 namespace lightmamba {
 namespace {
 
-// In the order of the enumerations.
+// The names are in the order of the enumerations.
 constexpr std::array<std::string_view, 4> kMethods = {"rtn", "smoothquant", "os+", "lightmamba"};
 constexpr std::array<std::string_view, 2> kSsmFormats = {"float", "pot8"};
 constexpr std::array<std::string_view, 4> kStateFormats = {"float", "int16", "int8ef", "int8"};

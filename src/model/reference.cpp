@@ -15,7 +15,7 @@ class ReferenceSequence : public Sequence {
       : Sequence(std::move(backend)),
         state_(state != nullptr ? *state : new_state(this->backend().config())),
         taps_(taps) {
-    state_.logits.clear();  // the base keeps them
+    state_.logits.clear();  // the base class keeps them
   }
 
   std::int64_t position() const override { return state_.position; }

@@ -11,8 +11,8 @@
 namespace lightmamba {
 namespace {
 
-// Tokens in a chunk. The work within it grows with its square, the work on the state with the
-// number of chunks; at d_state 128 and headdim 64 the two balance near here.
+// The number of tokens in a chunk. The work within a chunk grows with its square, the work on the
+// state with the number of chunks; at d_state 128 and headdim 64 the two are about equal here.
 constexpr std::int64_t kChunk = 64;
 constexpr std::int64_t kTaskHeads = 4;
 
@@ -29,8 +29,8 @@ struct HeadChunk {
   float* y;      // [tokens, headdim], stride d_inner
 };
 
-// The products of decays a_{j+1} ... a_i that carry token j's input to token i. Products rather
-// than exponentials of differences, so that they are those of the recurrence, whatever a is.
+// The products of decays a_{j+1} ... a_i that carry token j's input to token i. They are products
+// rather than exponentials of differences, so that they equal those of the recurrence for any a.
 struct Decays {
   AlignedVector<float> between;     // [i, j] for j <= i, else 0; times dt_j
   AlignedVector<float> from_start;  // a_0 ... a_i
@@ -62,7 +62,7 @@ struct Scratch {
   AlignedVector<float> weighted;  // x times the decay to the end of the chunk [tokens, headdim]
 };
 
-// `head.y` = what the state before the chunk gives, y_i = h C_i, on entry.
+// On entry, `head.y` is the output of the state before the chunk, y_i = h C_i.
 void run_head(const Mamba2Config& config, const HeadChunk& head, Scratch& scratch) {
   const std::int64_t tokens = head.tokens;
   const std::int64_t headdim = config.headdim;
@@ -89,7 +89,8 @@ void run_head(const Mamba2Config& config, const HeadChunk& head, Scratch& scratc
     for (std::int64_t i = 0; i < tokens * tokens; ++i) mixing[i] *= head.scores[i];
   });
 
-  // What the tokens of the chunk contribute to one another, then the state after the chunk.
+  // Adds the contributions of the chunk's tokens to one another, then computes the state after the
+  // chunk.
   blas::multiply({tokens, headdim, tokens}, 1.0F, {decays.between.data(), tokens},
                  {head.x, conv_dim}, 1.0F, {head.y, config.d_inner});
   blas::multiply({headdim, d_state, tokens}, 1.0F,
@@ -97,12 +98,12 @@ void run_head(const Mamba2Config& config, const HeadChunk& head, Scratch& scratc
                  decays.from_start.back(), {head.state, d_state});
 }
 
-// What the state before a chunk gives, y_i = h C_i, of some heads: size = {tokens, channels,
-// d_state}.
+// Computes the output of the state before a chunk, y_i = h C_i, for some heads: size = {tokens,
+// channels, d_state}.
 void carry_state(blas::Size size, blas::Operand C, const float* state, blas::Result y) {
   const bool is_zero =
       std::all_of(state, state + size.n * size.k, [](float value) { return value == 0; });
-  if (is_zero) {  // before the first token, which is often
+  if (is_zero) {  // before the first token, a frequent case
     for (std::int64_t t = 0; t < size.m; ++t) std::fill_n(y.data + t * y.stride, size.n, 0.0F);
     return;
   }

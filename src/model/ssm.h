@@ -26,13 +26,13 @@ struct SsmInputs {
   }
 };
 
-// One token by the recurrence. `state` is [nheads, headdim, d_state], `y` is [d_inner].
+// Computes one token by the recurrence. `state` is [nheads, headdim, d_state], `y` is [d_inner].
 void ssm_step(const Mamba2Config& config, const SsmInputs& inputs, std::span<float> state,
               std::span<float> y);
 
-// Any number of tokens by the state-space dual form: within a chunk, y is a product of matrices
-// masked by the decays between each pair of tokens; the state is carried from chunk to chunk. `y`
-// is [tokens, d_inner].
+// Computes any number of tokens by the state-space dual form: within a chunk, y is a product of
+// matrices masked by the decays between each pair of tokens; the state is carried from chunk to
+// chunk. `y` is [tokens, d_inner].
 void ssm_chunked(const Mamba2Config& config, const SsmInputs& inputs, std::span<float> state,
                  std::span<float> y);
 

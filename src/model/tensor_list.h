@@ -1,5 +1,5 @@
-// The tensors of a model, each named once: what a checkpoint holds, what the quantized file holds,
-// and where both go in Weights.
+// The tensors of a model, each named once: those of a checkpoint, those of the quantized file, and
+// the places of both in Weights.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 namespace lightmamba {
 
 inline constexpr const char* kEmbeddingName = "backbone.embeddings.weight";
-inline constexpr const char* kHeadName = "lm_head.weight";  // absent where it is the embedding
+inline constexpr const char* kHeadName = "lm_head.weight";  // absent if it is the embedding
 inline constexpr const char* kFinalNormName = "backbone.norm_f.weight";
 
 std::string block_name(std::int64_t layer);  // "backbone.layers.3."
@@ -29,7 +29,7 @@ struct BlockMatrix {
 
 enum class Presence {
   always,
-  conv_bias,  // where the configuration has one
+  conv_bias,  // if the configuration has one
   offsets,    // only where a quantization method adds them (Method::os_plus)
 };
 
@@ -40,18 +40,17 @@ struct BlockVector {
   Presence presence = Presence::always;
 };
 
-// Both in the order in which the quantized file holds them.
+// Both lists have the order of the quantized file.
 std::array<BlockMatrix, 2> block_matrices(const Mamba2Config& config);
 std::vector<BlockVector> block_vectors(const Mamba2Config& config);
-// Those that a float model has, or a quantized one.
+// Returns the vectors that a float model has, or a quantized one.
 std::vector<BlockVector> stored_vectors(const Mamba2Config& config,
                                         const std::optional<Quantization>& quantization);
 
-// The decay is stored by checkpoints as A_log, with A = -exp(A_log), and by the quantized file as
-// A itself.
+// Checkpoints store the decay as A_log, with A = -exp(A_log), the quantized file stores A itself.
 inline constexpr std::string_view kAName = "mixer.A";
 inline constexpr std::string_view kALogName = "mixer.A_log";
-// Integers with exponents where the SSM is in pot8.
+// These are integers with exponents if the SSM is in pot8.
 inline constexpr std::string_view kConvName = "mixer.conv1d.weight";
 
 }  // namespace lightmamba

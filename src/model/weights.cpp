@@ -14,7 +14,7 @@
 namespace lightmamba {
 namespace {
 
-// Takes tensors by name and remembers which, so that what is left over can be refused.
+// Takes tensors by name and remembers which, so that the others can be refused.
 class TensorTaker {
  public:
   explicit TensorTaker(const Checkpoint& checkpoint)
@@ -110,7 +110,7 @@ LayerWeights make_layer(TensorTaker& tensors, const Mamba2Config& config, std::i
   return weights;
 }
 
-// Whether two matrices of one shape hold the same numbers.
+// Tells whether two matrices of one shape hold the same numbers.
 bool same_values(const Matrix& a, const Matrix& b) {
   if (a.data == b.data && a.dtype == b.dtype) return true;
   std::vector<float> left(static_cast<std::size_t>(a.columns));
@@ -131,7 +131,8 @@ Weights make_weights(const Checkpoint& checkpoint) {
     TensorTaker tensors(checkpoint);
     Weights weights;
     weights.config = config;
-    // Hugging Face's name, or mamba_ssm's.
+    weights.notes = checkpoint.notes;
+    // The name is that of Hugging Face, or that of mamba_ssm.
     const char* embedding =
         tensors.has("backbone.embedding.weight") ? "backbone.embedding.weight" : kEmbeddingName;
     weights.embedding = tensors.matrix(embedding, config.vocab_size, config.d_model);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kSampleRows = 256;
 
-// Every so many rows, at most kSampleRows.
+// Takes rows at equal distances, at most kSampleRows.
 AlignedVector<float> sample_rows(std::span<const float> values, std::int64_t columns) {
   const std::int64_t rows = std::ssize(values) / columns;
   const std::int64_t count = std::min(rows, kSampleRows);
@@ -58,6 +58,15 @@ Vocabulary::Vocabulary(std::span<const TokenId> text) {
   }
 }
 
+AlignedVector<float> embedding_rows(const Matrix& embedding, const Vocabulary& vocabulary) {
+  const auto d_model = static_cast<std::size_t>(embedding.columns);
+  AlignedVector<float> rows(vocabulary.words.size() * d_model);
+  for (std::size_t i = 0; i < vocabulary.words.size(); ++i) {
+    embedding.row_to_float(vocabulary.words[i], std::span(rows).subspan(i * d_model, d_model));
+  }
+  return rows;
+}
+
 CalibrationStream::CalibrationStream(const Mamba2Config& config, const Vocabulary& vocabulary,
                                      std::span<const float> embedded, std::int64_t window,
                                      Taps numerics)
@@ -77,7 +86,7 @@ BlockContext CalibrationStream::context() const {
   return {config_, Scan::chunked, 0, &numerics_, nullptr, Split::none};
 }
 
-// What a window needs on its way through a block.
+// The memory of a window on its way through a layer.
 struct CalibrationStream::Scratch {
   Scratch(const Mamba2Config& config, std::int64_t tokens)
       : buffers(config, tokens),
@@ -89,7 +98,7 @@ struct CalibrationStream::Scratch {
   AlignedVector<float> ssm;
 };
 
-// The memory of a window serves those after it: fresh pages cost more than what is done with them.
+// Later windows use the same memory: fresh pages cost more than the work on them.
 void CalibrationStream::for_windows(
     const std::function<void(const Window&, Scratch&)>& body) const {
   std::mutex mutex;
@@ -127,8 +136,8 @@ AlignedVector<float> CalibrationStream::in_proj_inputs(const LayerWeights& weigh
   return std::move(buffers.u);
 }
 
-// The outputs of in_proj for each word [words, d_in_proj]; nothing where tokens differ by what came
-// before them, or few are the same.
+// Returns the outputs of in_proj for each word [words, d_in_proj]; nothing if tokens depend on
+// those before them, or if few are equal.
 AlignedVector<float> CalibrationStream::project_words(const LayerWeights& weights,
                                                       std::span<const float> in_proj_inputs) const {
   constexpr std::int64_t kRows = 512;
@@ -153,7 +162,7 @@ AlignedVector<float> CalibrationStream::project_words(const LayerWeights& weight
   return projected;
 }
 
-// What block_projection() leaves, from rows of z | x | B | C | dt.
+// Sets the results of block_projection(), from rows of z | x | B | C | dt.
 void CalibrationStream::spread_words(std::span<const float> projected, const Window& window,
                                      BlockBuffers& buffers) const {
   const std::int64_t channels = config_.conv_dim();

@@ -9,7 +9,7 @@ namespace lightmamba {
 namespace {
 
 constexpr int kLargestCode = 127;
-// Of weights that are far too small to matter; keeps the exponent within its byte.
+// The exponent of weights that are far too small to matter; it keeps exponents within a byte.
 constexpr int kLowestExponent = -100;
 
 }  // namespace

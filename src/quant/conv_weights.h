@@ -8,7 +8,8 @@
 
 namespace lightmamba {
 
-// Symmetric, to nearest; the exponent is the smallest at which no weight saturates.
+// Rounds weights to nearest on a symmetric grid; the exponent is the smallest at which no weight
+// saturates.
 ConvCodes quantize_conv(std::span<const float> weights, std::int64_t d_conv);
 void conv_to_float(std::span<const std::int8_t> codes, std::span<const std::int8_t> exponents,
                    std::span<float> weights);

@@ -18,8 +18,8 @@ inline constexpr std::uint32_t kDitherPosition = 49471;
 inline constexpr std::uint32_t kDitherIndex = 37345;
 inline constexpr std::uint32_t kDitherLayer = 20021;
 
-// Where the thresholds of a layer's state start at a token: the sum above for index 0, before the
-// modulus.
+// Returns the start of the thresholds of a layer's state at a token: the sum above for index 0,
+// before the modulus.
 constexpr std::uint32_t state_dither(std::int64_t layer, std::int64_t position) {
   return static_cast<std::uint32_t>(position) * kDitherPosition +
          static_cast<std::uint32_t>(layer) * kDitherLayer;

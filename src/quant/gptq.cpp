@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kPanel = 192;  // rows of a sum over tokens to a task
 constexpr std::int64_t kSlab = 64;    // rows of the weights to a task
-constexpr std::int64_t kBlock = 128;  // columns after which the rest is updated
+constexpr std::int64_t kBlock = 128;  // columns after which the remaining ones are updated
 
 void require_size(std::string_view what, std::size_t size, std::int64_t expected) {
   if (static_cast<std::int64_t>(size) != expected) {
@@ -23,7 +23,7 @@ void require_size(std::string_view what, std::size_t size, std::int64_t expected
   }
 }
 
-// The upper triangular U with H⁻¹ = Uᵀ U for the damped Hessian, [n, n].
+// Returns the upper triangular U with H⁻¹ = Uᵀ U for the damped Hessian, [n, n].
 //
 // Read backwards, H is the matrix of the columns in reverse order. Its factor L gives U = L⁻¹, read
 // backwards again: H⁻¹ itself is never formed.
@@ -75,7 +75,7 @@ class Rounder {
     }
   }
 
-  // W += products H⁻¹, for some rows.
+  // Adds products H⁻¹ to some rows of W.
   void fit_rows(std::span<const float> products, std::int64_t begin, std::int64_t end) const {
     AlignedVector<float> half(static_cast<std::size_t>((end - begin) * columns_));
     const blas::Operand upper = {upper_.data(), columns_};
@@ -104,8 +104,8 @@ class Rounder {
   }
 
  private:
-  // A block ends where a group does or lies in one group, so that every group is up to date to its
-  // end when its scale is asked for.
+  // A block of columns ends with a group or lies in one group, so every group is up to date to its
+  // end when its scale is chosen.
   std::int64_t block_end(std::int64_t column) const {
     const std::int64_t group = options_.group;
     if (group > kBlock) {
@@ -114,8 +114,8 @@ class Rounder {
     return std::min(column + kBlock / group * group, columns_);
   }
 
-  // Rounds columns [begin, end) of a row, compensating within; `errors` are those of the columns
-  // divided by the diagonal of the factor.
+  // Rounds columns [begin, end) of a row and compensates among them; `errors` receive the errors of
+  // the columns divided by the diagonal of the factor.
   void round_block(std::int64_t row, std::int64_t begin, std::int64_t end, float* errors) const {
     float* weights = weights_.data() + row * columns_;
     const auto lowest = static_cast<float>(options_.lowest);

@@ -20,7 +20,7 @@ GptqSums sums_for_inputs(std::span<const float> weights, std::int64_t columns,
   if (exact.size() != inputs.size()) {
     fail("gptq: {} inputs, but {} of the float model", inputs.size(), exact.size());
   }
-  // The difference is taken first, since that of the two sums would have lost its digits.
+  // The difference is taken first, since the difference of the two sums would lose its digits.
   for (std::size_t i = 0; i < exact.size(); ++i) exact[i] -= inputs[i];
   const AlignedVector<float> moved = cross_products(exact, columns, inputs, columns);
   GptqSums sums{hessian_of(inputs, columns), AlignedVector<float>(weights.size())};

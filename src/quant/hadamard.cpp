@@ -24,7 +24,7 @@ bool is_prime(std::int64_t value) {
 }
 
 struct PrimePower {
-  std::int64_t prime = 0;  // 0: it is none
+  std::int64_t prime = 0;  // 0: the order is no such power
   int power = 0;
 };
 
@@ -42,11 +42,11 @@ PrimePower prime_power(std::int64_t value) {
   return value == 1 ? PrimePower{prime, power} : PrimePower{};
 }
 
-// Fields of a prime's order go before those of its powers, which came later: a dimension that has
-// a matrix of the first kind keeps it.
+// Fields of prime order have priority over those of prime powers: a dimension that has a matrix of
+// the first kind keeps it.
 enum class Fields { primes, prime_powers };
 
-// Larger matrices take longer to multiply by than two of rotation_order().
+// A product with a larger matrix takes longer than the two steps of rotation_order().
 constexpr std::int64_t kLargestPower = 1024;
 
 bool is_field(std::int64_t order, Fields fields) {
@@ -66,7 +66,7 @@ bool is_seed(std::int64_t order, Fields fields) {
   return order == 1 || is_paley_one(order, fields) || is_paley_two(order, fields);
 }
 
-// The order to begin doubling from, the smallest possible one, or 0.
+// Returns the smallest order from which doubling can begin, or 0.
 std::int64_t seed_order(std::int64_t order, Fields fields) {
   if (order < 1) return 0;
   std::int64_t smallest = 0;
@@ -81,7 +81,8 @@ std::int64_t seed_order(std::int64_t order) {
   return seed != 0 ? seed : seed_order(order, Fields::prime_powers);
 }
 
-// The largest n up to kLargestButterfly for which an H_(d / n) can be built; 0 where there is none.
+// Returns the largest n up to kLargestButterfly for which an H_(d / n) can be built; 0 if there is
+// none.
 std::int64_t largest_butterfly(std::int64_t d, Fields fields) {
   if (d < 1) return 0;
   std::int64_t n = 1;
@@ -111,7 +112,7 @@ class FiniteField {
     return difference;
   }
 
-  // Entry i is 1 where the element i is a square, 0 for i = 0, -1 elsewhere. q is odd.
+  // Entry i is 1 if the element i is a square, 0 for i = 0, else -1. q is odd.
   std::vector<std::int8_t> quadratic_characters() const {
     std::vector<std::int8_t> characters(static_cast<std::size_t>(q_), -1);
     characters[0] = 0;
@@ -119,8 +120,8 @@ class FiniteField {
       for (std::int64_t i = 1; i < q_; ++i) characters[static_cast<std::size_t>(i * i % q_)] = 1;
       return characters;
     }
-    // The squares are the even powers of an element that generates all, here x: the first
-    // polynomial x^k - `reduced` serves that makes it one.
+    // The squares are the even powers of an element that generates the field, here x modulo the
+    // first polynomial x^k - `reduced` for which x does so.
     for (std::int64_t reduced = 1; reduced < q_; ++reduced) {
       if (order_of_x(reduced) != q_ - 1) continue;
       std::int64_t power = 1;
@@ -144,7 +145,7 @@ class FiniteField {
     return product;
   }
 
-  // The first power of x that is 1; 0 where none is.
+  // Returns the first power of x that is 1, or 0 if none is.
   std::int64_t order_of_x(std::int64_t reduced) const {
     std::int64_t power = 1;
     for (std::int64_t exponent = 1; exponent < q_; ++exponent) {
@@ -159,8 +160,8 @@ class FiniteField {
   std::int64_t p_;
 };
 
-// C = [0 1; s Q] of order q + 1 with Q[i][j] = character(j - i) in the field of q elements and
-// s = character(-1), so that C Cᵀ = q I: symmetric for q = 1 modulo 4, skew for q = 3.
+// Returns C = [0 1; s Q] of order q + 1 with Q[i][j] = character(j - i) in the field of q elements
+// and s = character(-1), so that C Cᵀ = q I: symmetric for q = 1 modulo 4, skew for q = 3.
 std::vector<std::int8_t> conference_matrix(std::int64_t q) {
   const FiniteField field(q);
   const std::vector<std::int8_t> characters = field.quadratic_characters();
@@ -227,8 +228,8 @@ LIGHTMAMBA_WIDE inline void radix_two(float* x, std::int64_t size, std::int64_t 
   }
 }
 
-// Two stages, `step` and 2 `step`, in one pass over memory. A constant kStep saves the short runs
-// of the first stages their loop.
+// Does two stages, `step` and 2 `step`, in one pass over memory. A constant kStep removes the loop
+// from the short runs of the first stages.
 template <std::int64_t kStep>
 LIGHTMAMBA_WIDE inline void radix_four(float* x, std::int64_t size, std::int64_t any_step) {
   const std::int64_t step = kStep > 0 ? kStep : any_step;
@@ -251,7 +252,7 @@ LIGHTMAMBA_WIDE inline void radix_four(float* x, std::int64_t size, std::int64_t
   }
 }
 
-// Outputs of one chunk of kWidth columns from a copy of its inputs.
+// Computes one chunk of kWidth columns from a copy of its inputs.
 template <std::int64_t kWidth>
 LIGHTMAMBA_WIDE inline void mix_chunk(const float* matrix, std::int64_t m, std::int64_t run,
                                       float* inputs, float* x) {

@@ -1,4 +1,4 @@
-// What one quantization has found about the float model, for the next.
+// Residuals of the float model that one quantization has computed and the next can use.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@
 
 namespace lightmamba {
 
-// The residual stream of one float model over calibration text, behind each of its layers, as long
-// as all of it takes no more than a gigabyte. GPTQ needs it whatever it rounds to.
+// The residual stream of one float model over calibration text, after each of its layers, as long
+// as all of them take no more than a gigabyte. GPTQ needs it for every format.
 class KnownResiduals {
  public:
-  // All that the stream depends on, for methods that look at no statistics.
+  // Everything that the stream depends on, for methods that look at no statistics.
   struct Key {
     Method method;
     std::uint64_t seed;
@@ -24,12 +24,12 @@ class KnownResiduals {
     bool operator==(const Key&) const = default;
   };
 
-  // Forgets what belongs to another key. A stream is `floats` numbers behind each of the layers.
+  // Forgets streams of another key. A stream has `floats` numbers after each of the layers.
   void select(const Key& key, std::int64_t layers, std::int64_t floats);
 
-  // Empty where it is not known.
+  // Returns the stream after a layer; empty if it is not known.
   std::span<const float> behind(std::int64_t layer) const;
-  // Does nothing where all of it would be too large.
+  // Does nothing if all streams would be too large.
   void keep(std::int64_t layer, std::span<const float> residual);
 
  private:
@@ -37,8 +37,8 @@ class KnownResiduals {
   std::vector<AlignedVector<float>> layers_;
 };
 
-// quantize() that takes from `known` what an earlier call for the same model has left there. The
-// result is the same.
+// Like quantize(), but takes residuals from `known` that an earlier call for the same model has
+// left there. The result is the same.
 QuantizedModel quantize(const Model& model, const QuantizeOptions& options, KnownResiduals& known);
 
 }  // namespace lightmamba

@@ -2,7 +2,7 @@
 #include <string_view>
 #include <utility>
 
-#include <lightmamba/model.h>
+#include <lightmamba/load.h>
 
 #include "base/fail.h"
 #include "io/checkpoint.h"
@@ -61,8 +61,7 @@ Loaded load_weights(const std::filesystem::path& path, bool with_tokenizer) {
 
 }  // namespace
 
-// Here, above both formats, since either may be loaded.
-Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
+Model open_model(const std::filesystem::path& path, const LoadOptions& options) {
   const bool own_tokenizer = !options.tokenizer;
   Loaded loaded = load_weights(path, own_tokenizer);
   if (options.tokenizer) {

@@ -1,4 +1,4 @@
-// The large matrices of a model on their way to codes.
+// Rounds the large matrices of a model to codes.
 #pragma once
 
 #include <cstdint>
@@ -15,23 +15,22 @@
 
 namespace lightmamba {
 
-// The values of a matrix as floats that can be changed.
+// Returns the values of a matrix as floats that can be changed.
 AlignedVector<float> widened(const Matrix& matrix);
 
-// Rounds matrices by one set of options and notes the error of each. Errors that are thrown name
-// the matrix.
+// Rounds matrices by one set of options and records the error of each. Exceptions name the matrix.
 class MatrixQuantizer {
  public:
   explicit MatrixQuantizer(const QuantizeOptions& options) : options_(options) {}
 
-  // An embedding or head, a few rows at a time. `prepare` changes rows in place before they are
-  // rounded.
+  // Rounds an embedding or LM head, a few rows at a time. `prepare` changes rows in place before
+  // they are rounded.
   QuantizedMatrix by_rows(const std::string& name, const Matrix& matrix,
                           const std::function<void(std::span<float>)>& prepare);
-  // The weight of a linear layer, each of its values by itself.
+  // Rounds the weight of a linear layer, each value independently.
   QuantizedMatrix plain(const std::string& name, std::span<const float> weights,
                         std::int64_t columns);
-  // The same by GPTQ: `weights` become the values of their codes.
+  // Does the same by GPTQ: `weights` become the values of their codes.
   QuantizedMatrix compensated(const std::string& name, std::span<float> weights,
                               std::int64_t columns, const GptqSums& sums);
 

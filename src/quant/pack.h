@@ -33,13 +33,13 @@ struct QuantizedMatrix {
 Shape code_shape(std::int64_t rows, std::int64_t columns, const CodeFormat& format);
 Shape scale_shape(std::int64_t rows, std::int64_t columns, const CodeFormat& format);
 
-// absmax: codes +-(2^(bits-1) - 1), scale = max|w| / that. mse: the scale of least squared error
-// over all 2^bits codes, see scale_search.h.
+// absmax: codes up to +-c with c = 2^(bits-1) - 1, scale = max|w| / c. mse: the scale of least
+// squared error over all 2^bits codes, see scale_search.h.
 enum class ScaleRule { absmax, mse };
 
-// The lowest code that weights take under a rule; the highest is 2^(bits-1) - 1 under both.
+// Returns the lowest code of a rule; the highest is 2^(bits-1) - 1 under both.
 int lowest_code(int bits, ScaleRule rule);
-// The scale for the weights of a group; `importance` weights their errors and may be empty.
+// Returns the scale for the weights of a group; `importance` weights their errors and may be empty.
 float group_scale(std::span<const float> weights, std::span<const float> importance, int bits,
                   ScaleRule rule);
 
@@ -47,7 +47,7 @@ float group_scale(std::span<const float> weights, std::span<const float> importa
 void quantize_row(std::span<const float> weights, ScaleRule rule, std::int64_t row,
                   QuantizedMatrix& out);
 
-// How far codes are from the weights that they stand for.
+// The distance of codes from the weights that they stand for.
 struct SquaredError {
   double difference = 0;  // sum of squared differences
   double square = 0;      // sum of the weights' squares

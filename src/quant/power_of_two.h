@@ -7,15 +7,15 @@
 
 namespace lightmamba {
 
-// The smallest power of two that is not below x; x is positive and finite.
+// Returns the smallest power of two that is not below x; x is positive and finite.
 inline float power_of_two_at_least(float x) {
   int exponent = 0;
   const float fraction = std::frexp(x, &exponent);  // in [0.5, 1)
   return std::ldexp(1.0F, fraction == 0.5F ? exponent - 1 : exponent);
 }
 
-// The nearest value with `bits` significant bits and a power-of-two scale of its own. Values that
-// are not positive are left alone.
+// Returns the nearest value with `bits` significant bits and a power-of-two scale of its own.
+// Values that are not positive do not change.
 inline float round_significand(float value, int bits) {
   if (!(value > 0)) return value;
   const float step = power_of_two_at_least(value) / static_cast<float>(1 << bits);

@@ -53,7 +53,7 @@ class LayoutReader {
   LayoutReader(const Mamba2Config& config, const Quantization& quantization,
                const TensorMap& tensors)
       : config_(config), quantization_(quantization), tensors_(tensors) {
-    // Before names are made for as many layers as a damaged configuration asks for.
+    // Checked before names are made for the many layers that a damaged configuration may have.
     if (std::ssize(tensors) < config.n_layer) {
       fail("{} tensors are too few for {} layers", tensors.size(), config.n_layer);
     }
@@ -198,7 +198,7 @@ Quantization parse_quantization(const std::string& text) {
     fail("{}: field 'head_bits': expected 4 or 8, found {}", source, head_bits);
   }
   q.head_bits = static_cast<int>(head_bits);
-  // 64 bits do not fit the numbers of every JSON reader.
+  // The numbers of some JSON readers do not hold 64 bits.
   const std::string seed = word("seed");
   const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), q.seed);
   if (error != std::errc() || end != seed.data() + seed.size()) {
@@ -244,7 +244,7 @@ void check_format(const SafetensorsFile& file) {
 
 using NamedTensor = TensorMap::value_type;
 
-// All but the checksums.
+// Returns all tensors but the checksums.
 std::vector<NamedTensor*> in_order_of_file(SafetensorsFile& file) {
   std::vector<NamedTensor*> tensors;
   for (NamedTensor& entry : file.tensors) {
@@ -269,8 +269,8 @@ std::vector<std::uint64_t> stored_checksums(const SafetensorsFile& file, std::si
   return {sums.begin() + 1, sums.end()};
 }
 
-// Calls body(i) for each tensor from all threads, the largest first, so that they end at about the
-// same time although one thread does the whole of a tensor.
+// Calls body(i) for each tensor from all threads, the largest first, so that threads end at about
+// the same time although each tensor belongs to one thread.
 void for_each_tensor(const std::vector<NamedTensor*>& tensors,
                      const std::function<void(std::size_t)>& body) {
   std::vector<std::size_t> by_size(tensors.size());
@@ -284,12 +284,12 @@ void for_each_tensor(const std::vector<NamedTensor*>& tensors,
   constexpr std::size_t kBytesPerOperation = 8;
   const auto operations = static_cast<std::int64_t>(bytes / kBytesPerOperation /
                                                     std::max<std::size_t>(1, tensors.size()));
-  // The loop gives each thread indices that follow each other, not the next of all.
+  // The loop gives each thread consecutive indices, not the next one overall.
   std::atomic<std::size_t> next = 0;
   parallel_for(std::ssize(tensors), operations, [&](std::int64_t) { body(by_size[next++]); });
 }
 
-// The first in the order of the file is named, on any number of threads.
+// The error names the first in the order of the file, on any number of threads.
 void compare(const std::vector<NamedTensor*>& tensors, const std::vector<std::uint64_t>& expected,
              const std::vector<std::uint64_t>& found) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -307,9 +307,9 @@ void check_checksums(SafetensorsFile& file) {
   compare(tensors, expected, found);
 }
 
-// Places in one piece of memory, in the order that load_quantized_file() promises.
+// Places tensors in one piece of memory, in the order that load_quantized_file() promises.
 struct Places {
-  std::vector<std::size_t> begin;  // of each tensor
+  std::vector<std::size_t> begin;  // place of each tensor
   std::size_t bytes = 0;
 };
 
@@ -333,7 +333,7 @@ Places places_of(const SafetensorsFile& file, const std::vector<NamedTensor*>& t
 }
 
 // Copies a tensor in blocks that are still in the processor's cache when they are summed, so that
-// the checksum costs a small part of what the copy costs.
+// the checksum costs little beside the copy.
 std::uint64_t copy_and_sum(const MappedFile& source, std::span<const std::byte> data,
                            std::span<std::byte> to) {
   constexpr std::size_t kBlock = std::size_t{256} << 10;
@@ -350,7 +350,7 @@ std::uint64_t copy_and_sum(const MappedFile& source, std::span<const std::byte> 
   return XXH3_64bits_digest(state.get());
 }
 
-// The tensors become views into memory, checked, except for the checksums.
+// Makes the tensors views into memory and checks all but the checksums.
 void load_tensors(SafetensorsFile& file, const MappedFile& source) {
   const std::vector<NamedTensor*> tensors = in_order_of_file(file);
   const std::vector<std::uint64_t> expected = stored_checksums(file, tensors.size());
@@ -382,7 +382,7 @@ QuantizedFile take(SafetensorsFile file) {
   return result;
 }
 
-// Maps the file, has `check` look for damage, and takes it.
+// Maps the file, lets `check` look for damage, and takes its tensors.
 QuantizedFile open_file(
     const std::filesystem::path& path,
     const std::function<void(SafetensorsFile&, const MappedFile& source)>& check) {

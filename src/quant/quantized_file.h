@@ -26,12 +26,12 @@ namespace lightmamba {
 
 Metadata quantized_metadata(const Mamba2Config& config, const Quantization& quantization);
 
-// All tensors of a model but the tokenizer and the checksums, in the order of the file.
+// Returns all tensors of a model but the tokenizer and the checksums, in the order of the file.
 std::vector<TensorSpec> quantized_layout(const Mamba2Config& config,
                                          const Quantization& quantization);
 
-// The weights in tensors of that layout. Throws Error naming the tensor that is missing, does not
-// fit or is not part of it.
+// Makes weights of tensors in that layout. Throws Error that names a tensor if it is missing, does
+// not fit or is not part of the layout.
 Weights weights_from_layout(const Mamba2Config& config, const Quantization& quantization,
                             const TensorMap& tensors);
 
@@ -45,24 +45,24 @@ std::int64_t write_quantized_file(const std::filesystem::path& path, const Mamba
 struct QuantizedFile {
   Mamba2Config config;
   Quantization quantization;
-  TensorMap tensors;                     // of the layout; views into the file or its copy
+  TensorMap tensors;                     // tensors of the layout; views into the file or its copy
   std::optional<std::string> tokenizer;  // text of a tokenizer.json
 };
 
-// Whether damage is looked for. `ignored` is for fuzzing, which would never get past it.
+// Whether checksums are verified. `ignored` is for fuzzing, which would never get past them.
 enum class Checksums { verified, ignored };
 
-// The file mapped, for those who look at it. Throws Error naming the file and the field or tensor:
-// another format or version, a field that is out of range, the first tensor whose checksum differs.
+// Maps the file, to look at it. Throws Error that names the file and the field or tensor: another
+// format or version, a field that is out of range, the first tensor whose checksum differs.
 QuantizedFile read_quantized_file(const std::filesystem::path& path);
 
-// The same in memory, for those who run the model. Checksums are of the copy, so nothing that
-// happens to the file later matters. The tensors lie in large pages, each at a multiple of 64
-// bytes, in the order of the file but for scales, which follow their codes: a token's reads go
-// through memory from front to back.
+// Copies the file to memory, to run the model. The checksums are those of the copy, so later
+// changes of the file do not matter. The tensors lie in large pages, each at a multiple of 64
+// bytes, in the order of the file except for scales, which follow their codes: a token reads memory
+// from front to back.
 QuantizedFile load_quantized_file(const std::filesystem::path& path);
 
-// The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
+// Does the same over bytes in memory that `owner` keeps alive; errors use the name `source`.
 QuantizedFile parse_quantized_file(std::span<const std::byte> bytes,
                                    std::shared_ptr<const void> owner, std::string_view source,
                                    Checksums checksums = Checksums::verified);

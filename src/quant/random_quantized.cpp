@@ -30,7 +30,7 @@ void fill_random(std::uint64_t seed, std::span<std::byte> bytes) {
   });
 }
 
-// Codes are even over their range, whose variance is about 4^bits / 12.
+// Codes are evenly distributed over their range; their variance is about 4^bits / 12.
 float scale_for(int bits, std::int64_t columns) {
   return std::sqrt(12.0F / static_cast<float>(columns)) / static_cast<float>(1 << bits);
 }

@@ -8,8 +8,9 @@
 
 namespace lightmamba {
 
-// Random codes, and scales at which activations keep their size; the rest as random_weights() makes
-// it. The same for a seed on every machine. Throws Error where the shape and the method do not fit.
+// Makes random codes, and scales at which activations keep their size; all else is made by
+// random_weights(). The result is the same for a seed on every machine. Throws Error if the shape
+// and the method do not fit.
 std::shared_ptr<const Weights> random_quantized_weights(const Mamba2Config& config,
                                                         const Quantization& quantization);
 

@@ -16,14 +16,14 @@ struct Range {
 
   float magnitude() const { return std::max(-low, high); }
   bool is_nan() const { return std::isnan(low) || std::isnan(high); }
-  // So little that the inverse of a scale would overflow.
+  // A magnitude so small that the inverse of a scale would overflow.
   bool is_zero() const { return high - low < 1e-30F; }
 };
 
 inline Range range_of(std::span<const float> values) {
   float low = 0;
   float high = 0;
-  float sum = 0;  // 0 or NaN, in whatever order
+  float sum = 0;  // 0 or NaN, for any order of operands
   with_wide_vectors([&]() LIGHTMAMBA_WIDE {
     float min = 0;
     float max = 0;

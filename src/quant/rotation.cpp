@@ -9,7 +9,7 @@
 namespace lightmamba {
 namespace {
 
-// row *= factors, for each row
+// Multiplies each row by the factors.
 void scale_columns(std::span<const float> factors, std::span<float> rows) {
   const auto columns = std::ssize(factors);
   parallel_for(std::ssize(rows) / columns, columns, [&](std::int64_t row) {

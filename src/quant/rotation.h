@@ -7,7 +7,7 @@
 //   W_out' = Q1 W_out Q2ᵀ                 g2'    = s2 g2
 //   W_lm'  = rows Q1 (gf w)               gf'    = 1
 //
-// The norms without gain commute with Q1. H_d_inner alone stays to be done online, after g2'.
+// The norms without gain commute with Q1. Only H_d_inner remains online, after g2'.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// What each value of a quantized model is rounded to: resolved here once from its Quantization, for
-// the taps of the reference, the engine and the accelerator's integers.
+// The rounding of each value of a quantized model, resolved once from its Quantization for the taps
+// of the reference, the engine and the accelerator's integers.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@
 
 namespace lightmamba {
 
-// Significant bits of dt and of 1 - a where the SSM is rounded: each number has a power of two of
-// its own. A decay is kept as 1 - a: what is left of slow heads after thousands of tokens depends
-// on how precise that difference is.
+// Significant bits of dt and of 1 - a if the SSM is rounded: each number has a power of two of its
+// own. A decay is kept as 1 - a, since the precision of that difference decides how much slow heads
+// keep after thousands of tokens.
 inline constexpr int kSsmSignificantBits = 8;
 
-// Of the inputs of the linear layers; none: they are not rounded.
+// Quantizers of the inputs of the linear layers; without one they are not rounded.
 struct LayerRounding {
   std::optional<Quantizer> in_proj_input;
   std::optional<Quantizer> out_proj_input;  // after the rotation, if there is one
@@ -28,14 +28,14 @@ struct LayerRounding {
 
 struct SsmRounding {
   Quantizer values;      // z, the inputs and outputs of the convolution, y
-  int significant_bits;  // of dt and 1 - a
+  int significant_bits;  // significant bits of dt and 1 - a
 };
 
 struct RoundingPlan {
   std::vector<LayerRounding> layers;
   std::optional<Quantizer> head_input;
-  bool rotates = false;            // out_proj's inputs, online
-  std::optional<SsmRounding> ssm;  // none: floats
+  bool rotates = false;            // rotate the inputs of out_proj online
+  std::optional<SsmRounding> ssm;  // without it the SSM computes in floats
   StateCodes state;
 };
 
@@ -43,15 +43,16 @@ struct RoundingPlan {
 inline std::int64_t activation_sites(const Mamba2Config& config) { return 2 * config.n_layer + 1; }
 
 // `clips` are the shares of the range that the quantizers of the activation_sites span. Throws
-// Error where there is another number of them.
+// Error if there is another number of them.
 RoundingPlan rounding_plan(const Mamba2Config& config, const Quantization& quantization,
                            std::span<const float> clips);
 
-// Bits of the head's input: those of the scheme, but not fewer than its weights have.
+// Returns the bits of the input of the LM head: those of the scheme, but not fewer than its weights
+// have.
 int head_activation_bits(const Quantization& quantization);
 
-// The quantizer of a linear layer's input at so many bits: symmetric; over the full range of codes
-// where the model was made with clipping.
+// Returns the symmetric quantizer of a linear layer's input; it uses the full range of codes if the
+// model was made with clipping.
 Quantizer activation_quantizer(int bits, std::int64_t group, bool clipped, float clip = 1.0F);
 
 }  // namespace lightmamba

@@ -25,7 +25,7 @@ void set_ssm(const SsmRounding& rounding, Taps& taps) {
   });
 }
 
-// `first`, and then the quantizer of the layer, if it has one.
+// Applies `first`, and then the quantizer of the layer, if it has one.
 TapFn by_layer(std::vector<std::optional<Quantizer>> quantizers, TapFn first = {}) {
   if (std::ranges::none_of(quantizers, [](const auto& each) { return each.has_value(); })) {
     return first;

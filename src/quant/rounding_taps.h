@@ -10,7 +10,7 @@ namespace lightmamba {
 
 Taps rounding_taps(const Mamba2Config& config, const RoundingPlan& plan);
 
-// The online rotation of out_proj's inputs alone, or no tap.
+// Returns the online rotation of out_proj's inputs alone, or no tap.
 Taps rotation_taps(const Mamba2Config& config, bool rotates);
 
 }  // namespace lightmamba

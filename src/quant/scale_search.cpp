@@ -28,7 +28,7 @@ float round_scale(float scale) {
   return std::copysign(half_to_float(float_to_half(magnitude)), scale);
 }
 
-// max|w|; the bits of a magnitude order as integers, NaN above all.
+// Returns max|w|; the bits of magnitudes have the order of integers, with NaN above all.
 float largest_magnitude(std::span<const float> weights) {
   std::int32_t largest = 0;
   for (const float weight : weights) {
@@ -76,8 +76,8 @@ void for_chunks(std::span<const float> weights, std::span<const float> importanc
   }
 }
 
-// Sums of importance * w * code and importance * code^2: the best scale for these codes is their
-// ratio, and takes product^2 / square off the error that zeros have.
+// Sums of importance * w * code and of importance * code^2: the best scale for these codes is their
+// ratio, and it reduces the error of zeros by product^2 / square.
 struct Fit {
   double product = 0;
   double square = 0;
@@ -114,7 +114,7 @@ void add_fits(const Chunk& chunk, float inverse, float highest, Fit& plus, Fit& 
 struct Judged {
   float scale = 0;
   double error = std::numeric_limits<double>::infinity();
-  Fit fit;  // of its codes
+  Fit fit;  // fit of its codes
 };
 
 void add_judgement(const Chunk& chunk, float inverse, float highest, Judged& judged) {
@@ -139,7 +139,7 @@ void add_judgement(const Chunk& chunk, float inverse, float highest, Judged& jud
   judged.fit.square += square;
 }
 
-// What `scale`, a half, really gives.
+// Judges `scale`, which is a half, by the codes that it gives.
 Judged judge(std::span<const float> weights, std::span<const float> importance, float scale,
              float highest) {
   Judged judged{scale, 0, {}};

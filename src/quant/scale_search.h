@@ -11,29 +11,31 @@
 
 namespace lightmamba {
 
-// 1 / scale, and 0 for a scale of 0.
+// Returns 1 / scale, and 0 for a scale of 0.
 inline float inverse_scale(float scale) { return scale == 0.0F ? 0.0F : 1.0F / scale; }
 
-// NaN becomes `lowest`. By value, unlike std::clamp, so that loops vectorise.
+// NaN becomes `lowest`. Arguments are values, unlike those of std::clamp, so that loops vectorise.
 inline float clamp_code(float code, float lowest, float highest) {
   const float raised = code > lowest ? code : lowest;
   return raised < highest ? raised : highest;
 }
 
-// How this project rounds: the code of `weight` as a whole number in [lowest, highest].
+// The rounding of this project: returns the code of `weight` as a whole number in [lowest,
+// highest].
 inline float round_to_code(float weight, float inverse_scale, float lowest, float highest) {
   return round_to_even(clamp_code(weight * inverse_scale, lowest, highest));
 }
 
-// Codes of weights.size() weights; `lowest` and `highest` are within those of an int8.
+// Computes the codes of weights.size() weights; `lowest` and `highest` are within the range of an
+// int8.
 void round_to_codes(std::span<const float> weights, float scale, int lowest, int highest,
                     std::span<std::int8_t> codes);
 
-// max|w| / (2^(bits-1) - 1). `bits` is 2 ... 8. Throws Error if a weight is not finite or the scale
-// would exceed the largest half, 65504.
+// Returns max|w| / (2^(bits-1) - 1). `bits` is 2 ... 8. Throws Error if a weight is not finite or
+// the scale would exceed the largest half, 65504.
 float absmax_scale(std::span<const float> weights, int bits);
 
-// The scale with about the least sum of importance * (w - code * scale)^2 over codes in
+// Returns the scale with about the least sum of importance * (w - code * scale)^2 over codes in
 // [-2^(bits-1), 2^(bits-1) - 1]; never worse than absmax_scale. `importance` is not negative; empty
 // means 1 for every weight. Throws as absmax_scale does.
 float mse_scale(std::span<const float> weights, std::span<const float> importance, int bits);

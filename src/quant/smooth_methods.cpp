@@ -13,7 +13,8 @@
 namespace lightmamba {
 namespace {
 
-// What a layer's output over the sample loses by quantization after such a change.
+// The squared error that quantization after such a change makes in a layer's output over the
+// sample.
 class SmoothingLoss {
  public:
   SmoothingLoss(const LinearSite& site, const SiteStatistics& seen, const MethodOptions& options)
@@ -45,14 +46,14 @@ class SmoothingLoss {
     return loss;
   }
 
-  // weight *= scale, column by column
+  // Multiplies the columns of the weight by `scale`.
   void scale_weight(const ShiftScale& change, std::span<float> weight) const {
     for_rows(weight, [&](float* row) {
       for (std::size_t i = 0; i < change.scale.size(); ++i) row[i] *= change.scale[i];
     });
   }
 
-  // W shift, or nothing where there is none. [rows]
+  // Returns W shift [rows], or nothing if there is no shift.
   AlignedVector<float> shift_bias(const ShiftScale& change, std::span<const float> weight) const {
     AlignedVector<float> bias;
     if (change.shift.empty()) return bias;
@@ -116,7 +117,7 @@ void apply(const ShiftScale& change, const SmoothingLoss& loss, LinearSite& site
   for (std::size_t i = 0; i < bias.size(); ++i) site.bias[i] += bias[i];
 }
 
-// One that changes both inputs of a layer by the best of some candidates.
+// A method that changes both inputs of a layer by the best of some candidates.
 class SmoothMethod : public WeightMethod {
  public:
   using Candidates =

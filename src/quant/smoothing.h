@@ -1,4 +1,4 @@
-// Scales and shifts of channels that move the difficulty of quantizing activations elsewhere.
+// Scales and shifts of channels that move the difficulty of quantizing away from activations.
 #pragma once
 
 #include <span>

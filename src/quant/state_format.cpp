@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint32_t kFractionMask = (1U << kDitherBits) - 1;
 
-// Fixed point with kDitherBits, plus the threshold, rounded down.
+// Adds the threshold to fixed point with kDitherBits and rounds down.
 void dither_group(int bits, std::uint32_t first_threshold, std::span<float> values) {
   const Range range = range_of(values);
   if (range.is_nan() || range.is_zero()) {
@@ -25,7 +25,7 @@ void dither_group(int bits, std::uint32_t first_threshold, std::span<float> valu
   }
   constexpr auto kOne = static_cast<float>(1 << kDitherBits);
   const auto levels = static_cast<float>((1 << (bits - 1)) - 1);
-  // Held where 2^16 / scale is still a float.
+  // The exponent is bounded so that 2^16 / scale is still a float.
   const float scale = std::max(power_of_two_at_least(range.magnitude() / levels), 0x1p-111F);
   const float to_fixed = kOne / scale;
   const float limit = levels * kOne;

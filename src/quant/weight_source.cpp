@@ -25,7 +25,7 @@ constexpr std::array<PublishedShape, 5> kShapes = {{{"mamba2-130m", 768, 24},
                                                     {"mamba2-1.3b", 2048, 48},
                                                     {"mamba2-2.7b", 2560, 64}}};
 
-// Splitmix64's output function: number i of a sequence without those before it.
+// The output function of Splitmix64: computes number i of a sequence without those before it.
 std::uint64_t mix(std::uint64_t seed, std::uint64_t index) {
   std::uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15U;
   z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
@@ -38,13 +38,13 @@ float uniform(std::uint64_t seed, std::uint64_t index) {
   return static_cast<float>(mix(seed, index) >> 40U) * 0x1p-24F;
 }
 
-// Close to normal, with mean 0 and variance 1: the sum of four 16-bit uniform numbers. Without
-// logarithms, so that it is fast and rounds the same everywhere.
+// Close to normal, with mean 0 and variance 1: the sum of four 16-bit uniform numbers. It needs no
+// logarithm, so it is fast and rounds the same everywhere.
 float almost_normal(std::uint64_t seed, std::uint64_t index) {
   const std::uint64_t bits = mix(seed, index);
   const auto sum = static_cast<std::int32_t>((bits & 0xffffU) + (bits >> 16U & 0xffffU) +
                                              (bits >> 32U & 0xffffU) + (bits >> 48U));
-  constexpr float kSigma = 37837.2F;  // of the sum, sqrt(4 * 65536^2 / 12)
+  constexpr float kSigma = 37837.2F;  // deviation of the sum, sqrt(4 * 65536^2 / 12)
   return static_cast<float>(sum - 2 * 65535) / kSigma;
 }
 
@@ -94,7 +94,9 @@ LayerWeights random_layer(const Mamba2Config& c, std::uint64_t seed) {
 
 }  // namespace
 
-WeightSource source_of(const Weights& weights) {
+WeightSource float_source(const Model& model) {
+  if (model.quantization()) fail("the model is already quantized; a float model is needed");
+  const Weights& weights = model.weights();
   return {
       weights.config, weights.embedding, weights.head, weights.norm_f,
       [&weights](std::int64_t layer) { return weights.layers[static_cast<std::size_t>(layer)]; }};

@@ -446,7 +446,7 @@ TEST(Image, SaysWhichNumberHasTooManyBits) {
               HasSubstr("the exponent of in_proj or the head is -129"));
 }
 
-// Other tests run it: values have to be of the kind that real models have.
+// Other tests run it: values must be of the kind that real models have.
 TEST(RandomNetwork, GivesModerateValues) {
   for (const Case& each : cases()) {
     const IntegerModel model = test::random_integer_model(each.model);

@@ -4,6 +4,7 @@
 
 #include <lightmamba/c_api.h>
 #include <lightmamba/generate.h>
+#include <lightmamba/load.h>
 #include <lightmamba/runtime.h>
 
 #include "support/errors.h"
@@ -46,7 +47,7 @@ std::vector<float> logits_of(const lightmamba_model* model, const lightmamba_seq
 
 TEST(CApi, TextGoesToTokensAndBack) {
   const ModelHandle model = load();
-  const Model same = Model::load(test::shipped_model());
+  const Model same = open_model(test::shipped_model());
   const std::vector<TokenId> ids = same.tokenizer().encode(kText, {.add_special_tokens = true});
   EXPECT_EQ(tokens_of(model.get()), ids);
   EXPECT_EQ(lightmamba_tokenize(model.get(), kText, std::strlen(kText), true, nullptr, 0),
@@ -74,7 +75,7 @@ TEST(CApi, LogitsAreThoseOfCpp) {
   EXPECT_EQ(lightmamba_logits(sequence.get()), nullptr);
   ASSERT_TRUE(lightmamba_prefill(sequence.get(), ids.data(), ids.size()));
 
-  const auto expected = reference_backend(Model::load(test::shipped_model()))->open();
+  const auto expected = reference_backend(open_model(test::shipped_model()))->open();
   expected->prefill(ids);
   EXPECT_EQ(logits_of(model.get(), sequence.get()), test::copy_of(expected->logits()));
   ASSERT_TRUE(lightmamba_decode(sequence.get(), 7));
@@ -118,7 +119,7 @@ bool hear(lightmamba_token id, const char* text, void* user) {
 
 TEST(CApi, GeneratesAsCppDoes) {
   const ModelHandle model = load();
-  const Model same = Model::load(test::shipped_model());
+  const Model same = open_model(test::shipped_model());
   const std::vector<TokenId> ids = tokens_of(model.get());
   const BackendHandle backend(lightmamba_open_backend(model.get(), "reference"));
   lightmamba_generate_options options = lightmamba_default_generate_options();

@@ -19,7 +19,7 @@ TEST(Checkpoint, ANumberThatIsNotFiniteStopsEveryCommandBeforeItBegins) {
   model.write_hugging_face(folder / "m");
   std::string file = read_file(folder / "m/model.safetensors");
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  std::memcpy(file.data() + file.size() - sizeof nan, &nan, sizeof nan);  // of the last tensor
+  std::memcpy(file.data() + file.size() - sizeof nan, &nan, sizeof nan);  // in the last tensor
   write_file(folder / "m/model.safetensors", file);
   const std::string path = folder / "m";
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{

@@ -20,7 +20,7 @@ inline ProcessResult lightmamba(std::vector<std::string> arguments,
   return run_process(arguments, options);
 }
 
-// Runs a command that has to succeed and print one JSON object and nothing else.
+// Runs a command that must succeed and print one JSON object and nothing else.
 inline nlohmann::json lightmamba_json(std::vector<std::string> arguments) {
   arguments.emplace_back("--json");
   const ProcessResult result = lightmamba(std::move(arguments));
@@ -29,7 +29,8 @@ inline nlohmann::json lightmamba_json(std::vector<std::string> arguments) {
   return nlohmann::json::parse(result.out);
 }
 
-// A command that has to fail: its message, which must begin with "error: " and stand alone.
+// Runs a command that must fail and returns its message, which must begin with "error: " and stand
+// alone.
 inline std::string failure(std::vector<std::string> arguments, int exit_code) {
   const ProcessResult result = lightmamba(std::move(arguments));
   EXPECT_EQ(result.exit_code, exit_code) << result.err;

@@ -5,6 +5,7 @@
 
 #include <lightmamba/engine.h>
 #include <lightmamba/generate.h>
+#include <lightmamba/load.h>
 
 #include "base/affinity.h"
 #include "base/threads.h"
@@ -84,7 +85,7 @@ TEST(Engine, ALoadedFileGivesTheLogitsOfTheModelThatWasWritten) {
       set_thread_count(threads);
       std::filesystem::copy_file(folder / "q", folder / "copy",
                                  std::filesystem::copy_options::overwrite_existing);
-      const auto model = engine_backend(Model::load(folder / "copy"));
+      const auto model = engine_backend(open_model(folder / "copy"));
       std::filesystem::resize_file(folder / "copy", 0);
       EXPECT_EQ(sequence_logits(*model), expected) << threads;
     }

@@ -1,6 +1,7 @@
 #include "eval/compare_methods.h"
 
 #include <lightmamba/engine.h>
+#include <lightmamba/load.h>
 
 #include "support/errors.h"
 #include "support/on_reference.h"
@@ -25,7 +26,7 @@ class CompareMethods : public ::testing::Test {
  protected:
   CompareMethods() {
     RandomModel({.d_model = 24}).write_hugging_face(folder_ / "m");
-    model_ = Model::load(folder_ / "m", {test::shipped_model() / "tokenizer.json"});
+    model_ = open_model(folder_ / "m", {test::shipped_model() / "tokenizer.json"});
   }
 
   static QuantizeOptions run(std::string_view variant, const Scheme& scheme) {
@@ -115,13 +116,13 @@ TEST_F(CompareMethods, SizeOfTheFloatModelIsThatOfItsTensors) {
     std::size_t bytes = 0;
     for (const auto& tensor : source.tensors()) bytes += tensor.bytes.size();
     const Comparison found =
-        compare_methods(Model::load(folder_ / "f16"), some_tokens(9), {.taps = false});
+        compare_methods(open_model(folder_ / "f16"), some_tokens(9), {.taps = false});
     EXPECT_EQ(found.rows.at(0).bytes, static_cast<std::int64_t>(bytes));
   }
 }
 
 TEST_F(CompareMethods, TasksAreEvaluated) {
-  const Model shipped = Model::load(test::shipped_model());
+  const Model shipped = open_model(test::shipped_model());
   test::write_file(folder_ / "lambada.jsonl",
                    R"({"text": "I said that I would go to the house of the Lord"})"
                    "\n"

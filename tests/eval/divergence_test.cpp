@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <lightmamba/evaluate.h>
+#include <lightmamba/load.h>
 
 #include "support/errors.h"
 #include "support/on_reference.h"
@@ -17,7 +18,7 @@ using ::testing::HasSubstr;
 Model random_model(unsigned seed, std::int64_t vocab_size = 37) {
   const test::TemporaryFolder folder;
   RandomModel({.vocab_size = vocab_size, .seed = seed}).write_hugging_face(folder / "m");
-  return Model::load(folder / "m");
+  return open_model(folder / "m");
 }
 
 std::vector<TokenId> some_tokens(std::size_t count) {

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include <lightmamba/load.h>
+
 #include "support/errors.h"
 #include "support/paths.h"
 #include "support/random_model.h"
@@ -15,7 +17,7 @@ using ::testing::HasSubstr;
 Model random_model() {
   const test::TemporaryFolder folder;
   test::RandomModel({}).write_hugging_face(folder / "m");
-  return Model::load(folder / "m");
+  return open_model(folder / "m");
 }
 
 const std::vector<TokenId> kTokens = {3, 1, 4, 1, 5, 9, 2, 6};

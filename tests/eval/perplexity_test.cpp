@@ -4,6 +4,7 @@
 #include <random>
 
 #include <lightmamba/evaluate.h>
+#include <lightmamba/load.h>
 
 #include "support/errors.h"
 #include "support/likelihood.h"
@@ -133,7 +134,7 @@ TEST(Perplexity, TapsChangeIt) {
 TEST(Perplexity, WithoutATokenizerHasNoBytes) {
   const test::TemporaryFolder folder;
   RandomModel({}).write_hugging_face(folder / "m");
-  const Model model = Model::load(folder / "m");
+  const Model model = open_model(folder / "m");
   const PerplexityResult result = perplexity(model, std::vector<TokenId>{1, 2, 3});
   EXPECT_EQ(result.tokens, 2);
   EXPECT_FALSE(result.bytes);
@@ -161,7 +162,7 @@ TEST(Perplexity, RefusesBadInput) {
 TEST(Perplexity, RefusesTokensOutsideTheVocabularyAlsoAtTheEnd) {
   const test::TemporaryFolder folder;
   RandomModel({}).write_hugging_face(folder / "m");
-  const Model model = Model::load(folder / "m");
+  const Model model = open_model(folder / "m");
   for (const std::vector<TokenId>& bad : {std::vector<TokenId>{1, 37}, {37, 1}, {1, 2, -1}}) {
     EXPECT_THAT(error_of([&] { perplexity(model, bad); }),
                 HasSubstr("is outside the vocabulary of 37"));

@@ -4,6 +4,8 @@
 #include <limits>
 #include <random>
 
+#include <lightmamba/load.h>
+
 #include "support/errors.h"
 #include "support/likelihood.h"
 #include "support/paths.h"
@@ -52,7 +54,7 @@ TEST(IsMostLikely, OfEqualOnesTheLowestId) {
 TEST(ContextScorer, EveryContinuationIsScoredAsFromScratch) {
   const test::TemporaryFolder folder;
   RandomModel({}).write_hugging_face(folder / "m");
-  const Model model = Model::load(folder / "m");
+  const Model model = open_model(folder / "m");
   std::mt19937 random(1);
   const auto random_ids = [&](std::size_t count) {
     std::vector<TokenId> ids(count);
@@ -73,7 +75,7 @@ TEST(ContextScorer, EveryContinuationIsScoredAsFromScratch) {
 }
 
 TEST(ContextScorer, GreedyMeansEveryToken) {
-  const Model model = Model::load(test::shipped_model());
+  const Model model = open_model(test::shipped_model());
   const std::vector<TokenId> context = model.tokenizer().encode("It was the");
   const auto sequence = reference_backend(model)->open();
   std::span logits = sequence->prefill(context);

@@ -69,8 +69,8 @@ TEST(SlowHeads, AStateOf8BitsDoesNotHold) {
   }
 }
 
-// To nearest, what a channel adds at each step is lost where it is below half of the last bit, and
-// what has to add up never does. Dithered, it adds up on average.
+// With rounding to nearest, a contribution below half of the last bit is lost at every step, so
+// contributions never add up. With dither they add up on average.
 TEST(SlowHeads, SteadyInputsNeedDither) {
   const std::vector<SlowHeadError> errors =
       errors_of({{8, 10, 12, 14}, {"int16", "int16-nearest"}, {"complement"}, true});

@@ -3,6 +3,7 @@
 #include <random>
 
 #include <lightmamba/evaluate.h>
+#include <lightmamba/load.h>
 
 #include "eval/value_summary.h"
 #include "support/errors.h"
@@ -17,7 +18,7 @@ using ::testing::HasSubstr;
 Model random_model() {
   const test::TemporaryFolder folder;
   test::RandomModel({}).write_hugging_face(folder / "m");
-  return Model::load(folder / "m");
+  return open_model(folder / "m");
 }
 
 const std::vector<TokenId> kTokens = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <lightmamba/evaluate.h>
+#include <lightmamba/load.h>
 
 #include "io/tasks.h"
 #include "support/errors.h"
@@ -19,7 +20,7 @@ using test::RandomModel;
 using ::testing::HasSubstr;
 
 const Model& model() {
-  static const Model shipped = Model::load(test::shipped_model());
+  static const Model shipped = open_model(test::shipped_model());
   return shipped;
 }
 
@@ -199,11 +200,11 @@ TEST_F(TaskAccuracy, Refusals) {
       HasSubstr("limit must not be negative"));
   RandomModel({}).write_hugging_face(folder_ / "m");
   EXPECT_THAT(error_of([&] {
-                evaluate_task(Model::load(folder_ / "m"), Task::openbookqa, folder_ / "data");
+                evaluate_task(open_model(folder_ / "m"), Task::openbookqa, folder_ / "data");
               }),
               HasSubstr("no tokenizer"));
   // An id of the tokenizer that the model does not have: the item is named.
-  const Model narrow = Model::load(folder_ / "m", {test::shipped_model() / "tokenizer.json"});
+  const Model narrow = open_model(folder_ / "m", {test::shipped_model() / "tokenizer.json"});
   EXPECT_THAT(error_of([&] { evaluate_task(narrow, Task::openbookqa, folder_ / "data"); }),
               HasSubstr("data: line 2: token id"));
 }

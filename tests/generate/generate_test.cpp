@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <lightmamba/generate.h>
+#include <lightmamba/load.h>
 
 #include "support/errors.h"
 #include "support/on_reference.h"
@@ -21,7 +22,7 @@ using ::testing::Lt;
 class Generate : public ::testing::Test {
  protected:
   static const Model& model() {
-    static const Model shipped = Model::load(test::shipped_model());
+    static const Model shipped = open_model(test::shipped_model());
     return shipped;
   }
   static std::vector<TokenId> prompt() { return model().tokenizer().encode("It was the"); }
@@ -94,7 +95,7 @@ TEST_F(Generate, StopsAtEndOfTextWithoutReturningIt) {
   ASSERT_NE(config.find(field), std::string::npos);
   config.replace(config.find(field), field.size(), "\"eos_token_id\": " + std::to_string(end));
   test::write_file(folder / "config.json", config);
-  const Model other = Model::load(folder.path());
+  const Model other = open_model(folder.path());
 
   const GenerateResult stopped = generate(other, prompt(), {.max_tokens = 12});
   EXPECT_EQ(stopped.ids, std::vector<TokenId>(greedy.begin(), first));
@@ -181,9 +182,9 @@ TEST_F(Generate, PaddingRowsOfTheVocabularyAreNeverChosen) {
   const std::vector<TokenId> start = {1, 2, 3};
   const GenerateOptions options{.max_tokens = 64, .sampling = {.temperature = 100}};
   const auto tokenizer = test::shipped_model() / "tokenizer.json";
-  const Model padded = Model::load(folder / "m", {.tokenizer = tokenizer});
+  const Model padded = open_model(folder / "m", {.tokenizer = tokenizer});
   EXPECT_THAT(generate(padded, start, options).ids, Each(Lt(4096)));
-  const Model bare = Model::load(folder / "m");
+  const Model bare = open_model(folder / "m");
   const std::vector<TokenId> ids = generate(bare, start, options).ids;
   EXPECT_GE(*std::max_element(ids.begin(), ids.end()), 4096);
 }

@@ -152,7 +152,8 @@ TEST(Sampler, TheNarrowestFiltersAreGreedy) {
 }
 
 TEST(Sampler, TopPKeepsTheTokenThatReachesIt) {
-  const std::vector<float> logits = {0, std::log(2.0F), std::log(4.0F), std::log(1.0F)};  // of 8
+  const std::vector<float> logits = {0, std::log(2.0F), std::log(4.0F),
+                                     std::log(1.0F)};  // the sum is 8
   const auto drawn = [&](float top_p) {
     Sampler sampler({.temperature = 1, .top_p = top_p}, all_ids(4));
     std::map<TokenId, int> counts;

@@ -104,9 +104,12 @@ TEST(Config, RefusesWhatNoTensorTells) {
       EXPECT_THAT(refusal(base, std::string("/") + name, false), HasSubstr(name));
     }
   }
-  for (const char* name : {"use_bias", "bias", "D_has_hdim", "use_mamba2_bias"}) {
+  for (const char* name : {"use_bias", "bias", "D_has_hdim", "use_mamba2_bias", "bidirectional",
+                           "is_encoder_decoder", "add_cross_attention"}) {
     EXPECT_THAT(refusal(hugging_face(), std::string("/") + name, true), HasSubstr(name));
   }
+  EXPECT_THAT(refusal(hugging_face(), "/pruned_heads", {{"3", {1, 2}}}), HasSubstr("pruned heads"));
+  EXPECT_THAT(refusal(hugging_face(), "/mamba2_num_heads", 12), HasSubstr("'mamba2_num_heads'"));
   for (const char* name : {"embedding_multiplier", "residual_multiplier", "logits_scaling"}) {
     EXPECT_THAT(refusal(hugging_face(), std::string("/") + name, 2), HasSubstr(name));
   }
@@ -118,11 +121,43 @@ TEST(Config, RefusesWhatNoTensorTells) {
   EXPECT_THAT(refusal(hugging_face(), "/mlp_intermediate_size", 64), HasSubstr("MLP layers"));
   EXPECT_THAT(refusal(hugging_face(), "/intermediate_size", 3072),
               HasSubstr("'intermediate_size': 3072"));
-  // Of flash-linear-attention, which reads the field; transformers does not.
+  // flash-linear-attention reads the field; transformers does not.
   json fla = hugging_face();
   fla["norm_before_gate"] = true;
   EXPECT_EQ(parse(fla).config.d_inner, 1536);
   EXPECT_THAT(refusal(fla, "/rmsnorm", true), HasSubstr("'norm_before_gate'"));
+}
+
+TEST(Config, NamesFieldsThatAreNotKnown) {
+  for (json value : {hugging_face(), state_spaces()}) {
+    value["initializer_range"] = 0.1;
+    value["temperature"] = 0.7;
+    value["architectures"] = {"Mamba2ForCausalLM"};
+    value["unknown_but_null"] = nullptr;
+    EXPECT_THAT(parse(value).notes, IsEmpty());
+    value["warp_factor"] = 9;
+    value["gate\n"] = {{"kind", "tanh"}};
+    EXPECT_THAT(parse(value).notes,
+                ElementsAre(AllOf(HasSubstr("config.json"), HasSubstr("warp_factor"),
+                                  HasSubstr("gate\\n"))));
+  }
+  // Each layout has names that the other does not.
+  json value = hugging_face();
+  value["pad_vocab_size_multiple"] = 16;
+  EXPECT_THAT(parse(value).notes, ElementsAre(HasSubstr("pad_vocab_size_multiple")));
+  value = state_spaces();
+  value["state_size"] = 64;
+  EXPECT_THAT(parse(value).notes, ElementsAre(HasSubstr("state_size")));
+}
+
+TEST(Config, TakesTokenIdsInTheStateSpacesLayout) {
+  json value = state_spaces();
+  EXPECT_EQ(parse(value).config.bos_token_id, 0);
+  EXPECT_THAT(parse(value).config.eos_token_ids, ElementsAre(0));
+  value["bos_token_id"] = 5;
+  value["eos_token_id"] = {2, 7};
+  EXPECT_EQ(parse(value).config.bos_token_id, 5);
+  EXPECT_THAT(parse(value).config.eos_token_ids, ElementsAre(2, 7));
 }
 
 TEST(Config, TakesNeutralValuesOfWhatItRefuses) {

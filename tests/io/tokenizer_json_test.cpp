@@ -25,7 +25,7 @@ std::string parse_error(const std::string& text) {
 struct Refusal {
   std::string name;
   std::function<void(Json&)> change;
-  std::vector<std::string> parts;  // of the message
+  std::vector<std::string> parts;  // parts of the message
 };
 
 std::ostream& operator<<(std::ostream& out, const Refusal& refusal) { return out << refusal.name; }

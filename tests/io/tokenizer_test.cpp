@@ -72,7 +72,7 @@ TEST(ShippedTokenizer, EncodesItsCalibrationText) {
   std::uint32_t hash = 0;
   for (const TokenId id : ids) hash = hash * 31 + static_cast<std::uint32_t>(id);
   EXPECT_EQ(ids.size(), 71'360U);
-  EXPECT_EQ(hash, 114'053'143U);  // of the ids an independent implementation gives
+  EXPECT_EQ(hash, 114'053'143U);  // the ids of an independent implementation give it
 }
 
 TEST(ShippedTokenizer, RoundTripsToNormalFormC) { expect_round_trips(shipped()); }

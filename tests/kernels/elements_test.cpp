@@ -52,7 +52,7 @@ std::vector<std::uint32_t> patterns(const Values& values) {
   return bits;
 }
 
-// Runs `body` for each instruction set, which returns what has to be the same for all of them.
+// Runs `body` for each instruction set; its result must be the same for all of them.
 template <typename Body>
 void for_each_isa(const Body& body) {
   Values first;
@@ -314,7 +314,7 @@ struct Layer {
   StateFormat format;
   std::int64_t index;
   Values D;
-  Values state;  // of the reference
+  Values state;  // state of the reference
 };
 
 // The recurrence in float and round_state(); y in double.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include <lightmamba/load.h>
 #include <lightmamba/model.h>
 
 #include "support/errors.h"
@@ -57,7 +58,7 @@ TEST(Checkpoint, ReadsTheEpsilonUnderEveryName) {
     config.erase("layer_norm_epsilon");
     config[name] = 0.05;
     test::write_file(folder / "config.json", config.dump());
-    expect_logits(Model::load(folder.path()), reference);
+    expect_logits(open_model(folder.path()), reference);
   }
 }
 
@@ -76,7 +77,7 @@ TEST(Checkpoint, ReadsAConfigurationOfFlashLinearAttention) {
                  {"A_init_range", {1, 16}},
                  {"norm_before_gate", false}});
   test::write_file(folder / "config.json", config.dump());
-  expect_logits(Model::load(folder.path()), reference);
+  expect_logits(open_model(folder.path()), reference);
 }
 
 TEST(Checkpoint, AHeadThatIsStoredGoesBeforeTheFlag) {
@@ -86,7 +87,7 @@ TEST(Checkpoint, AHeadThatIsStoredGoesBeforeTheFlag) {
   json config = config_of(untied);
   config["tie_word_embeddings"] = true;
   test::write_file(folder / "config.json", config.dump());
-  const Model model = Model::load(folder.path());
+  const Model model = open_model(folder.path());
   expect_logits(model, untied);
   EXPECT_FALSE(model.config().tie_embeddings);
   EXPECT_THAT(model.notes(), testing::ElementsAre(AllOf(HasSubstr("model.safetensors"),
@@ -98,7 +99,7 @@ TEST(Checkpoint, AHeadThatIsTheEmbeddingStaysTied) {
   const RandomModel tied({});
   const TemporaryFolder folder;
   tied.write_state_spaces(folder.path());
-  EXPECT_THAT(Model::load(folder.path()).notes(), IsEmpty());
+  EXPECT_THAT(open_model(folder.path()).notes(), IsEmpty());
   // A copy with bytes of its own.
   TorchFile file;
   for (const auto& tensor : tied.tensors()) {
@@ -106,7 +107,7 @@ TEST(Checkpoint, AHeadThatIsTheEmbeddingStaysTied) {
   }
   file.add("lm_head.weight", DType::f32, tied.tensors()[0].shape, tied.tensors()[0].bytes);
   file.write(folder / "pytorch_model.bin");
-  const Model model = Model::load(folder.path());
+  const Model model = open_model(folder.path());
   EXPECT_TRUE(model.config().tie_embeddings);
   EXPECT_THAT(model.notes(), IsEmpty());
   expect_logits(model, tied);
@@ -144,7 +145,7 @@ TEST(Checkpoint, ReadsNamesWithWhatWrappersPutAroundThem) {
       const TemporaryFolder folder;
       test::write_file(folder / "config.json", reference.hugging_face_config());
       test::write_file(folder / "model.safetensors", reference.safetensors(rename));
-      expect_logits(Model::load(folder.path()), reference);
+      expect_logits(open_model(folder.path()), reference);
     }
   }
 }
@@ -157,7 +158,7 @@ TEST(Checkpoint, MessagesHaveTheNameInTheFile) {
   test::write_file(folder / "config.json", config.dump());
   test::write_file(folder / "model.safetensors",
                    reference.safetensors([](const auto& name) { return "module." + name; }));
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }),
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }),
               HasSubstr("tensor 'backbone.layers.0.mixer.in_proj.weight' (stored as "
                         "'module.backbone.layers.0.mixer.in_proj.weight') has shape"));
 }
@@ -175,7 +176,7 @@ TEST(Checkpoint, ReadsTheConsolidatedWeightsOfCodestral) {
       reference.safetensors([](const std::string& name) { return "model." + name; });
   const TemporaryFolder folder;
   test::write_file(folder / "consolidated.safetensors", weights);
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }), HasSubstr("config.json: cannot open"));
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }), HasSubstr("config.json: cannot open"));
   const json params = {{"dim", 64},
                        {"n_layers", 1},
                        {"vocab_size", 37},
@@ -187,11 +188,11 @@ TEST(Checkpoint, ReadsTheConsolidatedWeightsOfCodestral) {
                        {"tie_embeddings", false},
                        {"model_type", "mamba"}};
   test::write_file(folder / "params.json", params.dump());
-  const Model model = Model::load(folder.path());
+  const Model model = open_model(folder.path());
   expect_logits(model, reference);
   EXPECT_EQ(model.config().eos_token_ids, std::vector<TokenId>{2});
   test::write_file(folder / "config.json", reference.hugging_face_config());
-  expect_logits(Model::load(folder.path()), reference);
+  expect_logits(open_model(folder.path()), reference);
 }
 
 TEST(Checkpoint, AModelTypeBesideSsmCfgChangesNothing) {
@@ -202,7 +203,7 @@ TEST(Checkpoint, AModelTypeBesideSsmCfgChangesNothing) {
   for (const char* type : {"mamba2", "mamba", "mamba_ssm"}) {
     config["model_type"] = type;
     test::write_file(folder / "config.json", config.dump());
-    expect_logits(Model::load(folder.path()), reference);
+    expect_logits(open_model(folder.path()), reference);
   }
 }
 
@@ -230,12 +231,12 @@ TEST(Checkpoint, ReadsWhatTrainingScriptsWrite) {
     const TemporaryFolder folder;
     test::write_file(folder / "config.json", reference.hugging_face_config());
     file.write(folder / "pytorch_model.bin", layout);
-    expect_logits(Model::load(folder.path()), reference);
+    expect_logits(open_model(folder.path()), reference);
   }
   const TemporaryFolder folder;
   test::write_file(folder / "config.json", reference.hugging_face_config());
   file.write(folder / "pytorch_model.bin", {.under = "student", .also_under = "teacher"});
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }),
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }),
               HasSubstr("expected one model, found two, under 'student' and 'teacher'"));
 }
 
@@ -264,7 +265,7 @@ TEST(Checkpoint, NamesTheElementThatIsNotFiniteInEveryTensor) {
     std::string place = std::to_string(tensor.shape.back() - 2);
     if (tensor.shape.size() > 1) place = std::to_string(tensor.shape[0] - 1) + ", " + place;
     if (tensor.shape.size() == 3) place.replace(place.find(','), 1, ", 0,");
-    EXPECT_THAT(error_of([&] { Model::load(folder.path()); }),
+    EXPECT_THAT(error_of([&] { open_model(folder.path()); }),
                 AllOf(HasSubstr("model.safetensors"), HasSubstr("tensor '" + tensor.name + "'"),
                       HasSubstr("element [" + place + "] is nan, not a finite number")));
   }
@@ -273,12 +274,12 @@ TEST(Checkpoint, NamesTheElementThatIsNotFiniteInEveryTensor) {
       folder / "model.safetensors",
       with_element(model, "backbone.layers.0.mixer.D", 0,
                    std::string(reinterpret_cast<const char*>(&infinity), sizeof infinity)));
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }), HasSubstr("element [0] is -inf"));
-  const float large = 100;  // of A_log: a decay of exp(100)
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }), HasSubstr("element [0] is -inf"));
+  const float large = 100;  // as A_log it is a decay of exp(100)
   test::write_file(folder / "model.safetensors",
                    with_element(model, "backbone.layers.0.mixer.A_log", 1,
                                 std::string(reinterpret_cast<const char*>(&large), sizeof large)));
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }),
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }),
               HasSubstr("A_log': element [1] is 100, whose exponential"));
 }
 
@@ -293,7 +294,7 @@ TEST(Checkpoint, NamesTheShardOfATensor) {
                sizeof nan);
   test::write_file(first, file);
   EXPECT_THAT(
-      error_of([&] { Model::load(folder.path()); }),
+      error_of([&] { open_model(folder.path()); }),
       AllOf(HasSubstr("' in model-00001-of-00003.safetensors: element ["), HasSubstr("is nan")));
 }
 
@@ -307,12 +308,12 @@ TEST(Checkpoint, KnowsALargeFileThatWasNotDownloaded) {
     const TemporaryFolder folder;
     test::write_file(folder / "config.json", RandomModel({}).hugging_face_config());
     test::write_file(folder / name, pointer);
-    EXPECT_THAT(error_of([&] { Model::load(folder.path()); }),
+    EXPECT_THAT(error_of([&] { open_model(folder.path()); }),
                 AllOf(HasSubstr(name), HasSubstr("Git LFS pointer"), HasSubstr("not downloaded")));
   }
   const TemporaryFolder folder;
   test::write_file(folder / "model.lm", pointer);
-  EXPECT_THAT(error_of([&] { Model::load(folder / "model.lm"); }),
+  EXPECT_THAT(error_of([&] { open_model(folder / "model.lm"); }),
               AllOf(HasSubstr("model.lm"), HasSubstr("Git LFS pointer")));
 }
 

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include <lightmamba/load.h>
 #include <lightmamba/sequence.h>
 
 #include "base/threads.h"
@@ -55,7 +56,7 @@ double worst(const Rows& found, const Expected& expected) {
 }
 
 void expect_agreement(const std::filesystem::path& directory, const RandomModel& reference) {
-  const auto model = reference_backend(Model::load(directory));
+  const auto model = reference_backend(open_model(directory));
   const std::vector<TokenId> tokens = random_tokens(40, reference.options().vocab_size);
   const auto expected = reference.logits(tokens);
   const auto prefilled = model->open();
@@ -100,7 +101,7 @@ TEST(Model, AgreesWithTransformers) {
   std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba2.safetensors"),
                         folder / "model.safetensors");
   std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba2_config.json"), folder / "config.json");
-  const auto model = reference_backend(Model::load(folder.path()));
+  const auto model = reference_backend(open_model(folder.path()));
   const auto golden =
       nlohmann::json::parse(test::read_file(test::data_path("hf-tiny/tiny_mamba2_logits.json")));
   for (std::size_t i = 0; i < golden["sequences"].size(); ++i) {
@@ -122,11 +123,11 @@ TEST(Model, RefusesTheMamba1Checkpoint) {
   std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba.safetensors"),
                         folder / "model.safetensors");
   std::filesystem::copy(test::data_path("hf-tiny/tiny_mamba_config.json"), folder / "config.json");
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }), HasSubstr("Mamba-1"));
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }), HasSubstr("Mamba-1"));
 }
 
 TEST(ShippedModel, AgreesWithItsTrainingCode) {
-  const auto model = reference_backend(Model::load(test::shipped_model()));
+  const auto model = reference_backend(open_model(test::shipped_model()));
   const auto golden = nlohmann::json::parse(test::read_file(test::shipped_model() / "golden.json"));
   for (std::size_t i = 0; i < golden["sequences"].size(); ++i) {
     const auto tokens = golden["sequences"][i].get<std::vector<TokenId>>();
@@ -145,7 +146,7 @@ TEST(ShippedModel, AgreesWithItsTrainingCode) {
 }
 
 TEST(ShippedModel, PrefillAndDecodeAgreeAcrossSegments) {
-  const auto model = reference_backend(Model::load(test::shipped_model()));
+  const auto model = reference_backend(open_model(test::shipped_model()));
   const std::vector<TokenId> tokens = random_tokens(600, 4096);
   const auto prefilled = model->open();
   const auto decoded = model->open();
@@ -155,7 +156,7 @@ TEST(ShippedModel, PrefillAndDecodeAgreeAcrossSegments) {
 }
 
 TEST(ShippedModel, ResultsDoNotDependOnTheNumberOfThreads) {
-  const auto model = reference_backend(Model::load(test::shipped_model()));
+  const auto model = reference_backend(open_model(test::shipped_model()));
   const std::vector<TokenId> tokens = random_tokens(150, 4096);
   std::vector<Rows> results;
   for (const int threads : {1, 2, 3, 7}) {
@@ -173,7 +174,7 @@ class SmallModel : public ::testing::Test {
   SmallModel()
       : model_([this] {
           RandomModel({}).write_hugging_face(folder_ / "m");
-          return Model::load(folder_ / "m");
+          return open_model(folder_ / "m");
         }()),
         backend_(reference_backend(model_)) {}
 
@@ -225,7 +226,7 @@ TEST_F(SmallModel, AStateIsAValueThatCanBeCopiedSavedAndRestored) {
 
 TEST_F(SmallModel, RefusesAStateOfAnotherModel) {
   RandomModel({.n_layer = 3}).write_hugging_face(folder_ / "other");
-  const Model other = Model::load(folder_ / "other");
+  const Model other = open_model(folder_ / "other");
   const State state = open()->state();
   EXPECT_THAT(error_of([&] { reference_backend(other)->open({.state = &state}); }),
               HasSubstr("the state has"));
@@ -236,11 +237,11 @@ TEST_F(SmallModel, RefusesAStateOfAnotherModel) {
               HasSubstr("tensor 'conv' is F32 of [2, 3, 80]"));
   EXPECT_THAT(error_of([&] { load_state(other, folder_ / "m/model.safetensors"); }),
               HasSubstr("not a saved state"));
-  // Of the same shape, with other weights.
+  // It has the same shape and other weights.
   RandomModel({.seed = 9}).write_hugging_face(folder_ / "twin");
-  const Model twin = Model::load(folder_ / "twin");
+  const Model twin = open_model(folder_ / "twin");
   EXPECT_NE(twin.fingerprint(), model_.fingerprint());
-  EXPECT_EQ(Model::load(folder_ / "m").fingerprint(), model_.fingerprint());
+  EXPECT_EQ(open_model(folder_ / "m").fingerprint(), model_.fingerprint());
   EXPECT_THAT(error_of([&] { load_state(twin, folder_ / "state"); }),
               HasSubstr("state: the state was left by the model " + model_.fingerprint()));
 }

@@ -2,6 +2,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include <lightmamba/load.h>
 #include <lightmamba/model.h>
 
 #include "support/errors.h"
@@ -32,7 +33,7 @@ std::string refusal(const std::function<void(json& header, json& config)>& edit)
   test::write_file(folder / "model.safetensors",
                    test::safetensors_bytes(header.dump(), file.substr(8 + length)));
   test::write_file(folder / "config.json", config.dump());
-  return error_of([&] { Model::load(folder.path()); });
+  return error_of([&] { open_model(folder.path()); });
 }
 
 void rename(json& header, const std::string& from, const std::string& to) {
@@ -72,12 +73,12 @@ TEST(Weights, NamesTypesThatAreNotFloat) {
 
 TEST(Checkpoint, NamesWhatTheDirectoryLacks) {
   const test::TemporaryFolder folder;
-  EXPECT_THAT(error_of([&] { Model::load(folder / "none"); }), HasSubstr("no such directory"));
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }), HasSubstr("config.json: cannot open"));
+  EXPECT_THAT(error_of([&] { open_model(folder / "none"); }), HasSubstr("no such directory"));
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }), HasSubstr("config.json: cannot open"));
   test::write_file(folder / "config.json", test::RandomModel({}).hugging_face_config());
-  EXPECT_THAT(error_of([&] { Model::load(folder.path()); }),
+  EXPECT_THAT(error_of([&] { open_model(folder.path()); }),
               HasSubstr("no weights: expected model.safetensors or pytorch_model.bin"));
-  EXPECT_THAT(error_of([&] { Model::load(folder / "config.json"); }),
+  EXPECT_THAT(error_of([&] { open_model(folder / "config.json"); }),
               HasSubstr("expected a directory"));
 }
 
@@ -88,7 +89,7 @@ std::string shard_refusal(const std::function<void(json& index)>& edit) {
   json index = json::parse(test::read_file(file));
   edit(index);
   test::write_file(file, index.dump());
-  return error_of([&] { Model::load(folder.path()); });
+  return error_of([&] { open_model(folder.path()); });
 }
 
 TEST(Checkpoint, RefusesAnIndexThatLies) {

@@ -188,7 +188,8 @@ TEST(Quantizer, QuantizingTwiceChangesNothing) {
   const std::vector<float> values = random_values(50 * 40, 2);
   for (const Quantizer& q : many_quantizers()) {
     // A clip shrinks the range again, and a zero point moves with the range.
-    // Of e and -e the other may decide the second time if the first scale was rounded up.
+    // If both e and -e occur, the other one may decide the second time if the first scale was
+    // rounded up.
     if (q.clip != 1.0F || !q.symmetric || (q.full_range && q.power_of_two)) continue;
     std::vector<float> once = values;
     fake_quantize(q, 40, once);

@@ -398,7 +398,7 @@ TEST(Gptq, WithProductsOutputsComeCloserToWhatIsWanted) {
   const Rounded without = run(w.weights, w.rows, w.columns, accumulator.matrix(), options, scale);
   const Rounded with =
       run(w.weights, w.rows, w.columns, accumulator.matrix(), options, scale, products);
-  // Of the 160 errors of a row, which are noise, 40 weights can take away a quarter.
+  // The 160 errors of a row are noise; 40 weights can remove a quarter of them.
   EXPECT_LT(w.error(with.weights), 0.85 * w.error(without.weights));
   EXPECT_LT(w.error(with.weights), 0.85 * w.error(w.weights));
 }

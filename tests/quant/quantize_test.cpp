@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <lightmamba/load.h>
 #include <lightmamba/quantize.h>
 
 #include "base/dtype.h"
@@ -72,7 +73,7 @@ TEST(Quantize, RtnRoundsEveryWeightByTheFormula) {
     QuantizeOptions options = options_for(Method::rtn, {4, 4});
     options.head_bits = head_bits;
     quantize_to_file(model, options, folder / "q");
-    const Model loaded = Model::load(folder / "q");
+    const Model loaded = open_model(folder / "q");
     const Weights& q = loaded.weights();
     const Weights& w = model.weights();
     expect_rounded(q.embedding, w.embedding, head_bits, 16);
@@ -123,7 +124,7 @@ TEST(Quantize, AFileIsTheModelInMemory) {
       options.source = "a name";
       const QuantizedModel memory = quantize(model, options);
       const QuantizeReport report = quantize_to_file(model, options, folder / "q");
-      const Model loaded = Model::load(folder / "q");
+      const Model loaded = open_model(folder / "q");
       EXPECT_EQ(prefill_logits(loaded, tokens), prefill_logits(memory.model, tokens));
       EXPECT_EQ(loaded.quantization(), memory.model.quantization());
       EXPECT_EQ(*loaded.quantization(), report.quantization);

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include <lightmamba/load.h>
+
 #include "base/buffer.h"
 #include "base/threads.h"
 #include "support/errors.h"
@@ -218,7 +220,7 @@ TEST(QuantizedFile, WithoutTokenizerThereIsNone) {
   const test::TemporaryFolder folder;
   quantize_to_file(test::load_random_model(), small_options(), folder / "q");
   EXPECT_FALSE(read_quantized_file(folder / "q").tokenizer.has_value());
-  EXPECT_FALSE(Model::load(folder / "q").has_tokenizer());
+  EXPECT_FALSE(open_model(folder / "q").has_tokenizer());
 }
 
 TEST(QuantizedFile, OtherFormatsAndVersionsAreRefused) {
@@ -238,7 +240,7 @@ TEST(QuantizedFile, OtherFormatsAndVersionsAreRefused) {
 TEST(QuantizedFile, AFloatModelsFileIsRefusedAsSuch) {
   const test::TemporaryFolder folder;
   test::RandomModel({}).write_hugging_face(folder / "m");
-  EXPECT_THAT(error_of([&] { Model::load(folder / "m/model.safetensors"); }),
+  EXPECT_THAT(error_of([&] { open_model(folder / "m/model.safetensors"); }),
               testing::AllOf(HasSubstr("model.safetensors"), HasSubstr("not a quantized model"),
                              HasSubstr("directory")));
 }
@@ -275,7 +277,7 @@ TEST(QuantizedFile, DamageToAnyTensorIsSeenWhereTheFileIsMappedAndWhereItIsLoade
     const auto message = testing::AllOf(testing::StartsWith((folder / "q").string() + ": "),
                                         HasSubstr("tensor '" + name + "' is damaged"));
     EXPECT_THAT(error_of([&] { read_quantized_file(folder / "q"); }), message);
-    EXPECT_THAT(error_of([&] { Model::load(folder / "q"); }), message);
+    EXPECT_THAT(error_of([&] { open_model(folder / "q"); }), message);
   };
   for (const int threads : kThreadCounts) {
     const ThreadCount limit(threads);
@@ -289,7 +291,7 @@ TEST(QuantizedFile, DamageToAnyTensorIsSeenWhereTheFileIsMappedAndWhereItIsLoade
     expect(flipped(flipped(bytes, "backbone.norm_f.weight"), "backbone.embeddings.weight.scales"),
            "backbone.embeddings.weight.scales");
     test::write_file(folder / "q", flipped(bytes, "checksums", 0));
-    EXPECT_THAT(error_of([&] { Model::load(folder / "q"); }), HasSubstr("the header is damaged"));
+    EXPECT_THAT(error_of([&] { open_model(folder / "q"); }), HasSubstr("the header is damaged"));
   }
 }
 
@@ -303,7 +305,7 @@ TEST(QuantizedFile, ATruncatedFileIsRefused) {
   const test::TemporaryFolder folder;
   for (const std::size_t length : {bytes.size() / 2, bytes.size() - 1}) {
     test::write_file(folder / "q", bytes.substr(0, length));
-    for (const auto& message : {error_of([&] { Model::load(folder / "q"); }),
+    for (const auto& message : {error_of([&] { open_model(folder / "q"); }),
                                 error_of([&] { read_quantized_file(folder / "q"); })}) {
       EXPECT_THAT(message, testing::StartsWith((folder / "q").string() + ": "));
     }

@@ -2,6 +2,8 @@
 #include <string>
 #include <vector>
 
+#include <lightmamba/load.h>
+
 #include "model/weights.h"
 #include "support/errors.h"
 #include "support/paths.h"
@@ -65,7 +67,7 @@ TEST_P(SameFunction, OfRandomModels) {
 }
 
 TEST_P(SameFunction, OfTheShippedModel) {
-  const Model model = Model::load(test::shipped_model());
+  const Model model = open_model(test::shipped_model());
   const Model changed = transform(model, options_for(GetParam(), model));
   const std::vector<TokenId> tokens = model.tokenizer().encode(
       "The old house stood at the end of the lane, and nobody had lived there for years.");
@@ -109,7 +111,7 @@ TEST(Rotation, SpreadsAnOutlierChannel) {
   const Model model = load_random_model();
   const Model rotated = transform(model, options_for(Method::lightmamba, model));
   const auto worst_share = [](const Model& m) {
-    // Of the largest value in the mean square of a row, on average.
+    // The average share of the largest value in the mean square of a row.
     double sum = 0;
     int rows = 0;
     Taps taps;

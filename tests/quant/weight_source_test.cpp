@@ -150,7 +150,7 @@ TEST(RandomWeights, ATiedHeadIsTheEmbedding) {
 
 TEST(SourceOf, GivesTheModelsOwnWeights) {
   const Model model = test::load_random_model({.tied = false});
-  const WeightSource source = source_of(model.weights());
+  const WeightSource source = float_source(model);
   EXPECT_EQ(source.config, model.config());
   EXPECT_EQ(source.embedding.data, model.weights().embedding.data);
   EXPECT_EQ(source.head.data, model.weights().head.data);

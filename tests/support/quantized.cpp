@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <random>
 
+#include <lightmamba/load.h>
+
 #include "support/paths.h"
 #include "support/tokenizers.h"
 
@@ -13,7 +15,7 @@ Model load_random_model(const RandomModelOptions& options, bool with_tokenizer) 
   const TemporaryFolder folder;
   RandomModel(options).write_hugging_face(folder / "m");
   if (with_tokenizer) write_file(folder / "m/tokenizer.json", byte_level_file().dump());
-  return Model::load(folder / "m");
+  return open_model(folder / "m");
 }
 
 std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocab, unsigned seed) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <vector>
 
+#include <lightmamba/load.h>
 #include <lightmamba/model.h>
 
 #include "support/paths.h"
@@ -13,7 +14,7 @@ namespace lightmamba::test {
 
 // Loaded once by each program.
 inline const Model& shipped() {
-  static const Model model = Model::load(shipped_model());
+  static const Model model = open_model(shipped_model());
   return model;
 }
 

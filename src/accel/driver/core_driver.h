@@ -20,7 +20,7 @@ struct DriverOptions {
 
 class CoreDriver {
  public:
-  // Places the regions of the image in the memory of the device, which has to outlive the driver.
+  // Places the regions of the image in the memory of the device, which must outlive the driver.
   // Throws Error where the image is not what it says (check_image), is laid out for another core,
   // or needs longer queues than the core has.
   CoreDriver(Image image, Device& device, const DriverOptions& options);

@@ -48,7 +48,7 @@ class Device {
   // Memory for as long as the device lives. What it contains is not defined.
   virtual DeviceBuffer allocate(MemoryPort port, int channel, std::size_t bytes) = 0;
   virtual void sync(const DeviceBuffer& buffer, Sync direction) = 0;
-  // The address of bytes that the core reads and nobody writes; they have to outlive the device.
+  // The address of bytes that the core reads and nobody writes; they must outlive the device.
   // One that reads the memory of the host need not copy them.
   virtual std::uint64_t upload(MemoryPort port, int channel, std::span<const std::byte> bytes);
 

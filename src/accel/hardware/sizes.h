@@ -1,5 +1,5 @@
 // The sizes that the core is built in. Each is one row of a table, from which rtl/sim/write_rtl.cpp
-// writes what CMake, synthesis, scripts and documentation have to know.
+// writes what CMake, synthesis, scripts and documentation must know.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,14 @@
 
 namespace lightmamba::accel {
 
-// Of the rows of in_proj, and with them of the parameters and the conv state.
+// The order of the rows of in_proj, and so that of the parameters and the conv state.
 enum class RowOrder : std::uint8_t { hardware, checkpoint };
 
-// What a core is placed on.
+// A board that a core is placed on.
 struct Board {
   std::string_view name;
   std::string_view device;
-  int lut, ff, bram36, uram, dsp;  // of the device
+  int lut, ff, bram36, uram, dsp;  // resources of the device
   double memory_gb_per_second;
 
   bool operator==(const Board&) const = default;
@@ -32,7 +32,7 @@ struct Hardware {
   int weight_depth;     // words that the FIFO of a weight channel reads ahead
   int ssm_lanes;        // numbers of the state in a cycle
   int state_channels;
-  int mix_lanes, out_lanes;                 // of the Hadamard unit
+  int mix_lanes, out_lanes;                 // lanes of the Hadamard unit
   int queue_depth = 256;                    // channels of x and z that wait
   bool use_dsp = true;                      // for the products of the matrix unit
   RowOrder row_order = RowOrder::hardware;  // that the queues are deep enough for in each model
@@ -42,12 +42,12 @@ struct Hardware {
   bool is_in_every_test = false;
 
   int rows_of_channel() const { return rows / weight_channels; }
-  // A word is what a channel moves in a cycle.
+  // A word is the bits that a memory channel moves in a cycle.
   int weight_word_bytes() const { return rows_of_channel() * columns / 2; }
   int state_word_bytes() const { return ssm_lanes * 2 / state_channels; }
-  // Of one row of a tile.
+  // The number of words of a group, for one row of a tile.
   int words_of_group() const { return constant("GROUP") / columns; }
-  // Groups whose scales share a word.
+  // The number of groups whose scales share a word.
   int groups_of_scale_word() const { return columns / 4; }
 
   bool operator==(const Hardware&) const = default;
@@ -55,7 +55,7 @@ struct Hardware {
 
 std::span<const Hardware> hardware_presets();
 std::vector<std::string> hardware_preset_names();
-// Throws Error listing the names where there is none of this one.
+// Throws Error that lists the names if this is not one of them.
 const Hardware& hardware_preset(std::string_view name);
 
 // Whether what is laid out for the one in memory is right for the other.

@@ -7,7 +7,7 @@ namespace lightmamba::accel {
 
 // Throws Error naming the region where its size, or a count that the core takes from the header of
 // the parameters, is not that of the model and the hardware: the core would wait for words that
-// never come, or read beyond its memory. The model has to fit the core.
+// never come, or read beyond its memory. The model must fit the core.
 void check_image(const Image& image);
 
 }  // namespace lightmamba::accel

@@ -19,13 +19,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the image is little-endian");
 
-// Of the exponent of a quantized vector, below the largest of its groups (docs/numerics.md).
+// The difference of the exponent of a quantized vector from the largest of its groups
+// (docs/numerics.md).
 constexpr int kMultiplierShift = 19;
-// That of out_proj's inputs gains as much from the shift of the gains, and loses half the shift of
-// the squares to the root.
+// For out_proj, kGainShift makes up for kMultiplierShift, and the inverse root takes half of
+// kSquareShift.
 constexpr int kGatedShift = kSquareShift / 2;
 
-// `value` as T, or an Error that names it.
+// Returns `value` as T, or throws Error that names it.
 template <typename T>
 T field(std::string_view name, std::int64_t value) {
   if (!std::in_range<T>(value)) {
@@ -53,7 +54,7 @@ class WeightPacker {
     }
   }
 
-  // `rows` as in_proj_rows() gives them.
+  // `rows` are those of in_proj_rows().
   void add(const WeightMatrix& weights, std::span<const std::int64_t> rows) {
     const std::int64_t tiles = std::ssize(rows) / hardware_.rows;
     const std::int64_t groups = weights.groups();
@@ -66,7 +67,7 @@ class WeightPacker {
     group_ += tiles * groups;
   }
 
-  // All rows in their own order.
+  // Returns all rows in their own order.
   void add(const WeightMatrix& weights) {
     const std::int64_t tiles = (weights.rows + hardware_.rows - 1) / hardware_.rows;
     std::vector<std::int64_t> rows(at(tiles * hardware_.rows), kNoRow);
@@ -81,12 +82,12 @@ class WeightPacker {
   }
 
  private:
-  // Row `row` of a tile whose first group is the token's `first_group`.
+  // Writes row `row` of a tile whose first group is the token's `first_group`.
   void put_row(const WeightMatrix& weights, std::int64_t from, std::int64_t first_group, int row) {
     std::byte* const channel = channels_[at(row / hardware_.rows_of_channel())]->bytes().data();
     const std::int64_t local = row % hardware_.rows_of_channel();
     const std::int64_t word_bytes = hardware_.weight_word_bytes();
-    const std::int64_t part_bytes = hardware_.columns / 2;  // of a word, of one row
+    const std::int64_t part_bytes = hardware_.columns / 2;  // bytes of a word, for one row
     const std::uint8_t* codes = weights.codes.data() + from * (weights.columns / 2);
     const std::int16_t* scales = weights.scales.data() + from * weights.groups();
     for (std::int64_t g = 0; g < weights.groups(); ++g) {
@@ -125,7 +126,7 @@ class ParameterPacker {
   }
 
  private:
-  // Bits of the record from `bit` on.
+  // Returns the bits of the record from `bit` on.
   template <typename T>
   void put(int bit, T value) {
     std::memcpy(buffer_->bytes().data() + record_ * kRecordBytes + bit / 8, &value, sizeof value);
@@ -163,7 +164,7 @@ class ParameterPacker {
     next();
   }
 
-  // A record for each value that goes in: a bit for each that comes out.
+  // Writes a record for each input, with a bit for each output.
   void put_signs() {
     const std::int64_t m = model_.hadamard_m;
     for (std::int64_t from = 0; from < m; ++from) {

@@ -10,13 +10,14 @@
 
 namespace lightmamba::accel {
 
-// Bytes that `owner` keeps alive: a part of a mapped file, or memory.
+// Bytes that `owner` keeps alive, in a mapped file or in memory.
 struct Region {
   std::span<const std::byte> bytes;
   std::shared_ptr<const void> owner;
 };
 
-// What no token changes; the state of a sequence is in image_state.h. Copies share the data.
+// The memory that no token changes; the state of a sequence is in image_state.h. Copies share the
+// data.
 struct Image {
   Mamba2Config config;
   Hardware hardware;
@@ -29,7 +30,7 @@ struct Image {
   ImageLayout layout() const { return {config, hadamard_m, hardware}; }
 };
 
-// Throws Error where does_not_fit() gives a reason, or a number has more bits than its field.
+// Throws Error if does_not_fit() gives a reason, or if a number has more bits than its field.
 Image make_image(const IntegerModel& model, const Hardware& hardware, RowOrder order);
 
 }  // namespace lightmamba::accel

@@ -47,7 +47,7 @@ std::int64_t align(std::int64_t offset) {
   return (offset + kRegionAlignment - 1) / kRegionAlignment * kRegionAlignment;
 }
 
-// A region of the file in its order.
+// A region of the file, in the order of the file.
 struct Part {
   std::string name;
   std::span<const std::byte> bytes;
@@ -56,7 +56,7 @@ struct Part {
 
 std::string name_of_channel(std::size_t channel) { return fmt::format("weights.{}", channel); }
 
-// parallel_for's body for every part.
+// The body of parallel_for for every part.
 template <typename Parts, typename Body>
 void for_each_part(Parts& parts, const Body& body) {
   parallel_for(std::ssize(parts), 1'000'000,
@@ -75,7 +75,7 @@ std::vector<Part> parts_of(const Image& image, std::string_view tokenizer) {
   return parts;
 }
 
-// The header, with the first region after `header_room` bytes.
+// Returns the header, with the first region after `header_room` bytes.
 std::string header_text(const Image& image, const std::vector<Part>& parts,
                         std::int64_t header_room) {
   nlohmann::ordered_json regions = nlohmann::ordered_json::array();
@@ -126,7 +126,7 @@ Header read_header(std::span<const std::byte> bytes, Checksums checksums) {
   return {text, parse_json(text, "header")};
 }
 
-// Takes the regions one after the other, each of a size that is known before.
+// Takes the regions one after the other, each of a known size.
 class RegionReader {
  public:
   RegionReader(const Header& header, std::span<const std::byte> bytes,
@@ -142,7 +142,7 @@ class RegionReader {
 
   bool at_end() const { return next_ == regions_->size(); }
 
-  // Of any size where none is expected.
+  // Any size is allowed if none is expected.
   Region take(const std::string& name, std::optional<std::int64_t> expected) {
     if (at_end()) fail("header: field 'regions': '{}' is missing", name);
     const Json& region = (*regions_)[next_++];
@@ -191,8 +191,8 @@ class RegionReader {
   Checksums checksums_;
   const Json* regions_ = nullptr;
   std::size_t next_ = 0;
-  std::int64_t offset_ = 0;  // where the next region has to begin
-  std::int64_t end_ = 0;     // of the last
+  std::int64_t offset_ = 0;  // where the next region must begin
+  std::int64_t end_ = 0;     // end of the last region
   std::vector<Part> parts_;
 };
 
@@ -253,7 +253,7 @@ std::int64_t write_image_file(const std::filesystem::path& path, const Image& im
   const std::vector<Part> parts = parts_of(image, tokenizer);
   std::string header;
   std::int64_t room = 0;
-  // Its length depends on the offsets' digits.
+  // Its length depends on the digits of the offsets.
   for (std::int64_t needed = kRegionAlignment; needed != room;
        needed = align(std::ssize(header) + static_cast<std::int64_t>(sizeof(Prefix)))) {
     room = needed;

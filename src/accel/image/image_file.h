@@ -1,4 +1,4 @@
-// A memory image as a file, whose regions can be mapped as they are.
+// A memory image as a file whose regions can be mapped.
 //
 //   0    8 bytes   "LMACCEL" and a zero
 //   8    u32       format version, 1; a reader refuses any other
@@ -30,15 +30,15 @@ struct ImageFile {
   std::optional<std::string> tokenizer;  // text of a tokenizer.json
 };
 
-// `tokenizer` may be empty. The hardware has to be a preset. Returns the size of the file.
+// `tokenizer` may be empty. The hardware must be a preset. Returns the size of the file.
 std::int64_t write_image_file(const std::filesystem::path& path, const Image& image,
                               std::string_view tokenizer);
 
-// Throws Error naming the file and the field or region: another format or version, a model that
+// Throws Error that names the file and the field or region: another format or version, a model that
 // does not fit, a size that is not that of the model, a checksum that differs.
 ImageFile read_image_file(const std::filesystem::path& path);
 
-// The same over bytes in memory that `owner` keeps alive; `source` is the name that errors use.
+// Does the same over bytes in memory that `owner` keeps alive; errors use the name `source`.
 ImageFile parse_image_file(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                            std::string_view source, Checksums checksums = Checksums::verified);
 

@@ -1,4 +1,4 @@
-// How much of everything a memory image has (docs/memory-map.md).
+// The sizes of the parts of a memory image (docs/memory-map.md).
 #pragma once
 
 #include <cstdint>
@@ -11,24 +11,25 @@
 namespace lightmamba::accel {
 
 std::string_view row_order_name(RowOrder order);
-RowOrder parse_row_order(std::string_view name);  // throws Error listing the names
-int row_order_code(RowOrder order);               // in the parameters
+RowOrder parse_row_order(std::string_view name);  // throws Error that lists the names
+int row_order_code(RowOrder order);               // its code in the parameters
 
 inline constexpr std::int64_t kRegionAlignment = 4096;
 inline constexpr std::int64_t kRecordBytes = 16;
 inline constexpr std::int64_t kFirstRecords = 4;  // shape, counts, epsilons, scalars
 inline constexpr std::uint32_t kParametersMagic = 0x314d414c;
 
-// The rows of in_proj as they follow each other, padded to whole tiles; -1 is a row of zeros.
+// Returns the rows of in_proj in their order, padded to whole tiles; -1 is a row of zeros.
 inline constexpr std::int64_t kNoRow = -1;
 std::vector<std::int64_t> in_proj_rows(const Mamba2Config& config, const Hardware& hardware,
                                        RowOrder order);
 
-// Blocks of headdim conv channels (x of each head, then B and C) in the order of the parameters.
+// Returns the runs of headdim conv channels (x of each head, then B and C) in the order of the
+// parameters.
 std::vector<std::int64_t> conv_blocks(const Mamba2Config& config, RowOrder order);
 
-// Where the words of a group stand among the words of a weight channel. Groups are counted from the
-// first of the token.
+// The places of the words of a group among the words of a weight channel. Groups are counted from
+// the first of the token.
 class WeightStream {
  public:
   explicit WeightStream(const Hardware& hardware)
@@ -39,7 +40,7 @@ class WeightStream {
   std::int64_t first_word(std::int64_t group) const {
     return scale_word(group) + 1 + group % lot_ * words_of_group_;
   }
-  // Words that hold the first `groups`.
+  // Returns the number of words that hold the first `groups`.
   std::int64_t words(std::int64_t groups) const {
     return groups * words_of_group_ + (groups + lot_ - 1) / lot_;
   }
@@ -53,18 +54,18 @@ class WeightStream {
 struct ImageLayout {
   ImageLayout(const Mamba2Config& config, std::int64_t hadamard_m, const Hardware& hardware);
 
-  // Groups that a channel reads, each of rows_of_channel() rows.
-  std::int64_t in_proj_groups, out_proj_groups;  // of one layer
+  // The number of groups that a memory channel reads, each of rows_of_channel() rows.
+  std::int64_t in_proj_groups, out_proj_groups;  // groups of one layer
   std::int64_t head_groups;
-  std::int64_t groups_without_head, groups;  // of a token
+  std::int64_t groups_without_head, groups;  // groups of a token
   std::int64_t weight_words_without_head, weight_words;
-  std::int64_t weight_bytes;       // of a channel
-  std::int64_t layer_records;      // of the parameters
-  std::int64_t parameter_records;  // kFirstRecords not included
+  std::int64_t weight_bytes;       // bytes of a channel
+  std::int64_t layer_records;      // records of a layer
+  std::int64_t parameter_records;  // without kFirstRecords
   std::int64_t parameter_bytes;
   std::int64_t embedding_row_records, embedding_bytes;
   std::int64_t conv_state_bytes;
-  std::int64_t head_state_bytes, ssm_state_bytes;  // of a channel
+  std::int64_t head_state_bytes, ssm_state_bytes;  // bytes of a channel
   std::int64_t logit_bytes;
 };
 

@@ -8,11 +8,11 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr std::int64_t kChannelBytes = 8;  // of the conv state
+constexpr std::int64_t kChannelBytes = 8;  // bytes of a channel in the conv state
 constexpr std::int64_t kKept = kTaps - 1;
 
-// Calls body(place, code, exponent) for each byte pair of the conv state: where the code stands in
-// memory (the exponent kKept behind it), and the indices in a GoldenState.
+// Calls body(place, code, exponent) for each byte pair of the conv state, with the place of the
+// code in memory (the exponent is kKept behind it) and the indices in a GoldenState.
 template <typename Body>
 void for_each_conv_input(const Mamba2Config& c, RowOrder order, const Body& body) {
   const std::vector<std::int64_t> blocks = conv_blocks(c, order);
@@ -50,7 +50,7 @@ void for_each_part(const Mamba2Config& c, const Hardware& hardware, const Body& 
   }
 }
 
-// Where the exponent of a row stands.
+// Returns the place of the exponent of a row.
 std::int64_t exponent_place(const Mamba2Config& c, const Hardware& hardware, std::int64_t row) {
   const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * 2 / hardware.state_channels;
   return row / c.headdim * head_bytes + row % c.headdim;

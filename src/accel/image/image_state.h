@@ -1,4 +1,4 @@
-// The state of a sequence as it lies in the core's memory.
+// The state of a sequence in the layout of the core's memory.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +16,12 @@ struct ImageState {
   bool operator==(const ImageState&) const = default;
 };
 
-// GoldenState(config) is that of a new sequence. The configuration has to fit the core.
+// Converts a state; GoldenState(config) is that of a new sequence. The configuration must fit the
+// core.
 ImageState to_image_state(const GoldenState& state, const Mamba2Config& config,
                           const Hardware& hardware, RowOrder order);
 
-// Back again; a state in memory has no position. Exponents are those of channel 0.
+// Converts back; a state in memory has no position. Exponents are those of channel 0.
 GoldenState from_image_state(const ImageState& state, std::int64_t position,
                              const Mamba2Config& config, const Hardware& hardware, RowOrder order);
 

@@ -17,10 +17,11 @@
 namespace lightmamba::accel {
 namespace {
 
-// Of the embedding's mean square, so that a residual can grow 2^15 times.
+// The residual has this many bits below the embedding's root mean square, so that it can grow 2^15
+// times.
 constexpr int kBitsBelowEmbedding = 10;
 
-// x as a mantissa of so many bits, and a sign.
+// Returns x as a mantissa of `bits` bits and a sign.
 Scaled to_scaled(double x, int bits) {
   if (x == 0) return {0, kZeroExponent};
   int exponent = 0;
@@ -33,10 +34,10 @@ std::int64_t to_fixed(double x, int fraction_bits, int bits) {
   return std::llround(std::clamp(std::ldexp(x, fraction_bits), -limit, limit - 1));
 }
 
-// The exponent at which numbers of this magnitude have 15 bits and a sign.
+// Returns the exponent at which numbers of this magnitude have 15 bits and a sign.
 int exponent_of(double largest) { return largest > 0 ? std::ilogb(largest) - 14 : 0; }
 
-// All weights times `factor`.
+// Multiplies all weights by `factor`.
 WeightMatrix to_weights(const Matrix& matrix, double factor) {
   WeightMatrix w;
   w.rows = matrix.rows;
@@ -135,14 +136,15 @@ IntegerLayer to_layer(const Mamba2Config& config, const LayerWeights& w,
   return layer;
 }
 
-// The exponent of the residual's unit.
+// Returns the exponent of the residual's unit.
 int residual_exponent(const Matrix& embedding) {
   const double magnitude = root_mean_square(embedding);
   if (!(magnitude > 0)) fail("the accelerator cannot run this model: its embedding is zero");
   return std::ilogb(magnitude) - kBitsBelowEmbedding;
 }
 
-// What a norm over so many values adds to their sum of squares, in units of 2^-fraction_bits.
+// Returns the number that a norm over this many values adds to their sum of squares, in units of
+// 2^-fraction_bits.
 std::uint64_t to_epsilon(const Mamba2Config& config, std::int64_t values, int fraction_bits) {
   const double sum =
       std::ldexp(static_cast<double>(config.norm_eps) * static_cast<double>(values), fraction_bits);

@@ -14,7 +14,7 @@ constexpr std::int64_t kHalf = 1 << (kCodeBits - 1);
 // With x = t 2^(e - kShift), s the mantissa and R = 2^26 / s, a code is 8 t 2^15 2^(e - 18) / (s
 // 2^e) = t R 2^-26.
 constexpr int kShift = 18;
-constexpr int kValueBits = 17;  // of t
+constexpr int kValueBits = 17;  // bits of t
 constexpr int kReciprocalBits = 26;
 
 }  // namespace

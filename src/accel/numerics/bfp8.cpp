@@ -20,7 +20,7 @@ int round_bfp8(std::span<const std::int64_t> values, int exponent, std::span<std
     return kZeroExponent;
   }
   int shift = bit_length(largest) - kLargestCodeBits;
-  // A power of two of 127 codes or a little less than 128 needs the next scale.
+  // A magnitude of more than 127 steps needs the next scale.
   if (shift > 0 && largest > kLargestCode << shift) ++shift;
   for (std::size_t i = 0; i < values.size(); ++i) {
     codes[i] = static_cast<std::int8_t>(

@@ -1,4 +1,4 @@
-// The causal conv of the newest token, of a few channels that share a block of codes.
+// The causal conv of the newest token, for a few channels that share a bfp8 block.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct ConvTap {
   int exponent;
 };
 
-// silu(conv) of each channel, in fixed point of kActivationBits. `taps` are d_conv tokens, the
-// oldest first. Each product is brought to fixed point by itself, rounded.
+// Computes silu(conv) of each channel, in fixed point of kActivationBits. `taps` are d_conv tokens,
+// the oldest first. Each product is rounded to fixed point before the sum.
 void conv_silu(const ConvWeights& weights, std::span<const ConvTap> taps,
                std::span<std::int64_t> out);
 

@@ -9,20 +9,20 @@
 
 namespace lightmamba::accel {
 
-// Bits of |x|; 0 for 0.
+// Returns the number of bits of |x|; 0 for 0.
 inline int bit_length(std::int64_t x) {
   const auto bits = static_cast<std::uint64_t>(x);
   return static_cast<int>(std::bit_width(x < 0 ? 0 - bits : bits));
 }
 
-// Within signed integers of so many bits, at most 63.
+// Clamps x to signed integers of `bits` bits, at most 63.
 inline std::int64_t saturate(std::int64_t x, int bits) {
   const std::int64_t limit = std::int64_t{1} << (bits - 1);
   return std::clamp(x, -limit, limit - 1);
 }
 
-// x 2^-shift to the nearest integer, halves up, within `bits` bits, at most 63. `shift` may be
-// negative.
+// Rounds x 2^-shift to the nearest integer, halves up, and clamps to `bits` bits, at most 63.
+// `shift` may be negative.
 inline std::int64_t rescale(std::int64_t x, int shift, int bits) {
   if (shift > 63) return 0;
   if (shift > 0) return saturate(((x >> (shift - 1)) + 1) >> 1, bits);
@@ -31,7 +31,7 @@ inline std::int64_t rescale(std::int64_t x, int shift, int bits) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(x) << -shift);
 }
 
-// rescale() without a branch for each number, of 32-bit numbers that stay within 32 bits.
+// Does rescale() without a branch for each number, for 32-bit numbers that stay within 32 bits.
 class Shift {
  public:
   explicit Shift(int shift)
@@ -49,7 +49,7 @@ class Shift {
   std::int32_t up_, down_, last_, mask_;
 };
 
-// The exponent of what is zero: below that of any value.
+// The exponent of zero, below that of any other value.
 inline constexpr int kZeroExponent = constant("ZERO_EXPONENT");
 
 }  // namespace lightmamba::accel

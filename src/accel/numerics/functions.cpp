@@ -13,7 +13,7 @@ constexpr int kMantissaBits = 16;
 constexpr int kTableRange = 16;     // tables of x end at -16 and 16
 constexpr int kStepsOfOneLog2 = 5;  // 32 steps of x in 1
 
-// Of a table of x in [-16, 16): the entry below x, and what is left in parts of a step.
+// A place in a table of x in [-16, 16): the entry below x, and the rest as a part of a step.
 struct Place {
   std::size_t index;
   std::int64_t rest;
@@ -41,7 +41,7 @@ Scaled normalize(Scaled x, int bits) {
 
 Scaled inverse_root(std::uint64_t sum) {
   if (sum == 0) return {0, kZeroExponent};
-  // sum = f 4^quarters with f in [1, 4), of which 22 bits are used.
+  // sum = f 4^quarters with f in [1, 4); 22 bits of f are used.
   constexpr int kBits = 22;
   constexpr int kIntervalBits = kBits - 7;
   const int quarters = (static_cast<int>(std::bit_width(sum)) - 1) / 2;

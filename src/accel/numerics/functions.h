@@ -7,7 +7,7 @@
 
 namespace lightmamba::accel {
 
-// mantissa 2^exponent, not negative; 0 has mantissa 0 and kZeroExponent.
+// The number mantissa 2^exponent, not negative; 0 has mantissa 0 and kZeroExponent.
 struct Scaled {
   std::int64_t mantissa;
   int exponent;
@@ -15,25 +15,26 @@ struct Scaled {
   bool operator==(const Scaled&) const = default;
 };
 
-// Shifted so that the mantissa has exactly `bits` bits; bits that are too many are rounded off.
+// Shifts so that the mantissa has exactly `bits` bits; further bits are rounded off.
 Scaled normalize(Scaled x, int bits);
 
-// 1 / sqrt(sum), sum > 0: a mantissa of 17 bits, 2^15 ... 2^16; 0 of 0.
+// Returns 1 / sqrt(sum) for sum > 0, with a mantissa of 17 bits, 2^15 ... 2^16; 0 for 0.
 Scaled inverse_root(std::uint64_t sum);
 
-// Fixed point of the activations between units: values times 2^kFractionBits.
+// The fixed point of activations between units: values times 2^kFractionBits.
 inline constexpr int kFractionBits = constant("FRACTION_BITS");
 inline constexpr int kActivationBits = constant("ACTIVATION_BITS");
 
-// x / (1 + exp(-x)); x and the result are fixed point of kActivationBits.
+// Returns x / (1 + exp(-x)); x and the result are fixed point of kActivationBits.
 std::int64_t silu(std::int64_t x);
 
-// log(1 + exp(x)) of fixed point with kDtFractionBits, within kDtBits; 16 bits of mantissa.
+// Returns log(1 + exp(x)) for fixed point with kDtFractionBits, within kDtBits; 16 bits of
+// mantissa.
 inline constexpr int kDtFractionBits = constant("DT_FRACTION_BITS");
 inline constexpr int kDtBits = constant("DT_BITS");
 Scaled softplus(std::int64_t x);
 
-// 1 - exp(-u): 16 bits of mantissa.
+// Returns 1 - exp(-u), with 16 bits of mantissa.
 Scaled one_minus_exp(Scaled u);
 
 }  // namespace lightmamba::accel

@@ -1,4 +1,4 @@
-// v of the gated norm times the gain of its channel.
+// Multiplies v of the gated norm by the gain of its channel.
 #pragma once
 
 #include <cstdint>

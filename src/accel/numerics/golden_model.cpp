@@ -18,14 +18,14 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr int kKeptBits = constant("KEPT_BITS");  // of a sum that an inverse root multiplies
+constexpr int kKeptBits = constant("KEPT_BITS");  // bits of a sum that an inverse root multiplies
 
 template <typename Vector>
 auto part(Vector& values, std::int64_t begin, std::int64_t count) {
   return std::span(values).subspan(at(begin), at(count));
 }
 
-// value = mantissa * 2^exponent of sums times an inverse root.
+// Sums times an inverse root: value = mantissa * 2^exponent.
 Scaled scaled_sum(std::int64_t sum, int shift, int exponent, const Scaled& root) {
   return {rescale(sum, shift, kKeptBits) * root.mantissa, exponent + shift};
 }
@@ -36,7 +36,7 @@ std::int64_t to_fixed_point(const Scaled& value, int fraction_bits, int bits) {
   return rescale(value.mantissa, -(value.exponent + fraction_bits), bits);
 }
 
-// One token on its way through the layers.
+// Runs one token through the layers.
 class GoldenPass {
  public:
   GoldenPass(const IntegerModel& model, GoldenState& state, const Probe& probe)
@@ -79,7 +79,7 @@ class GoldenPass {
  private:
   std::int64_t blocks() const { return c_.conv_dim() / c_.headdim; }
 
-  // W times the normalised residual: sums_ * root_, in units of 2^exponent_.
+  // Computes W times the normalised residual: sums_ * root_, in units of 2^exponent_.
   void project(const WeightMatrix& weights, int clip) {
     quantize_vector(residual_, 0, model_.group, clip, input_);
     root_ = inverse_root(sum_of_squares(residual_, 0) + model_.epsilon);
@@ -88,7 +88,7 @@ class GoldenPass {
     exponent_ = weights.exponent + input_.exponent + root_.exponent;
   }
 
-  // A block of sums to 8 bits.
+  // Rounds a bfp8 block of sums to 8 bits.
   int round_sums(std::int64_t begin, std::span<std::int8_t> codes) const {
     const std::span sums = std::span(sums_).subspan(at(begin), codes.size());
     std::int64_t largest = 0;
@@ -101,7 +101,7 @@ class GoldenPass {
     return round_bfp8(values, exponent_ + shift, codes);
   }
 
-  // z and the conv's input to blocks of 8 bits, dt to fixed point.
+  // Rounds z and the conv's input to bfp8 blocks, dt to fixed point.
   void round_projected() {
     z_codes_.resize(at(c_.d_inner));
     z_exponents_.resize(at(c_.nheads));
@@ -154,7 +154,7 @@ class GoldenPass {
     std::copy(input_exponents_.begin(), input_exponents_.end(), exponents.end() - blocks());
   }
 
-  // B or C of a group of heads.
+  // Returns B or C of a group of heads.
   Blocks blocks_of(std::int64_t channel) const {
     return {part(conv_codes_, channel, c_.d_state),
             part(conv_exponents_, channel / c_.headdim, c_.d_state / c_.headdim)};
@@ -190,7 +190,7 @@ class GoldenPass {
     });
   }
 
-  // v = y silu(z), with y in 8 bits first.
+  // Computes v = y silu(z), after y is rounded to 8 bits.
   void gate_head(std::int64_t head, std::span<const std::int64_t> y) {
     std::vector<std::int8_t> codes(y.size());
     const int y_exponent = round_bfp8(y, -kFractionBits, codes);
@@ -258,12 +258,12 @@ class GoldenPass {
   int exponent_ = 0;
   std::vector<std::int8_t> z_codes_;
   std::vector<int> z_exponents_;
-  std::vector<std::int8_t> input_codes_;  // of the conv
+  std::vector<std::int8_t> input_codes_;  // inputs of the conv
   std::vector<int> input_exponents_;
   std::vector<std::int64_t> raw_dt_;
   std::vector<std::int8_t> conv_codes_;
   std::vector<std::int8_t> conv_exponents_;
-  std::vector<Decay> decays_;  // of the heads
+  std::vector<Decay> decays_;  // decays of the heads
   std::vector<std::int64_t> y_;
   std::vector<std::int64_t> gated_;
 };

@@ -1,4 +1,4 @@
-// The whole network, token by token, in integers: what the hardware computes, bit for bit
+// The whole network, token by token, in integers. The hardware computes the same, bit for bit
 // (docs/numerics.md).
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace lightmamba::accel {
 
-// All that a sequence leaves behind. A plain value.
+// The whole memory of a sequence, as a plain value.
 struct GoldenState {
   explicit GoldenState(const Mamba2Config& config);
 
@@ -27,14 +27,14 @@ struct GoldenState {
 };
 
 // Fraction bits of the sums of squares of the gated norm.
-inline constexpr int kSquareShift = 12;  // of each square, before they are summed
+inline constexpr int kSquareShift = 12;  // shift of each square, before the sum
 inline constexpr int kGatedSquareFractionBits = 2 * kGatedFractionBits - kSquareShift;
 
 inline constexpr int kLogitBits = constant("LOGIT_BITS");
 inline constexpr int kLogitFractionBits = constant("FRACTION_BITS");
 
-// One token. `logits` is [vocab_size], fixed point with kLogitFractionBits, or empty where none are
-// wanted. `probe` sees what each unit gives.
+// Computes one token. `logits` is [vocab_size], fixed point with kLogitFractionBits, or empty if
+// none are wanted. `probe` sees the results of each unit.
 void golden_decode(const IntegerModel& model, GoldenState& state, TokenId token,
                    std::span<std::int32_t> logits, const Probe& probe = {});
 

@@ -1,4 +1,4 @@
-// HTU: x = (H_m (x) H_n) x, not normalised, in integers.
+// HTU: computes x = (H_m (x) H_n) x, not normalised, in integers.
 #pragma once
 
 #include <cstdint>

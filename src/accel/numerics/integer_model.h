@@ -1,4 +1,4 @@
-// A whole model in integers, as the accelerator holds it.
+// A whole model in integers, in the accelerator's formats.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,17 @@ struct IntegerLayer {
   std::vector<std::int8_t> conv_exponents;  // [conv_dim]
   std::vector<std::int32_t> conv_biases;    // [conv_dim] fixed point
   std::vector<HeadWeights> heads;           // [nheads]
-  std::vector<std::int16_t> gains;          // of the gated norm, in units of 2^gain_exponent
+  std::vector<std::int16_t> gains;          // gains of the gated norm, in units of 2^gain_exponent
   int gain_exponent;
 };
 
 struct IntegerModel {
   Mamba2Config config;
   std::int64_t group;     // columns that share a weight scale, and values that share a multiplier
-  int state_bits;         // of a code of h
+  int state_bits;         // bits of a code of h
   int residual_exponent;  // the residual is in units of 2^residual_exponent
   DtLimits dt_limits;
-  // What the norms add to their sums of squares.
+  // The numbers that the norms add to their sums of squares.
   std::uint64_t epsilon;
   std::uint64_t gated_epsilon;
   WeightMatrix embedding;  // [vocab_size, d_model]

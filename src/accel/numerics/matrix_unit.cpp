@@ -7,7 +7,7 @@
 namespace lightmamba::accel {
 namespace {
 
-// Of whole bytes of codes with as many pairs of activations.
+// The dot product of whole bytes of codes with as many pairs of activations.
 std::int32_t dot_product(const std::uint8_t* codes, const std::int8_t* x, std::int64_t pairs) {
   std::int32_t sum = 0;
   for (std::int64_t i = 0; i < pairs; ++i) {

@@ -1,4 +1,4 @@
-// MMU: products of 4-bit weights and 4-bit activations, group by group.
+// MMU: multiplies 4-bit weights and 4-bit activations, group by group.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace lightmamba::accel {
 
-inline constexpr int kScaleBits = constant("SCALE_BITS");  // of a weight scale
+inline constexpr int kScaleBits = constant("SCALE_BITS");  // bits of a weight scale, with sign
 inline constexpr int kAccumulatorBits = constant("ACCUMULATOR_BITS");
 
 // weight = code * scale * 2^exponent
@@ -26,14 +26,14 @@ struct WeightMatrix {
   std::int64_t groups() const { return (columns + group - 1) / group; }
 };
 
-// The exact sum over the groups of dot * multiplier * scale, for one row; in units of
+// Returns the exact sum over the groups of dot * multiplier * scale, for one row, in units of
 // 2^(weights.exponent + x.exponent). It fits in kAccumulatorBits: |dot| <= 2^13, |multiplier| <
 // 2^12, |scale| <= 2^15, at most 127 groups.
 std::int64_t multiply_row(const WeightMatrix& weights, std::int64_t row, const QuantizedVector& x);
 
 inline constexpr std::int64_t kMaxGroups = 127;
 
-// All rows of [begin, begin + out.size()), on several threads.
+// Computes all rows of [begin, begin + out.size()), on several threads.
 void multiply_rows(const WeightMatrix& weights, std::int64_t begin, const QuantizedVector& x,
                    std::span<std::int64_t> out);
 

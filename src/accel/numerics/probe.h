@@ -1,4 +1,4 @@
-// What the units of the accelerator give, for whoever compares two of them.
+// The results of the accelerator's units, for a comparison of two accelerators.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,11 @@
 
 namespace lightmamba::accel {
 
-// In the order of the dataflow. A unit gives all its values of a layer at once.
+// The points are in the order of the dataflow. A unit reports all its values of a layer at once.
 enum class ProbePoint {
   residual,  // after the embedding, as layer -1, and after each layer
   blocks,    // z | x | B | C of in_proj: a code and its block's exponent each
-  decay,     // of each head: mantissa and exponent of dt, mantissa and exponent of 1 - a
+  decay,     // for each head: mantissa and exponent of dt, mantissa and exponent of 1 - a
   conv,      // x | B | C after conv and silu: code and exponent each
   y,         // before it is rounded to 8 bits
   gated,     // y silu(z), before the gain
@@ -19,7 +19,7 @@ enum class ProbePoint {
   logits,    // as layer n_layer
 };
 
-// Stands for a value that has not come where an accelerator has got stuck.
+// Stands for a missing value of an accelerator that is stuck.
 inline constexpr std::int64_t kNotGiven = INT64_MIN;
 
 using Probe = std::function<void(ProbePoint, std::int64_t layer, std::span<const std::int64_t>)>;

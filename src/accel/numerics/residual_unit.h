@@ -1,4 +1,4 @@
-// The residual: from a row of the embedding, and with what a layer adds.
+// The residual: a row of the embedding, plus the outputs of the layers.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace lightmamba::accel {
 
 inline constexpr int kResidualBits = constant("RESIDUAL_BITS");
 
-// `shift` is the residual's exponent less the embedding's.
+// `shift` is the residual's exponent minus the embedding's.
 inline std::int64_t embed(std::int64_t code, std::int16_t scale, int shift) {
   return rescale(code * scale, shift, kResidualBits);
 }

@@ -8,18 +8,18 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr int kVectorBits = 8;    // of x, B and C
-constexpr int kDecayedBits = 15;  // of |h| as codes
-constexpr int kTermBits = 28;     // of the larger term of h
-constexpr int kShortShift = 5;    // from kStepBits to what C multiplies
-constexpr int kSumBits = 40;      // of y, summed in fixed point
+constexpr int kVectorBits = 8;    // bits of x, B and C
+constexpr int kDecayedBits = 15;  // bits of |h| as codes
+constexpr int kTermBits = 28;     // bits of the larger term of h
+constexpr int kShortShift = 5;    // shift from kStepBits to the factor of C
+constexpr int kSumBits = 40;      // bits of y, summed in fixed point
 
-bool is_less(const Scaled& a, const Scaled& b) {  // of normalized numbers
+bool is_less(const Scaled& a, const Scaled& b) {  // for normalized numbers
   if (a.mantissa == 0 || b.mantissa == 0) return a.mantissa < b.mantissa;
   return a.exponent != b.exponent ? a.exponent < b.exponent : a.mantissa < b.mantissa;
 }
 
-// The smallest right shift by which the largest magnitude and a threshold below 1 are codes.
+// Returns the smallest shift by which the largest magnitude and a threshold below 1 are codes.
 int code_shift(std::int64_t largest, int bits) {
   const std::int64_t max = (std::int64_t{1} << (bits - 1)) - 1;
   int shift = bit_length(largest) - (bits - 1);
@@ -27,7 +27,7 @@ int code_shift(std::int64_t largest, int bits) {
   return shift;
 }
 
-// Codes of h 2^-shift, rounded up where fraction and threshold reach 1.
+// Returns codes of h 2^-shift, rounded up if fraction and threshold reach 1.
 void round_state(const std::int32_t* h, int shift, std::uint32_t dither,
                  std::span<std::int16_t> codes) {
   if (shift <= 0) {
@@ -98,7 +98,7 @@ std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t dit
     y += rescale(sum, -(exponent + kShortShift + in.C.exponents[block] + kFractionBits), kSumBits);
   }
 
-  // A state that only decays ends as zero, before its exponent is that of zero or below.
+  // A state that only decays becomes zero before its exponent reaches that of zero.
   const int shift = code_shift(largest, state_bits);
   if (largest == 0 || exponent + shift <= kZeroExponent) {
     std::fill(state.codes.begin(), state.codes.end(), std::int16_t{0});

@@ -12,12 +12,13 @@
 
 namespace lightmamba::accel {
 
-inline constexpr int kSignificantBits = constant("SIGNIFICANT_BITS");  // of dt and 1 - a
-inline constexpr int kStepBits = constant("STEP_BITS");                // of h before it is rounded
-inline constexpr std::int64_t kMaxDState = 1024;                       // d_state
-inline constexpr int kOutputBits = constant("OUTPUT_BITS");            // of y in fixed point
+inline constexpr int kSignificantBits =
+    constant("SIGNIFICANT_BITS");                            // significant bits of dt and 1 - a
+inline constexpr int kStepBits = constant("STEP_BITS");      // bits of h before it is rounded
+inline constexpr std::int64_t kMaxDState = 1024;             // d_state
+inline constexpr int kOutputBits = constant("OUTPUT_BITS");  // bits of y in fixed point
 
-// Of one head. A is positive, the decay is exp(-A dt).
+// The parameters of one head. A is positive, the decay is exp(-A dt).
 struct HeadWeights {
   std::int64_t dt_bias;  // fixed point of kDtFractionBits
   Scaled A;              // 16 bits
@@ -25,7 +26,7 @@ struct HeadWeights {
   int D_exponent;
 };
 
-// time_step_limit, of kSignificantBits.
+// time_step_limit, in kSignificantBits.
 struct DtLimits {
   Scaled min, max;
 };
@@ -38,7 +39,7 @@ struct Decay {
 // `raw` is the output of in_proj in fixed point, before the bias.
 Decay compute_decay(const HeadWeights& weights, const DtLimits& limits, std::int64_t raw);
 
-// B or C of one token: blocks of equal size, each with an exponent.
+// B or C of one token: bfp8 blocks of equal size, each with an exponent.
 struct Blocks {
   std::span<const std::int8_t> codes;      // [d_state]
   std::span<const std::int8_t> exponents;  // [blocks]
@@ -61,9 +62,9 @@ struct HeadInput {
   int x_exponent;
 };
 
-// One token of one channel. The state gets codes of `state_bits` with the smallest power-of-two
-// scale that holds them, rounded up where fraction and threshold reach 1; the threshold of code n
-// is (threshold + kDitherIndex n) mod 2^16 / 2^16 (quant/dither.h). Returns y in fixed
+// Computes one token of one channel. The state gets codes of `state_bits` with the smallest
+// power-of-two scale that holds them, rounded up if fraction and threshold reach 1; the threshold
+// of code n is (threshold + kDitherIndex n) mod 2^16 / 2^16 (quant/dither.h). Returns y in fixed
 // point.
 std::int64_t step_channel(const HeadInput& input, int state_bits, std::uint32_t dither,
                           const StateRow& state);

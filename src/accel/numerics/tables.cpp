@@ -7,7 +7,7 @@ namespace {
 
 std::uint32_t rounded(double x) { return static_cast<std::uint32_t>(std::lround(x)); }
 
-// Of entry i of the tables over [-16, 16].
+// Returns x at entry i of the tables over [-16, 16].
 double step_32(int i) { return i / 32.0 - 16; }
 
 Tables make_tables() {

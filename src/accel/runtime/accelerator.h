@@ -1,4 +1,4 @@
-// The accelerator as a host sees it, whatever it runs on.
+// The accelerator as a host sees it, on any device.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace lightmamba::accel {
 
-// In cycles, of one token (docs/memory-map.md). 0 where there is no clock, as Traffic without a
+// Cycles of one token (docs/memory-map.md). They are 0 without a clock, as Traffic is without a
 // memory.
 struct Counters {
   std::int64_t cycles = 0;
@@ -31,7 +31,7 @@ struct Counters {
   bool operator==(const Counters&) const = default;
 };
 
-// Each counter by its name, in the order of the registers.
+// Each counter with its name, in the order of the registers.
 struct CounterName {
   std::string_view name;
   std::int64_t Counters::*counter;
@@ -60,7 +60,7 @@ struct Traffic {
   bool operator==(const Traffic&) const = default;
 };
 
-// The token of the largest logit, of equal ones the first.
+// The token of the largest logit, the first among equal ones.
 struct Argmax {
   TokenId token;
   std::int32_t logit;  // kLogitFractionBits
@@ -77,7 +77,7 @@ struct StepResult {
   Traffic traffic;
 };
 
-// What some tokens have taken together.
+// The total cost of some tokens.
 struct Usage {
   std::int64_t tokens = 0;
   Counters counters;
@@ -89,13 +89,14 @@ struct Usage {
 class Accelerator {
  public:
   virtual ~Accelerator() = default;
-  virtual void reset() = 0;  // the next token begins a sequence, whatever has happened before
-  // What the sequence has left behind, and another one's to go on from. Both between two tokens.
+  virtual void reset() = 0;  // the next token begins a new sequence
+  // Return the state of the sequence, and continue from another one. Both must be called between
+  // two tokens.
   virtual GoldenState state() const = 0;
   virtual void restore(const GoldenState& state) = 0;
-  // The next token of the sequence. Throws Error for an id outside the vocabulary.
+  // Computes the next token of the sequence. Throws Error for an id outside the vocabulary.
   virtual StepResult step(TokenId token, Output output) = 0;
-  // From now on `probe` sees what each unit gives; an empty one ends that.
+  // From now on `probe` sees the results of each unit; an empty one ends that.
   virtual void set_probe(Probe probe) = 0;
 };
 

@@ -11,7 +11,7 @@ namespace {
 
 struct Names {
   std::string_view unit;
-  std::vector<std::string_view> fields;  // of an element
+  std::vector<std::string_view> fields;  // names of the values of an element
 };
 
 const Names& names_of(ProbePoint unit) {
@@ -27,7 +27,7 @@ const Names& names_of(ProbePoint unit) {
   return names[static_cast<std::size_t>(unit)];
 }
 
-// What a unit has given in a layer.
+// The results of a unit in a layer.
 struct UnitValues {
   ProbePoint unit;
   std::int64_t layer;
@@ -47,7 +47,7 @@ std::optional<std::int64_t> value_at(std::span<const std::int64_t> values, std::
 
 class TokenComparison {
  public:
-  // What is missing differs, unless the token was cut short.
+  // A missing value is a difference, unless the token ended early.
   TokenComparison(Comparison& result, bool is_cut_short)
       : result_(result), is_cut_short_(is_cut_short) {}
 
@@ -69,7 +69,7 @@ class TokenComparison {
     }
   }
 
-  // What the host reads.
+  // The values that the host reads.
   void compare_answers(const StepResult& expected, const StepResult& actual, std::int64_t layer) {
     static const Names kMemory = {"logits in memory", {""}};
     static const Names kRegisters = {"registers", {"token", "logit"}};

@@ -1,4 +1,4 @@
-// Two accelerators on the same tokens, unit by unit.
+// Compares two accelerators on the same tokens, unit by unit.
 #pragma once
 
 #include <functional>
@@ -12,30 +12,30 @@
 namespace lightmamba::accel {
 
 struct Difference {
-  std::int64_t token;  // of the sequence
+  std::int64_t token;  // position of the token in the sequence
   std::int64_t layer;
   std::string_view unit;
   std::int64_t element;
-  std::string_view field;  // of the element; empty where it has one value only
-  // None: it has not come, or should not have come.
+  std::string_view field;  // name of the value within the element; empty if that has only one
+  // No value means that it is missing, or was not expected.
   std::optional<std::int64_t> expected, actual;
 
   std::string text() const;
 };
 
 struct Comparison {
-  std::vector<TokenId> ids;              // that were chosen
-  std::int64_t tokens = 0;               // that went through both
-  std::int64_t values = 0;               // that were compared
-  Counters counters;                     // of `actual`, all tokens
+  std::vector<TokenId> ids;              // tokens that were chosen
+  std::int64_t tokens = 0;               // tokens that both have computed
+  std::int64_t values = 0;               // values that were compared
+  Counters counters;                     // counters of `actual`, for all tokens
   Traffic traffic;                       // likewise
   std::optional<Difference> difference;  // the first in the order of the dataflow
-  std::string error;                     // of `actual`; the difference is among what came before it
+  std::string error;  // error of `actual`; a difference is among the values before it
 };
 
-// Both read `prompt` and then `max_tokens` tokens less one of the largest logits of `expected`,
-// with logits after each. Ends with the first token that differs. Both are reset before. `progress`
-// is called after each token.
+// Both read `prompt` and then max_tokens - 1 tokens of the largest logits of `expected`, with
+// logits after each. The comparison ends with the first token that differs. Both are reset before
+// it. `progress` is called after each token.
 Comparison compare(Accelerator& expected, Accelerator& actual, std::span<const TokenId> prompt,
                    std::int64_t max_tokens, const std::function<void(std::int64_t)>& progress = {});
 

@@ -11,11 +11,11 @@
 namespace lightmamba::accel {
 namespace {
 
-// Codes of consecutive blocks of `size`, times the exponent of each.
+// Multiplies the codes of consecutive bfp8 blocks of `size` by the power of two of each.
 template <typename Code>
 void to_values(const std::vector<Code>& codes, const std::vector<std::int8_t>& exponents,
                std::vector<float>& values) {
-  if (exponents.empty()) return;  // a convolution of one tap keeps nothing
+  if (exponents.empty()) return;  // a conv of one tap keeps nothing
   const std::size_t size = codes.size() / exponents.size();
   values.resize(codes.size());
   for (std::size_t i = 0; i < codes.size(); ++i) {
@@ -23,7 +23,7 @@ void to_values(const std::vector<Code>& codes, const std::vector<std::int8_t>& e
   }
 }
 
-// Back again: values that are codes of so many bits are kept.
+// Converts back: values that are codes of `bits` bits do not change.
 template <typename Code>
 void to_codes(const std::vector<float>& values, int bits, std::vector<Code>& codes,
               std::vector<std::int8_t>& exponents) {

@@ -1,4 +1,4 @@
-// The accelerator's state as numbers, which every back end understands.
+// Converts the accelerator's state from and to numbers, which every back end understands.
 #pragma once
 
 #include <lightmamba/sequence.h>
@@ -7,11 +7,11 @@
 
 namespace lightmamba::accel {
 
-// Without logits.
+// The state has no logits.
 State to_float(const GoldenState& from);
 
-// Back again: values that are codes of so many bits are kept. The state fits the configuration.
-// Throws Error for a number that is not finite or too large.
+// Converts back: values that are codes of `state_bits` bits do not change. The state must fit the
+// configuration. Throws Error for a number that is not finite or too large.
 GoldenState from_float(const State& from, const Mamba2Config& config, int state_bits);
 
 }  // namespace lightmamba::accel

@@ -1,5 +1,5 @@
-// The core in simulation, clock cycle by clock cycle. Defined in rtl/sim/rtlsim.cpp, which is part
-// of builds with LIGHTMAMBA_RTL.
+// The core in simulation, clock cycle by clock cycle. It is defined in rtl/sim/rtlsim.cpp, which is
+// part of builds with LIGHTMAMBA_RTL.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,16 @@
 namespace lightmamba::accel {
 
 struct RtlsimOptions {
-  double bytes_per_cycle = 0;  // that all ports together move at most; 0 is as many as they can
-  int latency = 64;            // of the memory, in cycles
-  int stall_percent = 0;       // cycles in which a channel of a port waits
-  std::uint64_t seed = 1;      // of these
-  // Without a beat on any stream for so long the core counts as stuck.
+  double bytes_per_cycle = 0;  // limit of all ports together; 0 means that only the ports limit it
+  int latency = 64;            // latency of the memory, in cycles
+  int stall_percent = 0;       // percentage of cycles in which a channel of a port waits
+  std::uint64_t seed = 1;      // seed of these stalls
+  // The core counts as stuck after this many cycles without a beat on any stream.
   std::int64_t max_idle_cycles = 100'000;
-  bool use_interrupt = false;  // of the core, instead of reading its control register
+  bool use_interrupt = false;  // the interrupt of the core, instead of reading its control register
 };
 
-// Throws Error where the build has no core of the image's hardware.
+// Throws Error if the build has no core of the image's hardware.
 std::unique_ptr<Accelerator> make_rtlsim(const Image& image, const RtlsimOptions& options);
 
 }  // namespace lightmamba::accel
