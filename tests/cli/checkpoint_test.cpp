@@ -49,5 +49,22 @@ TEST(Checkpoint, AnotherHeadThanTheFlagSaysIsANote) {
   }
 }
 
+TEST(Checkpoint, FieldsThatAreNotKnownAreANote) {
+  const TemporaryFolder folder;
+  const RandomModel model({});
+  model.write_hugging_face(folder / "m");
+  const std::vector<std::string> command = {"logits", folder / "m", "--tokens", "1", "--json"};
+  const ProcessResult silent = lightmamba(command);
+  EXPECT_EQ(silent.err, "");
+  nlohmann::json config = nlohmann::json::parse(model.hugging_face_config());
+  config["warp_factor"] = 9;
+  write_file(folder / "m/config.json", config.dump());
+  const ProcessResult result = lightmamba(command);
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err,
+              AllOf(StartsWith("note: "), HasSubstr("config.json"), HasSubstr("warp_factor")));
+  EXPECT_EQ(result.out, silent.out);
+}
+
 }  // namespace
 }  // namespace lightmamba::test
