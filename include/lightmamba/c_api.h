@@ -81,6 +81,11 @@ LIGHTMAMBA_EXPORT bool lightmamba_decode(lightmamba_sequence* sequence, lightmam
 LIGHTMAMBA_EXPORT bool lightmamba_decode_together(lightmamba_sequence* const* sequences,
                                                   const lightmamba_token* ids, size_t count);
 
+// Ends lightmamba_prefill() and lightmamba_generate() of the sequence early: they fail before their
+// next segment of some hundred tokens, or their next token, now and in later calls. The sequence
+// should then be freed. This is the one function that another thread may call while they run.
+LIGHTMAMBA_EXPORT void lightmamba_stop(lightmamba_sequence* sequence);
+
 // Returns the lightmamba_vocab_size() logits after the last token, valid until the sequence takes
 // another, or NULL if there are none.
 LIGHTMAMBA_EXPORT const float* lightmamba_logits(const lightmamba_sequence* sequence);

@@ -89,7 +89,8 @@ struct TapError {
 };
 
 struct TapErrorOptions {
-  bool state = false;  // include the tap `state`, for which the model runs token by token
+  bool state = false;         // include the tap `state`, for which the model runs token by token
+  std::stop_token stop = {};  // looked at between segments of some hundred tokens
 };
 
 // Measures the error of quantizing the value at each tap, over a text fed as one sequence; the

@@ -6,6 +6,7 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,7 @@ struct lightmamba_backend {
 
 struct lightmamba_sequence {
   std::unique_ptr<lightmamba::Sequence> sequence;
+  std::stop_source stop = {};
 };
 // NOLINTEND(readability-identifier-naming)
 
@@ -173,7 +175,7 @@ bool lightmamba_save_state(const lightmamba_sequence* sequence, const char* path
 void lightmamba_free_sequence(lightmamba_sequence* sequence) { delete sequence; }
 
 bool lightmamba_prefill(lightmamba_sequence* sequence, const lightmamba_token* ids, size_t count) {
-  return succeeds([&] { sequence->sequence->prefill({ids, count}); });
+  return succeeds([&] { sequence->sequence->prefill({ids, count}, sequence->stop.get_token()); });
 }
 
 bool lightmamba_decode(lightmamba_sequence* sequence, lightmamba_token id) {
@@ -191,6 +193,8 @@ bool lightmamba_decode_together(lightmamba_sequence* const* sequences, const lig
     all.front()->backend().decode_together(all, {ids, count});
   });
 }
+
+void lightmamba_stop(lightmamba_sequence* sequence) { sequence->stop.request_stop(); }
 
 const float* lightmamba_logits(const lightmamba_sequence* sequence) {
   const std::span<const float> logits = sequence->sequence->logits();
@@ -218,8 +222,9 @@ int64_t lightmamba_generate(lightmamba_sequence* sequence, const lightmamba_toke
                             lightmamba_token_fn callback, void* user) {
   return guarded<int64_t>(-1, [&] {
     Sequence& running = *sequence->sequence;
-    Generator generator(running, {prompt, prompt_count},
-                        options != nullptr ? cpp_options(*options) : GenerateOptions());
+    GenerateOptions settings = options != nullptr ? cpp_options(*options) : GenerateOptions();
+    settings.stop = sequence->stop.get_token();
+    Generator generator(running, {prompt, prompt_count}, settings);
     const Model& model = running.backend().model();
     std::optional<TextStream> text;
     if (callback != nullptr && model.has_tokenizer()) text.emplace(model.tokenizer());

@@ -18,7 +18,8 @@ std::pair<std::int64_t, Tap> computed_at(const TapError& value, std::int64_t lay
 }  // namespace
 
 std::vector<TapError> tap_errors_at(const Model& model, std::span<const TokenId> tokens,
-                                    const Quantizer& quantizer, std::span<const Tap> at) {
+                                    const Quantizer& quantizer, std::span<const Tap> at,
+                                    const std::stop_token& stop) {
   std::map<std::pair<std::int64_t, Tap>, ValueSummarizer> summarizers;
   Taps taps;
   for (const Tap tap : at) {
@@ -30,9 +31,10 @@ std::vector<TapError> tap_errors_at(const Model& model, std::span<const TokenId>
   const std::unique_ptr<Sequence> sequence = reference_backend(model)->open({.taps = &taps});
   if (taps.has(Tap::head_input) || taps.has(Tap::logits)) {
     // Logits are requested after every token, so that these taps see every token.
-    sequence->prefill_all(tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {});
+    sequence->prefill_all(
+        tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, stop);
   } else {
-    sequence->prefill(tokens);
+    sequence->prefill(tokens, stop);
   }
 
   std::vector<TapError> result;
@@ -54,7 +56,7 @@ std::vector<TapError> tap_errors(const Model& model, std::span<const TokenId> to
     const auto tap = static_cast<Tap>(i);
     if (tap != Tap::state || options.state) at.push_back(tap);
   }
-  return tap_errors_at(model, tokens, quantizer, at);
+  return tap_errors_at(model, tokens, quantizer, at, options.stop);
 }
 
 }  // namespace lightmamba

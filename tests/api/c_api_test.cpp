@@ -187,6 +187,24 @@ TEST(CApi, FailuresSayWhy) {
   EXPECT_THAT(lightmamba_last_error(), HasSubstr("no state"));
 }
 
+TEST(CApi, AnotherThreadStopsASequence) {
+  const ModelHandle model = load();
+  const BackendHandle backend(lightmamba_open_backend(model.get(), "reference"));
+  const SequenceHandle sequence(lightmamba_open_sequence(backend.get()));
+  const SequenceHandle other(lightmamba_open_sequence(backend.get()));
+  const std::vector<TokenId> ids = tokens_of(model.get());
+  ASSERT_TRUE(lightmamba_prefill(sequence.get(), ids.data(), ids.size()));
+  const auto stop_it = [](lightmamba_token /*id*/, const char* /*text*/, void* stopped) {
+    std::thread(lightmamba_stop, static_cast<lightmamba_sequence*>(stopped)).join();
+    return true;
+  };
+  EXPECT_EQ(lightmamba_generate(sequence.get(), nullptr, 0, nullptr, stop_it, sequence.get()), -1);
+  EXPECT_EQ(lightmamba_position(sequence.get()), static_cast<std::int64_t>(ids.size()));
+  EXPECT_FALSE(lightmamba_prefill(sequence.get(), ids.data(), ids.size()));
+  EXPECT_THAT(lightmamba_last_error(), HasSubstr("stopped"));
+  EXPECT_TRUE(lightmamba_prefill(other.get(), ids.data(), ids.size()));
+}
+
 TEST(CApi, ErrorsAreOfTheThread) {
   lightmamba_load_model("of this thread", nullptr);
   std::string other = "something";

@@ -1,7 +1,9 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <stop_token>
 
+#include <lightmamba/error.h>
 #include <lightmamba/evaluate.h>
 #include <lightmamba/load.h>
 
@@ -113,6 +115,15 @@ TEST(TapErrors, AreThoseOfTheValuesThatPass) {
     ++compared;
   }
   EXPECT_EQ(compared, expected.size());
+}
+
+TEST(TapErrors, EndEarlyWhenStopped) {
+  const Model model = random_model();
+  std::stop_source source;
+  const TapErrorOptions options = {.stop = source.get_token()};
+  EXPECT_THAT(tap_errors(model, kTokens, {}, options), ::testing::Not(::testing::IsEmpty()));
+  source.request_stop();
+  EXPECT_THROW(tap_errors(model, kTokens, {}, options), Stopped);
 }
 
 TEST(TapErrors, RefusesBadInput) {
