@@ -1,4 +1,4 @@
-// What the commands that run the accelerator share.
+// Options and functions that the commands running the accelerator share.
 #pragma once
 
 #include <memory>
@@ -41,7 +41,7 @@ struct AccelModel {
   std::shared_ptr<const accel::IntegerModel> integer_model;  // null for an image
   std::optional<accel::Image> image;                         // made when it is first needed
 };
-// Reads either kind of file, by what it holds.
+// Reads either kind of file.
 AccelModel load_accel_model(const AccelOptions& options);
 AccelModel load_accel_image(const AccelOptions& options);
 // Turns a model into integers. Throws Error if the accelerator cannot run it.

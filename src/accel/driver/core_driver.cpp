@@ -26,7 +26,7 @@ constexpr std::uint32_t kIdle = register_bit("CONTROL", "IDLE");
 
 static_assert(register_named("COUNTERS").count == std::ssize(kCounters));
 
-// Logits that no core writes, so that those that are missing are seen.
+// Logits that no core writes, so that missing ones are noticed.
 constexpr std::byte kNotWritten{0x55};
 
 void check_fits(const Image& image, const Hardware& core) {
@@ -179,7 +179,7 @@ void CoreDriver::wait_for_interrupt() {
     fail_late(control);
   }
   if ((control & kDone) == 0) fail("the core interrupts, but has not answered");
-  // What is set is written back, which clears it.
+  // The set bits are written back, which clears them.
   device_.write32(kStatus.offset, device_.read32(kStatus.offset));
 }
 

@@ -14,27 +14,27 @@ namespace lightmamba::accel {
 
 struct DriverOptions {
   bool use_interrupt = false;  // otherwise the control register is read until the core is done
-  // For a token, by the clock of the device; 0 is no limit.
+  // The time limit for a token, by the clock of the device; 0 means no limit.
   Device::Duration time_limit = std::chrono::seconds(10);
 };
 
 class CoreDriver {
  public:
   // Places the regions of the image in the memory of the device, which must outlive the driver.
-  // Throws Error where the image is not what it says (check_image), is laid out for another core,
-  // or needs longer queues than the core has.
+  // Throws Error if the image contradicts itself (check_image), is laid out for another core, or
+  // needs longer queues than the core has.
   CoreDriver(Image image, Device& device, const DriverOptions& options);
 
-  // Resets the core too. The next token begins a sequence.
+  // Also resets the core. The next token begins a sequence.
   void reset();
 
-  // The state that the sequence has left in memory, and another one to go on from.
+  // Read the state of the sequence from memory, and write another one to continue from.
   GoldenState state() const;
   void restore(const GoldenState& state);
 
-  // The next token of the sequence; traffic is left empty. Throws Error for an id outside the
-  // vocabulary, for what the core reports, for an answer that cannot be right, and where the core
-  // does not answer in time; until a reset the core is then of no use.
+  // Computes the next token of the sequence; traffic is left empty. Throws Error for an id outside
+  // the vocabulary, for an error that the core reports, for an answer that cannot be right, and if
+  // the core does not answer in time; it must then be reset before it is used again.
   StepResult step(TokenId token, Output output);
 
  private:

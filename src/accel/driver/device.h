@@ -18,7 +18,7 @@ enum class MemoryPort : std::uint8_t {
   weights,     // one for each weight channel
 };
 
-// Memory of the device and the host's view of it. A sync carries the bytes from one to the other.
+// Memory of the device and the host's view of it. A sync copies the bytes from one to the other.
 struct DeviceBuffer {
   std::uint64_t address = 0;  // for the core; a multiple of kRegionAlignment
   std::span<std::byte> host;
@@ -26,7 +26,7 @@ struct DeviceBuffer {
 
 enum class Sync : std::uint8_t { to_device, from_device };
 
-// Every function throws Error where the device fails.
+// Every function throws Error if the device fails.
 class Device {
  public:
   using Duration = std::chrono::nanoseconds;
@@ -39,20 +39,21 @@ class Device {
   // The size of its core.
   virtual const Hardware& core() const = 0;
 
-  // Ends what the core does and clears its registers. Memory keeps its contents.
+  // Stops the core and clears its registers. Memory keeps its contents.
   virtual void reset() = 0;
-  // A register, by its offset.
+  // Read and write a register, by its offset.
   virtual std::uint32_t read32(std::uint32_t offset) = 0;
   virtual void write32(std::uint32_t offset, std::uint32_t value) = 0;
 
-  // Memory for as long as the device lives. What it contains is not defined.
+  // Returns memory that exists as long as the device. Its contents are undefined.
   virtual DeviceBuffer allocate(MemoryPort port, int channel, std::size_t bytes) = 0;
   virtual void sync(const DeviceBuffer& buffer, Sync direction) = 0;
-  // The address of bytes that the core reads and nobody writes; they must outlive the device.
-  // One that reads the memory of the host need not copy them.
+  // Returns the address of bytes that the core reads and nobody writes; they must outlive the
+  // device. A device that reads the memory of the host need not copy them.
   virtual std::uint64_t upload(MemoryPort port, int channel, std::span<const std::byte> bytes);
 
-  // Waits until the core interrupts, or for `limit`, 0 being no limit. Whether it interrupts.
+  // Waits until the core interrupts, or for `limit`, where 0 means no limit. Returns whether it
+  // interrupts.
   virtual bool wait_for_interrupt(Duration limit);
   // A clock for limits.
   virtual Duration now() const;

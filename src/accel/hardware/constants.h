@@ -1,5 +1,5 @@
 // The constants that C++ and SystemVerilog share: rtl/lightmamba_pkg.sv is written from this table
-// by rtl/sim/write_rtl.cpp. docs/numerics.md says what the numbers mean.
+// by rtl/sim/write_rtl.cpp. docs/numerics.md explains the numbers.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ struct Constant {
   int bits = 0;  // width of the constant itself in the package; 0: it is an int
 };
 
-// BITS is the width of what is named; it includes the sign of a number that may be negative.
+// BITS is the width of the named number; it includes the sign of a number that may be negative.
 namespace constants {
 
 inline constexpr auto kExponents = std::to_array<Constant>({
@@ -91,7 +91,7 @@ inline constexpr auto kConstantSections = std::to_array<ConstantSection>({
 // Not defined: a name that is not in the table does not compile.
 int no_such_constant();
 
-// The value of a constant of the table.
+// Returns the value of a constant of the table.
 consteval int constant(std::string_view name) {
   for (const ConstantSection& section : kConstantSections) {
     for (const Constant& each : section.constants) {

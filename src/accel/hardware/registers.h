@@ -12,7 +12,7 @@ namespace lightmamba::accel {
 
 enum class Access : std::uint8_t { read, read_write };
 
-// One register, or several of a kind that are `stride` bytes apart. Of 64 bits the low half comes
+// One register, or several of a kind that are `stride` bytes apart. The low half of 64 bits is
 // first.
 struct Register {
   std::string_view name;
@@ -90,7 +90,7 @@ consteval Register register_named(std::string_view name) {
   return no_such_register();
 }
 
-// The bit as a mask.
+// Returns the bit as a mask.
 consteval std::uint32_t register_bit(std::string_view of, std::string_view name) {
   for (const RegisterBit& each : kRegisterBits) {
     if (each.of == of && each.name == name) return std::uint32_t{1} << each.bit;

@@ -10,7 +10,7 @@
 namespace lightmamba::accel {
 namespace {
 
-// Clocks and bandwidths are those of the paper.
+// The clocks and bandwidths are those of the paper.
 constexpr Board kVck190 = {.name = "VCK190",
                            .device = "VC1902",
                            .lut = 899'840,
@@ -62,7 +62,8 @@ constexpr std::array kPresets = {
              .out_lanes = 16,
              .board = &kU280,
              .clock_mhz = 200},
-    // The same with queues that hold all x and z of a layer, as the order of the checkpoint needs.
+    // The same sizes, with queues that hold all x and z of a layer, as the order of the checkpoint
+    // needs.
     Hardware{.name = "vck190_checkpoint",
              .rows = 2,
              .columns = 32,

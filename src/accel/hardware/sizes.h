@@ -1,5 +1,5 @@
-// The sizes that the core is built in. Each is one row of a table, from which rtl/sim/write_rtl.cpp
-// writes what CMake, synthesis, scripts and documentation must know.
+// The sizes of the core. Each is one row of a table, from which rtl/sim/write_rtl.cpp writes the
+// files for CMake, synthesis, scripts and documentation.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct Hardware {
   int mix_lanes, out_lanes;                 // lanes of the Hadamard unit
   int queue_depth = 256;                    // channels of x and z that wait
   bool use_dsp = true;                      // for the products of the matrix unit
-  RowOrder row_order = RowOrder::hardware;  // that the queues are deep enough for in each model
+  RowOrder row_order = RowOrder::hardware;  // the queues are deep enough for it in any model
   const Board* board = nullptr;             // none: for tests
   double clock_mhz = 0;
   // Whether ./dev test simulates it. The others take minutes to compile.
@@ -58,11 +58,11 @@ std::vector<std::string> hardware_preset_names();
 // Throws Error that lists the names if this is not one of them.
 const Hardware& hardware_preset(std::string_view name);
 
-// Whether what is laid out for the one in memory is right for the other.
+// Tells whether an image that is laid out for one is right for the other.
 bool have_same_layout(const Hardware& a, const Hardware& b);
 
-// The preset that runs images of `hardware` with rows in this order: the one whose queues are made
-// for it, or, where the table has none, `hardware` itself.
+// Returns the preset that runs images of `hardware` with rows in this order: the one whose queues
+// are made for it, or `hardware` itself if the table has none.
 const Hardware& core_for(const Hardware& hardware, RowOrder order);
 
 }  // namespace lightmamba::accel

@@ -21,7 +21,7 @@ void check_size(std::string_view name, const Region& region, std::int64_t expect
   check_number(name, "its size", std::ssize(region.bytes), expected);
 }
 
-// A field of the parameters' first records.
+// Returns a field of the first records of the parameters.
 template <typename T>
 T parameter(std::span<const std::byte> parameters, int record, int bit) {
   T value = 0;

@@ -1,4 +1,4 @@
-// Which models fit the core (docs/memory-map.md).
+// The models that fit the core (docs/memory-map.md).
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ inline constexpr std::int64_t kMaxHeads = constant("MAX_HEADS");
 inline constexpr std::int64_t kMaxHadamardM = constant("MAX_HADAMARD_M");
 inline constexpr std::int64_t kMaxHadamardN = constant("MAX_HADAMARD_N");
 
-// Why no core can run a model, or none.
+// Returns why no core can run a model, or nothing if one can.
 std::optional<std::string> does_not_fit(const Mamba2Config& config);
 std::optional<std::string> does_not_fit(const Mamba2Config& config, std::int64_t hadamard_m,
                                         std::int64_t hadamard_n);
