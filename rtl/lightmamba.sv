@@ -145,7 +145,7 @@ module lightmamba #(
   logic [64*WEIGHT_CHANNELS-1:0] weights_address;
   logic [8*64-1:0] counters;
 
-  control_registers #(
+  lm_control_registers #(
       .WEIGHT_CHANNELS(WEIGHT_CHANNELS),
       .STATE_CHANNELS (STATE_CHANNELS)
   ) control (
@@ -200,7 +200,7 @@ module lightmamba #(
   logic [63:0] params_piece_address, conv_write_address;
   logic [64*STATE_CHANNELS-1:0] state_write_address;
 
-  memory_commands #(
+  lm_memory_commands #(
       .WEIGHT_CHANNELS(WEIGHT_CHANNELS),
       .STATE_CHANNELS (STATE_CHANNELS),
       .STATE_BITS     (STATE_BITS)
@@ -260,7 +260,7 @@ module lightmamba #(
   logic state_ready, new_state_valid, new_state_goes;
 
   for (genvar c = 0; c < WEIGHT_CHANNELS; c++) begin : gen_weights
-    axi_read_stream #(
+    lm_axi_read_stream #(
         .DATA_BITS(WEIGHT_BITS),
         .DEPTH    (WEIGHT_DEPTH),
         .RAM_STYLE(WEIGHT_RAM_STYLE)
@@ -287,7 +287,7 @@ module lightmamba #(
     );
   end
 
-  axi_read_stream #(
+  lm_axi_read_stream #(
       .DATA_BITS(PARAM_BITS),
       .DEPTH    (4 * BURST),
       .BURST    (BURST)
@@ -313,7 +313,7 @@ module lightmamba #(
       .r_last_i       (m_axi_params_rlast)
   );
 
-  axi_read_stream #(
+  lm_axi_read_stream #(
       .DATA_BITS(CONV_BITS),
       .DEPTH    (4 * BURST),
       .BURST    (BURST)
@@ -339,7 +339,7 @@ module lightmamba #(
       .r_last_i       (m_axi_conv_rlast)
   );
 
-  axi_write_stream #(
+  lm_axi_write_stream #(
       .DATA_BITS(CONV_BITS),
       .DEPTH    (2 * BURST),
       .BURST    (BURST)
@@ -372,7 +372,7 @@ module lightmamba #(
   assign new_state_goes = new_state_valid && (&state_has_room);
 
   for (genvar c = 0; c < STATE_CHANNELS; c++) begin : gen_state
-    axi_read_stream #(
+    lm_axi_read_stream #(
         .DATA_BITS(STATE_BITS),
         .DEPTH    (4 * STATE_BURST),
         .BURST    (STATE_BURST)
@@ -398,7 +398,7 @@ module lightmamba #(
         .r_last_i       (m_axi_state_rlast[c])
     );
 
-    axi_write_stream #(
+    lm_axi_write_stream #(
         .DATA_BITS(STATE_BITS),
         .DEPTH    (4 * STATE_BURST),
         .BURST    (STATE_BURST)
@@ -437,7 +437,7 @@ module lightmamba #(
     end
   end
 
-  core #(
+  lm_core #(
       .ROWS           (ROWS),
       .COLUMNS        (COLUMNS),
       .USE_DSP        (USE_DSP),

@@ -1,4 +1,4 @@
-rtl_module(conv_path TOP conv_path
-           SOURCES delay.sv pipeline.sv credit_fifo.sv rescale_pipeline.sv conv_unit.sv sigmoid_rom.sv
-                   silu_lane.sv silu_unit.sv leading_zeros.sv block_buffer.sv round_block_unit.sv
-                   conv_path.sv)
+rtl_module(conv_path TOP lm_conv_path
+           SOURCES lib/lm_shift_register.sv lib/lm_pipeline.sv lib/lm_credit_fifo.sv lib/lm_rescale_pipeline.sv conv/lm_conv_unit.sv tables/lm_sigmoid_rom.sv
+                   lib/lm_silu_lane.sv lib/lm_silu_unit.sv lib/lm_leading_zeros.sv lib/lm_bfp8_buffer.sv lib/lm_round_bfp8.sv
+                   conv/lm_conv_path.sv)

@@ -1,4 +1,4 @@
-rtl_module(gate_unit TOP gate_unit
-           SOURCES delay.sv pipeline.sv credit_fifo.sv rescale_pipeline.sv sigmoid_rom.sv silu_lane.sv
-                   silu_unit.sv gate_unit.sv)
-rtl_module(gain_unit TOP gain_unit SOURCES pipeline.sv saturate.sv gain_unit.sv)
+rtl_module(gate_unit TOP lm_gate_unit
+           SOURCES lib/lm_shift_register.sv lib/lm_pipeline.sv lib/lm_credit_fifo.sv lib/lm_rescale_pipeline.sv tables/lm_sigmoid_rom.sv lib/lm_silu_lane.sv
+                   lib/lm_silu_unit.sv norm/lm_gate_unit.sv)
+rtl_module(gain_unit TOP lm_gain_unit SOURCES lib/lm_pipeline.sv lib/lm_saturate.sv norm/lm_gain_unit.sv)

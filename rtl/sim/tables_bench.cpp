@@ -37,7 +37,7 @@ void read(Rom& rom) {
 
 TEST(TablesRtl, FilesAreWhatIsWritten) {
   for (const Rom& rom : all_roms()) {
-    std::ifstream file(source_directory() / "rtl" / (rom.name + ".sv"));
+    std::ifstream file(source_directory() / "rtl/tables" / (rom.name + ".sv"));
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     EXPECT_TRUE(text == rom_text(rom)) << rom.name << ".sv: run write_tables";
   }

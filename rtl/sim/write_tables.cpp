@@ -1,4 +1,4 @@
-// write_tables RTL_DIRECTORY: writes the ROM modules of the tables there.
+// write_tables RTL_DIRECTORY: writes the ROM modules of the tables into its folder tables.
 #include <cstdio>
 #include <fstream>
 
@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   for (const lightmamba::accel::Rom& rom : lightmamba::accel::all_roms()) {
-    std::ofstream file(std::string(argv[1]) + "/" + rom.name + ".sv");
+    std::ofstream file(std::string(argv[1]) + "/tables/" + rom.name + ".sv");
     file << lightmamba::accel::rom_text(rom);
     if (!file.flush()) {
       std::fprintf(stderr, "cannot write %s.sv\n", rom.name.c_str());

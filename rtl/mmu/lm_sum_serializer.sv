@@ -1,0 +1,68 @@
+// Tiles of sums to single sums, without the rows that fill up the last tile of a segment. A product
+// has one or two segments of rows, each in tiles of its own. One sum per cycle; a tile is taken
+// while the last sum of the one before leaves.
+module lm_sum_serializer #(
+    parameter int unsigned ROWS = 2,  // a power of two
+    parameter int unsigned COUNT_BITS = 20
+) (
+    input  logic                  clk_i,
+    input  logic                  rst_ni,
+    // Only when all sums of the product before have left.
+    input  logic                  start_i,
+    input  logic [COUNT_BITS-1:0] first_rows_i,   // at least 1
+    input  logic [COUNT_BITS-1:0] second_rows_i,  // 0: one segment
+
+    input  logic                  in_valid_i,
+    output logic                  in_ready_o,
+    input  logic [lightmamba_pkg::ACCUMULATOR_BITS*ROWS-1:0] in_sums_i,
+
+    output logic                  out_valid_o,
+    input  logic                  out_ready_i,
+    output logic [lightmamba_pkg::ACCUMULATOR_BITS-1:0] out_sum_o,
+    output logic                  out_is_second_o,  // segment
+    output logic                  out_last_o        // of the product
+);
+  localparam int unsigned SUM_BITS = lightmamba_pkg::ACCUMULATOR_BITS;
+  localparam int unsigned ROW_BITS = $clog2(ROWS);
+
+  logic [COUNT_BITS-1:0] rows_left_q, second_rows_q;  // of the segment
+  logic [ROW_BITS-1:0] row_q;
+  logic [SUM_BITS*ROWS-1:0] sums_q;
+  logic holds_q, is_second_q, leaves, ends_segment, ends_tile, takes;
+
+  assign out_valid_o     = holds_q;
+  assign out_sum_o       = sums_q[SUM_BITS-1:0];
+  assign out_is_second_o = is_second_q;
+  assign ends_segment    = rows_left_q == COUNT_BITS'(1);
+  assign ends_tile       = ends_segment || row_q == ROW_BITS'(ROWS - 1);
+  assign out_last_o      = ends_segment && (is_second_q || second_rows_q == '0);
+  assign leaves          = holds_q && out_ready_i;
+  assign in_ready_o      = !holds_q || (leaves && ends_tile);
+  assign takes           = in_valid_i && in_ready_o;
+
+  always_ff @(posedge clk_i) begin
+    if (takes) sums_q <= in_sums_i;
+    else if (leaves) sums_q <= sums_q >> SUM_BITS;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) holds_q <= 1'b0;
+    else holds_q <= takes || (holds_q && !(leaves && ends_tile));
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      rows_left_q   <= first_rows_i;
+      second_rows_q <= second_rows_i;
+      is_second_q   <= 1'b0;
+      row_q         <= '0;
+    end else if (leaves) begin
+      row_q       <= ends_tile ? '0 : row_q + ROW_BITS'(1);
+      rows_left_q <= rows_left_q - COUNT_BITS'(1);
+      if (ends_segment) begin
+        rows_left_q <= second_rows_q;
+        is_second_q <= 1'b1;
+      end
+    end
+  end
+endmodule

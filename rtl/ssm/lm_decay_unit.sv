@@ -1,0 +1,170 @@
+// dt = softplus(raw + bias) within its limits, and rest = 1 - exp(-A dt), of one head per cycle;
+// 22 cycles of latency. The limits are constant while there is work. Exponents of results have to
+// fit. As compute_decay() of src/accel/numerics/ssm_unit.h.
+module lm_decay_unit (
+    input  logic clk_i,
+    input  logic rst_ni,
+    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] least_mantissa_i,
+    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] least_exponent_i,
+    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] most_mantissa_i,
+    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] most_exponent_i,
+    input  logic in_valid_i,
+    output logic in_ready_o,
+    input  logic signed [lightmamba_pkg::DT_BITS-1:0] in_raw_i,
+    input  logic signed [lightmamba_pkg::DT_BITS-1:0] in_bias_i,
+    input  logic [15:0] in_a_mantissa_i,
+    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] in_a_exponent_i,
+    output logic out_valid_o,
+    input  logic out_ready_i,
+    output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_dt_mantissa_o,
+    output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_dt_exponent_o,
+    output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_rest_mantissa_o,
+    output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_rest_exponent_o
+);
+  localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
+  localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
+  localparam int unsigned DT_BITS = lightmamba_pkg::DT_BITS;
+  localparam int unsigned SIGNIFICANT_BITS = lightmamba_pkg::SIGNIFICANT_BITS;
+
+  localparam int unsigned A_BITS = 16;
+  localparam int unsigned PRODUCT_BITS = A_BITS + SIGNIFICANT_BITS;
+
+  localparam int unsigned SCALED_BITS = EXPONENT_BITS + SIGNIFICANT_BITS;
+
+  logic advance;
+
+  lm_pipeline #(.CYCLES(22)) pipeline_u (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i,
+      .in_ready_o,
+      .advance_o(advance),
+      .out_valid_o,
+      .out_ready_i
+  );
+
+  logic signed [DT_BITS:0] biased;
+  logic signed [DT_BITS-1:0] x_1_q;
+
+  assign biased = (DT_BITS + 1)'(in_raw_i) + (DT_BITS + 1)'(in_bias_i);
+
+  always_ff @(posedge clk_i) begin
+    if (advance) begin
+      if (biased[DT_BITS] == biased[DT_BITS-1]) x_1_q <= biased[DT_BITS-1:0];
+      else x_1_q <= {biased[DT_BITS], {(DT_BITS - 1) {~biased[DT_BITS]}}};
+    end
+  end
+
+  logic [15:0] dt_16;
+  logic signed [9:0] dt_exponent_16;
+  logic signed [EXPONENT_BITS-1:0] dt_exponent_8;
+  logic [SIGNIFICANT_BITS-1:0] dt_8;
+
+  lm_softplus softplus_u (
+      .clk_i,
+      .advance_i(advance),
+      .x_i(x_1_q),
+      .mantissa_o(dt_16),
+      .exponent_o(dt_exponent_16)
+  );
+
+  lm_round_mantissa #(
+      .IN_BITS(16),
+      .OUT_BITS(SIGNIFICANT_BITS),
+      .EXPONENT_BITS(EXPONENT_BITS)
+  ) round_dt_u (
+      .mantissa_i(dt_16),
+      .exponent_i(EXPONENT_BITS'(dt_exponent_16 + 10'sd8)),
+      .mantissa_o(dt_8),
+      .exponent_o(dt_exponent_8)
+  );
+
+  logic [SCALED_BITS-1:0] least, most, dt_8_q, dt_9_q, dt_10_q, dt_21;
+  logic is_below, is_above;
+
+  assign least = {least_exponent_i, least_mantissa_i};
+  assign most  = {most_exponent_i, most_mantissa_i};
+
+  lm_scaled_less is_below_u (
+      .a_i(dt_8_q),
+      .b_i(least),
+      .is_less_o(is_below)
+  );
+
+  lm_scaled_less is_above_u (
+      .a_i(most),
+      .b_i(dt_9_q),
+      .is_less_o(is_above)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (advance) begin
+      dt_8_q  <= {dt_exponent_8, dt_8};
+      dt_9_q  <= is_below ? least : dt_8_q;
+      dt_10_q <= is_above ? most : dt_9_q;
+    end
+  end
+
+  logic signed [EXPONENT_BITS-1:0] dt_exponent_10;
+  assign dt_exponent_10 = dt_10_q[SIGNIFICANT_BITS+:EXPONENT_BITS];
+
+  logic [A_BITS-1:0] a_10;
+  logic signed [EXPONENT_BITS-1:0] a_exponent_10;
+  logic [PRODUCT_BITS-1:0] product_11_q;
+  logic signed [9:0] exponent_11_q;
+
+  lm_shift_register #(.BITS(A_BITS + EXPONENT_BITS), .CYCLES(10)) delay_a_u (
+      .clk_i,
+      .advance_i(advance),
+      .x_i({in_a_mantissa_i, in_a_exponent_i}),
+      .y_o({a_10, a_exponent_10})
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (advance) begin
+      product_11_q  <= PRODUCT_BITS'(a_10) * PRODUCT_BITS'(dt_10_q[SIGNIFICANT_BITS-1:0]);
+      exponent_11_q <= 10'(a_exponent_10) + 10'(dt_exponent_10);
+    end
+  end
+
+  logic [15:0] rest_16;
+  logic signed [9:0] rest_exponent_16;
+  logic signed [EXPONENT_BITS-1:0] rest_exponent_8;
+  logic [SIGNIFICANT_BITS-1:0] rest_8;
+
+  lm_one_minus_exp #(.IN_BITS(PRODUCT_BITS)) one_minus_exp_u (
+      .clk_i,
+      .advance_i(advance),
+      .mantissa_i(product_11_q),
+      .exponent_i(exponent_11_q),
+      .mantissa_o(rest_16),
+      .exponent_o(rest_exponent_16)
+  );
+
+  lm_round_mantissa #(
+      .IN_BITS(16),
+      .OUT_BITS(SIGNIFICANT_BITS),
+      .EXPONENT_BITS(EXPONENT_BITS)
+  ) round_rest_u (
+      .mantissa_i(rest_16),
+      .exponent_i(EXPONENT_BITS'(rest_exponent_16 + 10'sd8)),
+      .mantissa_o(rest_8),
+      .exponent_o(rest_exponent_8)
+  );
+
+  lm_shift_register #(.BITS(EXPONENT_BITS + SIGNIFICANT_BITS), .CYCLES(11)) delay_dt_u (
+      .clk_i,
+      .advance_i(advance),
+      .x_i(dt_10_q),
+      .y_o(dt_21)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (advance) begin
+      out_dt_mantissa_o   <= dt_21[SIGNIFICANT_BITS-1:0];
+      out_dt_exponent_o   <= dt_21[SIGNIFICANT_BITS+:EXPONENT_BITS];
+      out_rest_mantissa_o <= rest_8;
+      out_rest_exponent_o <= rest_8 == '0 ? ZERO_EXPONENT : rest_exponent_8;
+    end
+  end
+endmodule
