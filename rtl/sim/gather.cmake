@@ -1,5 +1,0 @@
-rtl_module(gather_8_1 TOP lm_serial_to_parallel PARAMETERS BITS=8 COUNT=1 SOURCES lib/lm_serial_to_parallel.sv)
-rtl_module(gather_8_4 TOP lm_serial_to_parallel PARAMETERS BITS=8 COUNT=4 SOURCES lib/lm_serial_to_parallel.sv)
-rtl_module(gather_8_64 TOP lm_serial_to_parallel PARAMETERS BITS=8 COUNT=64 SOURCES lib/lm_serial_to_parallel.sv)
-rtl_module(saturate_32_26 TOP lm_saturate PARAMETERS IN_BITS=32 OUT_BITS=26 SOURCES lib/lm_saturate.sv)
-rtl_module(saturate_32_18 TOP lm_saturate PARAMETERS IN_BITS=32 OUT_BITS=18 SOURCES lib/lm_saturate.sv)

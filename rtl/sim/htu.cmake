@@ -1,8 +1,0 @@
-set(htu_butterfly_sources lib/lm_credit_fifo.sv htu/lm_htu_stage.sv htu/lm_htu_butterfly.sv)
-rtl_module(HtuButterfly TOP lm_htu_butterfly SOURCES ${htu_butterfly_sources})
-rtl_netlist(HtuButterflyNetlist TOP lm_htu_butterfly SOURCES ${htu_butterfly_sources})
-set(htu_sources lib/lm_credit_fifo.sv htu/lm_htu_stage.sv htu/lm_htu_butterfly.sv htu/lm_htu_mix.sv htu/lm_htu.sv)
-rtl_module(Htu2 TOP lm_htu PARAMETERS MIX_LANES=2 SOURCES ${htu_sources})
-rtl_module(Htu3 TOP lm_htu PARAMETERS MIX_LANES=3 SOURCES ${htu_sources})
-rtl_module(Htu32 TOP lm_htu PARAMETERS MIX_LANES=32 SOURCES ${htu_sources})
-rtl_module(Htu32By16 TOP lm_htu PARAMETERS MIX_LANES=32 OUT_LANES=16 SOURCES ${htu_sources})

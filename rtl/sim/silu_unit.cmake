@@ -1,5 +1,0 @@
-set(silu_unit_sources lib/lm_shift_register.sv lib/lm_pipeline.sv tables/lm_sigmoid_rom.sv lib/lm_silu_lane.sv lib/lm_silu_unit.sv)
-rtl_module(silu_unit_1 TOP lm_silu_unit PARAMETERS LANES=1 SOURCES ${silu_unit_sources})
-rtl_module(silu_unit_4 TOP lm_silu_unit PARAMETERS LANES=4 SOURCES ${silu_unit_sources})
-rtl_module(silu_unit_16 TOP lm_silu_unit PARAMETERS LANES=16 SOURCES ${silu_unit_sources})
-rtl_module(silu_unit_3 TOP lm_silu_unit PARAMETERS LANES=3 SOURCES ${silu_unit_sources})

@@ -1,5 +1,0 @@
-rtl_module(reciprocal_rom TOP lm_reciprocal_rom SOURCES tables/lm_reciprocal_rom.sv)
-rtl_module(inverse_root_rom TOP lm_inverse_root_rom SOURCES tables/lm_inverse_root_rom.sv)
-rtl_module(sigmoid_rom TOP lm_sigmoid_rom SOURCES tables/lm_sigmoid_rom.sv)
-rtl_module(softplus_rom TOP lm_softplus_rom SOURCES tables/lm_softplus_rom.sv)
-rtl_module(decay_ratio_rom TOP lm_decay_ratio_rom SOURCES tables/lm_decay_ratio_rom.sv)
