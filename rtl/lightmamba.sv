@@ -1,4 +1,4 @@
-// The accelerator: the core behind AXI4 masters and the control registers of docs/program.md. Ports
+// The accelerator: the core behind AXI4 masters and the control registers of docs/memory-map.md. Ports
 // of several channels lie side by side, channel 0 lowest.
 module lightmamba #(
     parameter int unsigned ROWS = 2,             // of the matrix unit, a power of two

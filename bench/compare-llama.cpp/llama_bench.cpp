@@ -371,12 +371,12 @@ void run(const Options& options) {
       peak_rss_bytes());
 }
 
-int count_of(std::string_view name, std::string_view text, int least, int most) {
+int count_of(std::string_view name, std::string_view text, int min, int max) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
+  if (error != std::errc{} || end != text.data() + text.size() || value < min || value > max) {
     fail(std::string(name) + ": '" + std::string(text) + "' is not a number from " +
-         std::to_string(least) + " to " + std::to_string(most));
+         std::to_string(min) + " to " + std::to_string(max));
   }
   return value;
 }

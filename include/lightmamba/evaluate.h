@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <lightmamba/export.h>
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 #include <lightmamba/sequence.h>
 
 namespace lightmamba {

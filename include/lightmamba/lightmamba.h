@@ -7,12 +7,12 @@
 #include <lightmamba/error.h>
 #include <lightmamba/evaluate.h>
 #include <lightmamba/export.h>
+#include <lightmamba/fake_quant.h>
 #include <lightmamba/generate.h>
 #include <lightmamba/model.h>
 #include <lightmamba/prompt_cache.h>
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 #include <lightmamba/quantize.h>
-#include <lightmamba/quantizer.h>
 #include <lightmamba/runtime.h>
 #include <lightmamba/sampler.h>
 #include <lightmamba/sequence.h>

@@ -10,7 +10,7 @@
 #include <lightmamba/config.h>
 #include <lightmamba/error.h>
 #include <lightmamba/export.h>
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 #include <lightmamba/taps.h>
 #include <lightmamba/tokenizer.h>
 

@@ -1,4 +1,4 @@
-// The registers of docs/program.md behind AXI4-Lite, with ap_ctrl_hs as Vitis kernels have it. A
+// The registers of docs/memory-map.md behind AXI4-Lite, with ap_ctrl_hs as Vitis kernels have it. A
 // read takes 2 cycles. What has no register reads as 0, and a write there does nothing.
 module lm_control_registers #(
     parameter int unsigned WEIGHT_CHANNELS = 1,  // up to 16

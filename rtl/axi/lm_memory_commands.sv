@@ -1,5 +1,5 @@
 // What the memory ports have to move for a token: the header of the parameters first, then, when it
-// is known, all the rest in as few commands as there are pieces (docs/program.md). The state is
+// is known, all the rest in as few commands as there are pieces (docs/memory-map.md). The state is
 // written in two pieces for each head, as the exponents of its rows are known last and lie first.
 module lm_memory_commands #(
     parameter int unsigned WEIGHT_CHANNELS = 1,

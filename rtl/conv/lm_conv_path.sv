@@ -1,6 +1,6 @@
 // From a code of the conv's input to a code of its output, a channel per cycle: conv, silu, and
 // rounding to a block again. The record of a channel (weights, bias) and its three older codes come
-// with it, and the codes for the next token go back to memory (docs/program.md). As
+// with it, and the codes for the next token go back to memory (docs/memory-map.md). As
 // Pass::convolve() of src/accel/numerics/golden_model.cpp.
 module lm_conv_path (
     input  logic         clk_i,

@@ -1,4 +1,4 @@
-// One token through the whole network (docs/program.md): the core without its memory ports. Streams
+// One token through the whole network (docs/memory-map.md): the core without its memory ports. Streams
 // of weights, parameters, conv windows and states come in the order of use and go back in it.
 //
 // A token is a chain of products on the matrix unit: for each layer in_proj with the residual and
@@ -1041,7 +1041,7 @@ module lm_core #(
   assign window_out_ready = window_ready_i;
   assign pair_ready       = window_ready_i && !window_out_valid;
 
-  // Counters (docs/program.md).
+  // Counters (docs/memory-map.md).
   logic [7:0] counts;
   logic is_running;
 

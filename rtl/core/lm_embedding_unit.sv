@@ -1,5 +1,5 @@
 // A row of the embedding to the residual: code times scale, shifted to the residual's unit. Atoms
-// come as in docs/program.md: for each group its scale, then four with codes. A value per cycle but
+// come as in docs/memory-map.md: for each group its scale, then four with codes. A value per cycle but
 // for the atoms of scales. As embed() of src/accel/numerics/residual_unit.h.
 module lm_embedding_unit (
     input  logic         clk_i,

@@ -1,4 +1,4 @@
-// The stream of parameters of a token (docs/program.md), taken apart in its order: what the header
+// The stream of parameters of a token (docs/memory-map.md), taken apart in its order: what the header
 // and a layer's scalars say is kept, the rest goes to the units that need it.
 module lm_param_reader #(
     parameter int unsigned MAX_D_MODEL = 2560,

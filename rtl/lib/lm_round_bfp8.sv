@@ -1,7 +1,7 @@
 // Rounds blocks of BLOCK values to 8-bit codes with the smallest power-of-two scale that holds the
 // largest. One beat of LANES per cycle, blocks without idle cycles between; the first codes of a
 // block leave $clog2(LANES) + 9 cycles after its last values have come.
-// As round_block() of src/accel/numerics/block8.h; the codes' exponent has to fit.
+// As round_bfp8() of src/accel/numerics/bfp8.h; the codes' exponent has to fit.
 module lm_round_bfp8 #(
     parameter int unsigned LANES = 4,
     parameter int unsigned IN_BITS = 42,

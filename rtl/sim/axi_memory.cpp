@@ -11,19 +11,19 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr int kMostBytes = 128;
+constexpr int kMaxBytes = 128;
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kKeptErrors = 100;
-constexpr std::byte kNothing[kMostBytes] = {};
+constexpr std::byte kNothing[kMaxBytes] = {};
 
 bool is_port_width(int bytes) {
-  return bytes >= 1 && bytes <= kMostBytes && std::has_single_bit(static_cast<unsigned>(bytes));
+  return bytes >= 1 && bytes <= kMaxBytes && std::has_single_bit(static_cast<unsigned>(bytes));
 }
 
 void require_port_width(const std::string& name, int bytes) {
   if (!is_port_width(bytes)) {
     fail("AXI port {}: width is {} bytes, expected a power of two up to {}", name, bytes,
-         kMostBytes);
+         kMaxBytes);
   }
 }
 

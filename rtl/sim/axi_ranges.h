@@ -27,8 +27,8 @@ struct AxiRange {
 };
 
 // Anywhere in the image, at multiples of the word.
-inline AxiRange random_range(RandomNumbers& random, std::size_t word_bytes, std::size_t most) {
-  const std::size_t words = 1 + random.below(random.chance(30) ? 4 : most);
+inline AxiRange random_range(RandomNumbers& random, std::size_t word_bytes, std::size_t max) {
+  const std::size_t words = 1 + random.below(random.chance(30) ? 4 : max);
   const std::size_t places = kImageBytes / word_bytes - words + 1;
   return {random.below(places) * word_bytes, words};
 }

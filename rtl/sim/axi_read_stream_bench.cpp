@@ -52,10 +52,10 @@ class AxiReadStreamRtl : public testing::Test {
     std::vector<std::string> refused;
   };
 
-  std::vector<AxiRange> random_ranges(int count, std::size_t most) {
+  std::vector<AxiRange> random_ranges(int count, std::size_t max) {
     std::vector<AxiRange> ranges;
     for (int i = 0; i < count; ++i) {
-      ranges.push_back(random_range(random_, C::kWordBytes, most));
+      ranges.push_back(random_range(random_, C::kWordBytes, max));
     }
     return ranges;
   }
@@ -184,14 +184,14 @@ TYPED_TEST(AxiReadStreamRtl, EndsWhereARangeEnds) {
 TYPED_TEST(AxiReadStreamRtl, GivesAWordInEveryCycle) {
   constexpr int kInFlight = TypeParam::kDepth - static_cast<int>(TypeParam::kBurst);
   if (kInFlight < 16) GTEST_SKIP() << "the FIFO is too small for any latency";
-  for (const std::size_t most : {std::size_t{1}, std::size_t{3}, 5 * TypeParam::kBurst}) {
+  for (const std::size_t max : {std::size_t{1}, std::size_t{3}, 5 * TypeParam::kBurst}) {
     typename TestFixture::Work work;
-    work.ranges = this->random_ranges(200, most);
+    work.ranges = this->random_ranges(200, max);
     work.memory.latency = kInFlight - 8;
     work.memory.outstanding = TypeParam::kDepth;
     const auto outcome = this->run(work);
     const auto words = static_cast<std::int64_t>(work.words());
-    EXPECT_EQ(outcome.last_cycle - outcome.first_cycle + 1, words) << "ranges of " << most;
+    EXPECT_EQ(outcome.last_cycle - outcome.first_cycle + 1, words) << "ranges of " << max;
     EXPECT_LE(outcome.first_cycle, work.memory.latency + 8);
   }
 }

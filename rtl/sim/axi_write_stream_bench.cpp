@@ -52,10 +52,10 @@ class AxiWriteStreamRtl : public testing::Test {
     std::vector<std::string> refused;
   };
 
-  std::vector<AxiRange> random_ranges(int count, std::size_t most) {
+  std::vector<AxiRange> random_ranges(int count, std::size_t max) {
     std::vector<AxiRange> ranges;
     for (int i = 0; i < count; ++i) {
-      ranges.push_back(random_range(random_, C::kWordBytes, most));
+      ranges.push_back(random_range(random_, C::kWordBytes, max));
     }
     return ranges;
   }
@@ -197,15 +197,15 @@ TYPED_TEST(AxiWriteStreamRtl, EndsWhereARangeEnds) {
 TYPED_TEST(AxiWriteStreamRtl, WritesAWordInEveryCycle) {
   if (TypeParam::kBurst < 16) GTEST_SKIP() << "the FIFO is too small";
   // The first burst starts a block, so that none after it is longer.
-  for (const std::size_t most : {std::size_t{1}, std::size_t{3}, 5 * TypeParam::kBurst}) {
+  for (const std::size_t max : {std::size_t{1}, std::size_t{3}, 5 * TypeParam::kBurst}) {
     typename TestFixture::Work work;
-    work.ranges = this->random_ranges(200, most);
+    work.ranges = this->random_ranges(200, max);
     work.ranges[0] = {0, TypeParam::kBurst};
     work.memory.latency = 150;
     work.memory.outstanding = 256;
     const auto outcome = this->run(work);
     EXPECT_EQ(outcome.last_cycle - outcome.first_cycle + 1, static_cast<std::int64_t>(work.words()))
-        << "ranges of " << most;
+        << "ranges of " << max;
     EXPECT_LE(outcome.first_cycle, static_cast<std::int64_t>(TypeParam::kBurst) + 8);
   }
 }

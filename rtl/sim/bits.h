@@ -26,12 +26,12 @@ class RandomNumbers {
 
   // Signed, of `bits` bits.
   std::int64_t number(int bits) {
-    const std::int64_t most = (std::int64_t{1} << (bits - 1)) - 1;
+    const std::int64_t max = (std::int64_t{1} << (bits - 1)) - 1;
     switch (below(16)) {
       case 0:
-        return most;
+        return max;
       case 1:
-        return -most - 1;
+        return -max - 1;
       case 2:
         return 0;
       default:

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "Vconv_path.h"
-#include "accel/numerics/block8.h"
+#include "accel/numerics/bfp8.h"
 #include "accel/numerics/conv_unit.h"
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/functions.h"
@@ -58,7 +58,7 @@ ConvBlock random_conv_block(RandomNumbers& random) {
   }
   std::array<std::int64_t, kBlock> values;
   conv_silu({block.weights, block.weight_exponents, block.biases}, taps, values);
-  block.out_exponent = round_block(values, -kFractionBits, block.out_codes);
+  block.out_exponent = round_bfp8(values, -kFractionBits, block.out_codes);
   return block;
 }
 
@@ -90,7 +90,7 @@ TEST(ConvPathRtl, EqualsGolden) {
     set_lane(unit.in_code_i, 0, 8, block.codes[kTaps - 1][i % kBlock]);
     set_lane(unit.in_exponent_i, 0, 8, block.exponents[kTaps - 1]);
   };
-  const auto send_atom = [&](std::size_t i) {
+  const auto send_record = [&](std::size_t i) {
     const ConvBlock& block = blocks[i / kBlock];
     // What has no meaning, too.
     for (std::size_t word = 0; word < 4; ++word) set_lane(unit.atom_i, word, 32, random.number(32));
@@ -109,7 +109,7 @@ TEST(ConvPathRtl, EqualsGolden) {
   const auto read_window = [&] { return Sink::Beat{static_cast<std::int64_t>(unit.window_o)}; };
   const StreamWork work = {
       .in = {{unit.in_valid_i, unit.in_ready_o, kChannels, send_code},
-             {unit.atom_valid_i, unit.atom_ready_o, kChannels, send_atom},
+             {unit.atom_valid_i, unit.atom_ready_o, kChannels, send_record},
              {unit.window_valid_i, unit.window_ready_o, kChannels, send_window}},
       .out = {{unit.out_valid_o, unit.out_ready_i, read_code, codes},
               {unit.window_valid_o, unit.window_ready_i, read_window, windows}}};

@@ -25,14 +25,14 @@ TEST(RescalePipelineRtl, EqualsGolden) {
   std::deque<std::int64_t> expected;
   for (int i = 0; i < 200'000; ++i) {
     const std::int64_t x = random.number(38);
-    const std::int64_t right = random.number(random.chance(50) ? 11 : 8);
+    const std::int64_t shift = random.number(random.chance(50) ? 11 : 8);
     unit.x_i = low_bits(x, 38);
-    unit.right_i = static_cast<std::uint16_t>(low_bits(right, 11));
+    unit.right_i = static_cast<std::uint16_t>(low_bits(shift, 11));
     unit.clk_i = 0;
     unit.eval();
     unit.clk_i = 1;
     unit.eval();
-    expected.push_back(rescale(x, static_cast<int>(right), 40));
+    expected.push_back(rescale(x, static_cast<int>(shift), 40));
     if (expected.size() < kLatency) continue;
     ASSERT_EQ(sign_extend(unit.y_o, 40), expected.front());
     expected.pop_front();

@@ -6,12 +6,12 @@
 #include <memory>
 #include <vector>
 
-#include "accel/program/image.h"
+#include "accel/image/image.h"
 #include "accel/runtime/compare.h"
 #include "accel/runtime/rtlsim.h"
 #include "base/fail.h"
 #include "support/errors.h"
-#include "support/random_network.h"
+#include "support/random_integer_model.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -19,21 +19,22 @@ namespace {
 using ::testing::HasSubstr;
 
 struct Core {
-  explicit Core(const test::RandomNetworkOptions& shape = {}, RowOrder order = RowOrder::hardware)
-      : network(std::make_shared<const Network>(test::random_network(shape))),
-        image(make_image(*network, hardware_preset("tiny"), order)),
-        golden(make_golden_accelerator(network)) {}
+  explicit Core(const test::RandomIntegerModelOptions& shape = {},
+                RowOrder order = RowOrder::hardware)
+      : integer_model(std::make_shared<const IntegerModel>(test::random_integer_model(shape))),
+        image(make_image(*integer_model, hardware_preset("tiny"), order)),
+        golden(make_golden_accelerator(integer_model)) {}
 
   Comparison compare_with(const RtlsimOptions& options, std::int64_t tokens) const {
     const auto simulation = make_rtlsim(image, options);
     std::vector<TokenId> prompt;
     for (const std::int64_t id : {7, 36, 0}) {
-      prompt.push_back(static_cast<TokenId>(id % network->config.vocab_size));
+      prompt.push_back(static_cast<TokenId>(id % integer_model->config.vocab_size));
     }
     return compare(*golden, *simulation, prompt, tokens);
   }
 
-  std::shared_ptr<const Network> network;
+  std::shared_ptr<const IntegerModel> integer_model;
   Image image;
   std::unique_ptr<Accelerator> golden;
 };
@@ -81,11 +82,11 @@ TEST(CoreRtl, AnswersWhatIsWantedAndStartsAnew) {
   for (int sequence = 0; sequence < 2; ++sequence) {
     core.golden->reset();
     simulation->reset();
-    for (const Wants wants :
-         {Wants::nothing, Wants::best, Wants::nothing, Wants::logits, Wants::best}) {
-      const Step expected = core.golden->step(3, wants);
-      const Step actual = simulation->step(3, wants);
-      EXPECT_EQ(actual.best, expected.best);
+    for (const Output output :
+         {Output::none, Output::argmax, Output::none, Output::logits, Output::argmax}) {
+      const StepResult expected = core.golden->step(3, output);
+      const StepResult actual = simulation->step(3, output);
+      EXPECT_EQ(actual.argmax, expected.argmax);
       EXPECT_EQ(actual.logits, expected.logits);
     }
   }
@@ -95,24 +96,24 @@ TEST(CoreRtl, AnswersWhatIsWantedAndStartsAnew) {
 TEST(CoreRtl, WorksAfterAResetAmidAToken) {
   const Core core({.seed = 13});
   const auto simulation = make_rtlsim(core.image, {.stall_percent = 20});
-  std::vector<TraceUnit> ends;
+  std::vector<ProbePoint> ends;
   for (std::int64_t end = 0; end < 12; ++end) {
     std::int64_t left = end;
-    simulation->observe([&](TraceUnit unit, std::int64_t, std::span<const std::int64_t>) {
+    simulation->set_probe([&](ProbePoint unit, std::int64_t, std::span<const std::int64_t>) {
       if (left-- != 0) return;
       ends.push_back(unit);
       fail("the end");
     });
     simulation->reset();
-    EXPECT_THAT(test::error_of([&] { simulation->step(2, Wants::logits); }), HasSubstr("the end"));
-    simulation->observe({});
+    EXPECT_THAT(test::error_of([&] { simulation->step(2, Output::logits); }), HasSubstr("the end"));
+    simulation->set_probe({});
     simulation->reset();
     core.golden->reset();
-    EXPECT_EQ(simulation->step(5, Wants::logits).logits,
-              core.golden->step(5, Wants::logits).logits);
+    EXPECT_EQ(simulation->step(5, Output::logits).logits,
+              core.golden->step(5, Output::logits).logits);
   }
-  EXPECT_THAT(ends, testing::IsSupersetOf({TraceUnit::residual, TraceUnit::blocks, TraceUnit::conv,
-                                           TraceUnit::y, TraceUnit::rotated}));
+  EXPECT_THAT(ends, testing::IsSupersetOf({ProbePoint::residual, ProbePoint::blocks,
+                                           ProbePoint::conv, ProbePoint::y, ProbePoint::rotated}));
 }
 
 TEST(CoreRtl, MovesWhatTheImageHolds) {
@@ -120,21 +121,22 @@ TEST(CoreRtl, MovesWhatTheImageHolds) {
   const ImageLayout layout = core.image.layout();
   const auto simulation = make_rtlsim(core.image, {});
   const std::int64_t word = core.image.hardware.weight_word_bytes();
-  const std::int64_t parameters = layout.parameter_bytes + layout.embedding_row_atoms * kAtomBytes;
+  const std::int64_t parameters =
+      layout.parameter_bytes + layout.embedding_row_records * kRecordBytes;
   Traffic expected = {.weights = layout.weight_words_without_head * word,
                       .ssm_state = 2 * layout.ssm_state_bytes,
                       .parameters = parameters,
                       .conv_state = 2 * layout.conv_state_bytes};
-  EXPECT_EQ(simulation->step(1, Wants::nothing).traffic, expected);
+  EXPECT_EQ(simulation->step(1, Output::none).traffic, expected);
   expected.weights = layout.weight_words * word;
-  EXPECT_EQ(simulation->step(1, Wants::best).traffic, expected);
+  EXPECT_EQ(simulation->step(1, Output::argmax).traffic, expected);
   expected.conv_state += layout.logit_bytes;
-  EXPECT_EQ(simulation->step(1, Wants::logits).traffic, expected);
+  EXPECT_EQ(simulation->step(1, Output::logits).traffic, expected);
 }
 
 TEST(CoreRtl, CountsEachCycleOnce) {
   const Core core({.seed = 8});
-  const Counters c = make_rtlsim(core.image, {})->step(1, Wants::best).counters;
+  const Counters c = make_rtlsim(core.image, {})->step(1, Output::argmax).counters;
   EXPECT_GT(c.mmu_busy, 0);
   EXPECT_EQ(c.mmu_busy + c.mmu_waits_for_weights + c.mmu_has_no_product + c.mmu_waits_for_output,
             c.cycles);
@@ -142,7 +144,7 @@ TEST(CoreRtl, CountsEachCycleOnce) {
   // A beat for each word of weights, and one of the state for each LANES of its numbers.
   const ImageLayout layout = core.image.layout();
   EXPECT_EQ(c.mmu_busy, layout.groups * core.image.hardware.words_of_group());
-  const Mamba2Config& config = core.network->config;
+  const Mamba2Config& config = core.integer_model->config;
   EXPECT_EQ(c.ssm_busy,
             config.n_layer * config.d_inner * config.d_state / core.image.hardware.ssm_lanes);
 }
@@ -161,8 +163,8 @@ TEST(CoreRtl, ReportsThatThereIsNoImage) {
   Core core({.seed = 10});
   core.image.parameters =
       changed(core.image.parameters, [](std::span<std::byte> bytes) { bytes[0] = std::byte{0}; });
-  const auto simulation = make_rtlsim(core.image, {.most_idle_cycles = 5000});
-  EXPECT_THAT(test::error_of([&] { simulation->step(1, Wants::best); }),
+  const auto simulation = make_rtlsim(core.image, {.max_idle_cycles = 5000});
+  EXPECT_THAT(test::error_of([&] { simulation->step(1, Output::argmax); }),
               HasSubstr("the core reports no image"));
 }
 
@@ -172,8 +174,8 @@ TEST(CoreRtl, ReportsAnErrorOfTheBus) {
   core.image.parameters = changed(core.image.parameters, [](std::span<std::byte> bytes) {
     bytes[16 + 6] = std::byte{1};  // 2^16 words more
   });
-  const auto simulation = make_rtlsim(core.image, {.most_idle_cycles = 5000});
-  EXPECT_THAT(test::error_of([&] { simulation->step(1, Wants::best); }),
+  const auto simulation = make_rtlsim(core.image, {.max_idle_cycles = 5000});
+  EXPECT_THAT(test::error_of([&] { simulation->step(1, Output::argmax); }),
               HasSubstr("AXI, in cycle "));
 }
 
@@ -185,8 +187,8 @@ TEST(CoreRtl, SaysWhereItIsStuck) {
     words -= 10;
     std::memcpy(bytes.data() + 16 + 4, &words, sizeof words);
   });
-  const auto simulation = make_rtlsim(core.image, {.most_idle_cycles = 5000});
-  const std::string error = test::error_of([&] { simulation->step(1, Wants::best); });
+  const auto simulation = make_rtlsim(core.image, {.max_idle_cycles = 5000});
+  const std::string error = test::error_of([&] { simulation->step(1, Output::argmax); });
   EXPECT_THAT(error, HasSubstr("no word has moved for 5000 cycles"));
   EXPECT_THAT(error, HasSubstr("; weights: "));
 }

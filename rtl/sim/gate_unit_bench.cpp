@@ -84,7 +84,7 @@ TEST(GateRtl, EqualsGoldenOfAllCodes) {
 }
 
 TEST(GainRtl, EqualsGolden) {
-  constexpr std::size_t kGains = 8;  // in an atom
+  constexpr std::size_t kGains = 8;  // in a record
   Vgain_unit unit;
   RandomNumbers random(1);
   std::vector<std::int64_t> values;
@@ -96,13 +96,13 @@ TEST(GainRtl, EqualsGolden) {
     // Next to the ends of the result.
     if (random.chance(20)) {
       gains[i] = static_cast<std::int16_t>(1 << (4 + random.below(11)));
-      const std::int64_t end = (std::int64_t{1} << (kGainedBits - 1 + kGainRight)) / gains[i];
+      const std::int64_t end = (std::int64_t{1} << (kGainedBits - 1 + kGainShift)) / gains[i];
       const std::int64_t value = end - 3 + static_cast<std::int64_t>(random.below(6));
       values[i] = saturate(random.chance(50) ? value : -value, kGatedBits);
     }
     expected.push_back({times_gain(values[i], gains[i])});
   }
-  const auto send_atom = [&](std::size_t i) {
+  const auto send_record = [&](std::size_t i) {
     for (std::size_t k = 0; k < kGains; ++k) set_lane(unit.atom_i, k, 16, gains[i * kGains + k]);
   };
   const auto send_value = [&](std::size_t i) {
@@ -110,7 +110,7 @@ TEST(GainRtl, EqualsGolden) {
   };
   const auto read = [&] { return Sink::Beat{sign_extend(unit.out_value_o, kGainedBits)}; };
   const StreamWork work = {
-      .in = {{unit.atom_valid_i, unit.atom_ready_o, kChannels / kGains, send_atom},
+      .in = {{unit.atom_valid_i, unit.atom_ready_o, kChannels / kGains, send_record},
              {unit.in_valid_i, unit.in_ready_o, kChannels, send_value}},
       .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
   exercise_streams(unit, work, kChannels + 3);

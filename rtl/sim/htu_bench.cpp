@@ -18,7 +18,7 @@ namespace {
 constexpr int kInBits = 26;
 constexpr int kButterflyBits = 33;
 constexpr int kOutBits = 40;
-constexpr std::int64_t kMost = (std::int64_t{1} << (kInBits - 1)) - 1;
+constexpr std::int64_t kMax = (std::int64_t{1} << (kInBits - 1)) - 1;
 
 struct Vector {
   std::int64_t m = 1;
@@ -86,7 +86,7 @@ class Butterfly {
   }
 
   void abandon(std::int64_t cycles) {
-    const std::vector<std::int64_t> x(static_cast<std::size_t>(cycles), kMost);
+    const std::vector<std::int64_t> x(static_cast<std::size_t>(cycles), kMax);
     Source source(x.size(), 0);
     Sink sink(50);
     for (std::int64_t i = 0; i < cycles; ++i) ASSERT_TRUE(cycle(x, source, sink));
@@ -278,7 +278,7 @@ TYPED_TEST(HtuRtl, EqualsGoldenOfAnySize) {
 }
 
 TYPED_TEST(HtuRtl, HoldsTheLargestSums) {
-  for (const std::int64_t value : {kMost, -kMost - 1}) {
+  for (const std::int64_t value : {kMax, -kMax - 1}) {
     for (const int sign : {1, -1}) this->check(constant_vector(40, 7, sign, value), {});
   }
 }

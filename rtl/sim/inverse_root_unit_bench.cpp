@@ -70,7 +70,7 @@ struct Squares {
   std::vector<std::uint64_t> sums;
 };
 
-Squares random_squares(std::size_t lanes, int in_bits, int right, std::uint64_t epsilon) {
+Squares random_squares(std::size_t lanes, int in_bits, int shift, std::uint64_t epsilon) {
   RandomNumbers random(lanes);
   Squares result;
   for (int vector = 0; vector < 150; ++vector) {
@@ -86,15 +86,15 @@ Squares random_squares(std::size_t lanes, int in_bits, int right, std::uint64_t 
       }
       result.beats.push_back(beat);
     }
-    result.sums.push_back(sum_of_squares(all, right) + epsilon);
+    result.sums.push_back(sum_of_squares(all, shift) + epsilon);
   }
   return result;
 }
 
 template <typename Unit>
-void check_squares(std::size_t lanes, int in_bits, int right, std::uint64_t epsilon) {
+void check_squares(std::size_t lanes, int in_bits, int shift, std::uint64_t epsilon) {
   Unit unit;
-  const Squares squares = random_squares(lanes, in_bits, right, epsilon);
+  const Squares squares = random_squares(lanes, in_bits, shift, epsilon);
   unit.epsilon_i = epsilon;
   const Work work = {.beats_in = squares.beats.size(),
                      .beats_out = squares.sums.size(),

@@ -24,7 +24,7 @@ class WeightUnpack {
         lot_(static_cast<std::size_t>(columns) / 4),
         beats_(128 / static_cast<std::size_t>(columns)) {}
 
-  // The weights of a token: words of scales and codes, the last lot with groups missing.
+  // The weights of a token: words of scales and codes, the last scale block with groups missing.
   void check(std::size_t groups) {
     RandomNumbers random(groups);
     words_.clear();

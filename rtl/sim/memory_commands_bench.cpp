@@ -26,7 +26,7 @@ struct Commands {
 struct Token {
   std::uint32_t token;
   bool writes_logits;
-  std::uint32_t n_layer, nheads, vocab_size, weight_words, param_atoms, embedding_atoms;
+  std::uint32_t n_layer, nheads, vocab_size, weight_words, param_records, embedding_records;
   std::uint64_t params, embedding, conv, logits;
   std::vector<std::uint64_t> states;  // of the channels
 };
@@ -51,8 +51,8 @@ class MemoryCommandsRtl : public testing::Test {
                    .nheads = nheads,
                    .vocab_size = 1 + static_cast<std::uint32_t>(random_.below((1 << 20) - 1)),
                    .weight_words = static_cast<std::uint32_t>(random_.below(UINT32_MAX)),
-                   .param_atoms = static_cast<std::uint32_t>(random_.below(UINT32_MAX)),
-                   .embedding_atoms = 5 * (1 + static_cast<std::uint32_t>(random_.below(20))),
+                   .param_records = static_cast<std::uint32_t>(random_.below(UINT32_MAX)),
+                   .embedding_records = 5 * (1 + static_cast<std::uint32_t>(random_.below(20))),
                    .params = random_address(),
                    .embedding = random_address(),
                    .conv = random_address(),
@@ -106,7 +106,7 @@ class MemoryCommandsRtl : public testing::Test {
   std::uint64_t random_address() { return random_.below(std::uint64_t{1} << 52) << 12; }
 
   static Commands expected_of(const Token& token) {
-    // docs/program.md
+    // docs/memory-map.md
     const std::uint32_t heads = token.n_layer * token.nheads;
     const std::uint32_t windows = token.n_layer * (64 * token.nheads + 256);
     const std::uint32_t code_bytes = 64 * 128 * 2 / C::kStateChannels;
@@ -114,9 +114,9 @@ class MemoryCommandsRtl : public testing::Test {
     Commands commands;
     commands.weights = {{token.weight_words}};
     commands.params = {{token.params, 4},
-                       {token.embedding + 16 * std::uint64_t{token.token} * token.embedding_atoms,
-                        token.embedding_atoms},
-                       {token.params + 64, token.param_atoms}};
+                       {token.embedding + 16 * std::uint64_t{token.token} * token.embedding_records,
+                        token.embedding_records},
+                       {token.params + 64, token.param_records}};
     commands.conv_reads = {{windows}};
     commands.conv_writes = {{token.conv, windows}};
     if (token.writes_logits) {
@@ -171,8 +171,8 @@ class MemoryCommandsRtl : public testing::Test {
     unit_.nheads_i = static_cast<std::uint16_t>(token.nheads);
     unit_.vocab_size_i = token.vocab_size;
     unit_.weight_words_i = token.weight_words;
-    unit_.param_atoms_i = token.param_atoms;
-    unit_.embedding_atoms_i = token.embedding_atoms;
+    unit_.param_atoms_i = token.param_records;
+    unit_.embedding_atoms_i = token.embedding_records;
   }
 
   void run(const Token& token, std::size_t commands, int stalls) {

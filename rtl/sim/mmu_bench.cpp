@@ -29,18 +29,18 @@ namespace {
 
 constexpr int kGroup = 128;
 constexpr int kMultiplierPortBits = kMultiplierBits + 1;
-constexpr std::int64_t kMostMultiplier = (1 << kMultiplierBits) - 1;
+constexpr std::int64_t kMaxMultiplier = (1 << kMultiplierBits) - 1;
 constexpr int kPatience = 200'000;  // cycles
 
 // A module and its parameters.
-template <typename Module, int rows, int columns, int latency, int most_groups = kMostGroups>
+template <typename Module, int rows, int columns, int latency, int max_groups = kMaxGroups>
 struct Unit {
   using Model = Module;
   static constexpr int kRows = rows;
   static constexpr int kColumns = columns;
   static constexpr int kBeats = kGroup / columns;
   static constexpr int kLatency = latency;  // from a tile's last beat to its sums
-  static constexpr int kGroups = most_groups;
+  static constexpr int kGroups = max_groups;
 };
 
 struct Stalls {
@@ -56,7 +56,7 @@ struct Product {
   std::int64_t tiles(int rows) const { return weights.rows / rows; }
 };
 
-enum class Values { kRandom, kMost, kLeast };
+enum class Values { kRandom, kMax, kMin };
 
 int random_code(RandomNumbers& random, Values values) {
   if (values == Values::kRandom) return static_cast<int>(random.number(kCodeBits));
@@ -64,9 +64,9 @@ int random_code(RandomNumbers& random, Values values) {
 }
 
 std::int64_t random_multiplier(RandomNumbers& random, Values values) {
-  if (values == Values::kMost) return -kMostMultiplier;
-  if (values == Values::kLeast) return kMostMultiplier;
-  return std::max(random.number(kMultiplierPortBits), -kMostMultiplier);
+  if (values == Values::kMax) return -kMaxMultiplier;
+  if (values == Values::kMin) return kMaxMultiplier;
+  return std::max(random.number(kMultiplierPortBits), -kMaxMultiplier);
 }
 
 std::int64_t random_scale(RandomNumbers& random, Values values) {
@@ -398,7 +398,7 @@ TYPED_TEST(MmuRtl, EqualsGolden) {
 TYPED_TEST(MmuRtl, HasRoomForExtremes) {
   RandomNumbers random(2);
   std::vector<Product> products;
-  for (const Values values : {Values::kMost, Values::kLeast}) {
+  for (const Values values : {Values::kMax, Values::kMin}) {
     products.push_back(
         random_product(random, 2 * TypeParam::kRows, TypeParam::kGroups * kGroup, values));
   }

@@ -19,15 +19,15 @@ constexpr int kExponentBits = 10;
 constexpr std::size_t kLatency = 2;
 
 std::int64_t mantissa_of(RandomNumbers& random, int bits) {
-  const std::int64_t most = (std::int64_t{1} << bits) - 1;
+  const std::int64_t max = (std::int64_t{1} << bits) - 1;
   switch (random.below(8)) {
     case 0:  // rounded up to a power of two, or nearly so
-      return (most - static_cast<std::int64_t>(random.below(300))) &
-             (most >> random.below(static_cast<std::uint64_t>(bits)));
+      return (max - static_cast<std::int64_t>(random.below(300))) &
+             (max >> random.below(static_cast<std::uint64_t>(bits)));
     case 1:
       return std::int64_t{1} << random.below(static_cast<std::uint64_t>(bits));
     default:
-      return random.number(bits + 1) & most;
+      return random.number(bits + 1) & max;
   }
 }
 

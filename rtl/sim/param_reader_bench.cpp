@@ -10,7 +10,7 @@
 namespace lightmamba::accel {
 namespace {
 
-using Atom = std::array<std::uint32_t, 4>;
+using Record = std::array<std::uint32_t, 4>;
 
 struct Shape {
   std::uint32_t magic = 0x314d'414c;
@@ -27,31 +27,31 @@ enum class To { header, embedding, signs, scalars, head, conv, gain };
 
 struct Item {
   To to;
-  Atom atom;
+  Record record;
 };
 
-Atom random_atom(RandomNumbers& random) {
-  Atom atom;
-  for (std::uint32_t& word : atom) word = static_cast<std::uint32_t>(random.number(32));
-  return atom;
+Record random_record(RandomNumbers& random) {
+  Record record;
+  for (std::uint32_t& word : record) word = static_cast<std::uint32_t>(random.number(32));
+  return record;
 }
 
 void append(RandomNumbers& random, To to, int count, std::vector<Item>& items) {
-  for (int i = 0; i < count; ++i) items.push_back({to, random_atom(random)});
+  for (int i = 0; i < count; ++i) items.push_back({to, random_record(random)});
 }
 
-// The parameters of a token in the order of docs/program.md; what is no part of the shape is
+// The parameters of a token in the order of docs/memory-map.md; what is no part of the shape is
 // random.
 std::vector<Item> params_of(RandomNumbers& random, const Shape& shape) {
   std::vector<Item> items;
   append(random, To::header, 4, items);
-  Atom& first = items[0].atom;
+  Record& first = items[0].record;
   const auto halves = [](int low, int high) {
     return static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16;
   };
   first = {shape.magic, halves(shape.n_layer, shape.nheads), halves(shape.d_model, shape.m),
            halves(shape.log2_n, 0) | static_cast<std::uint32_t>(shape.is_checkpoint_order) << 8};
-  items[1].atom[0] = static_cast<std::uint32_t>(shape.vocab_size);
+  items[1].record[0] = static_cast<std::uint32_t>(shape.vocab_size);
   append(random, To::embedding, 5 * (shape.d_model / 128), items);
   append(random, To::signs, shape.m, items);
   for (int layer = 0; layer < shape.n_layer; ++layer) {
@@ -72,13 +72,13 @@ std::vector<Item> params_of(RandomNumbers& random, const Shape& shape) {
   return items;
 }
 
-std::uint32_t bits_of(const Atom& atom, int low, int bits) {
-  return static_cast<std::uint32_t>(atom[static_cast<std::size_t>(low) / 32] >> (low % 32) &
+std::uint32_t bits_of(const Record& record, int low, int bits) {
+  return static_cast<std::uint32_t>(record[static_cast<std::size_t>(low) / 32] >> (low % 32) &
                                     low_bits(-1, bits));
 }
 
-std::uint64_t half_of(const Atom& atom, std::size_t half) {
-  return atom[2 * half] | std::uint64_t{atom[2 * half + 1]} << 32;
+std::uint64_t half_of(const Record& record, std::size_t half) {
+  return record[2 * half] | std::uint64_t{record[2 * half + 1]} << 32;
 }
 
 template <typename Unit>
@@ -103,10 +103,10 @@ class ParamReaderRtl : public testing::Test {
     expect_nothing();
   }
 
-  void abandon(const Shape& shape, std::size_t atoms) {
+  void abandon(const Shape& shape, std::size_t records) {
     const std::vector<Item> items = params_of(random_, shape);
     start();
-    take(items, atoms, 0, 20);
+    take(items, records, 0, 20);
     restart();
     expect_nothing();
   }
@@ -142,7 +142,7 @@ class ParamReaderRtl : public testing::Test {
     std::int64_t cycle = 0;
     std::size_t signs = 0;
     bool is_scalars_next = false, is_header_end = false;
-    Atom scalars = {};
+    Record scalars = {};
     for (; !source.is_done() && !testing::Test::HasFailure(); ++cycle) {
       if (cycle > 1000 + 100 * static_cast<std::int64_t>(count)) {
         ADD_FAILURE() << "hangs";
@@ -152,7 +152,7 @@ class ParamReaderRtl : public testing::Test {
       const Item& item = items[source.beat()];
       for (std::size_t i = 0; i < 4; ++i) {
         unit_.atom_i[i] =
-            unit_.valid_i != 0 ? item.atom[i] : static_cast<std::uint32_t>(random_.number(32));
+            unit_.valid_i != 0 ? item.record[i] : static_cast<std::uint32_t>(random_.number(32));
       }
       const auto choose = [&] { return static_cast<CData>(!random_.chance(out_stalls)); };
       unit_.embedding_ready_i = choose();
@@ -176,7 +176,7 @@ class ParamReaderRtl : public testing::Test {
       }
       if (takes && item.to == To::scalars) {
         is_scalars_next = true;
-        scalars = item.atom;
+        scalars = item.record;
       }
       is_header_end = takes && source.beat() == 3;
       source.clocked(takes, cycle);
@@ -212,11 +212,11 @@ class ParamReaderRtl : public testing::Test {
     EXPECT_EQ(unit_.scalars_taken_o != 0, takes && to == To::scalars);
   }
 
-  void check_scalars(const Atom& atom) const {
-    EXPECT_EQ(unit_.out_clip_o, bits_of(atom, 0, 16));
-    EXPECT_EQ(unit_.in_clip_o, bits_of(atom, 16, 16));
-    EXPECT_EQ(unit_.out_exponent_o, bits_of(atom, 32, 8));
-    EXPECT_EQ(unit_.in_exponent_o, bits_of(atom, 40, 8));
+  void check_scalars(const Record& record) const {
+    EXPECT_EQ(unit_.out_clip_o, bits_of(record, 0, 16));
+    EXPECT_EQ(unit_.in_clip_o, bits_of(record, 16, 16));
+    EXPECT_EQ(unit_.out_exponent_o, bits_of(record, 32, 8));
+    EXPECT_EQ(unit_.in_exponent_o, bits_of(record, 40, 8));
   }
 
   void check_header(const Shape& shape, const std::vector<Item>& items) const {
@@ -229,12 +229,12 @@ class ParamReaderRtl : public testing::Test {
     EXPECT_EQ(unit_.log2_n_o, shape.log2_n);
     EXPECT_EQ(unit_.is_checkpoint_order_o != 0, shape.is_checkpoint_order);
     EXPECT_EQ(unit_.vocab_size_o, shape.vocab_size);
-    EXPECT_EQ(unit_.weight_words_o, items[1].atom[1]);
-    EXPECT_EQ(unit_.param_atoms_o, items[1].atom[2]);
-    EXPECT_EQ(unit_.embedding_atoms_o, items[1].atom[3]);
-    EXPECT_EQ(unit_.epsilon_o, half_of(items[2].atom, 0));
-    EXPECT_EQ(unit_.gated_epsilon_o, half_of(items[2].atom, 1));
-    const Atom& last = items[3].atom;
+    EXPECT_EQ(unit_.weight_words_o, items[1].record[1]);
+    EXPECT_EQ(unit_.param_atoms_o, items[1].record[2]);
+    EXPECT_EQ(unit_.embedding_atoms_o, items[1].record[3]);
+    EXPECT_EQ(unit_.epsilon_o, half_of(items[2].record, 0));
+    EXPECT_EQ(unit_.gated_epsilon_o, half_of(items[2].record, 1));
+    const Record& last = items[3].record;
     EXPECT_EQ(unit_.least_mantissa_o, bits_of(last, 0, 8));
     EXPECT_EQ(unit_.least_exponent_o, bits_of(last, 8, 8));
     EXPECT_EQ(unit_.most_mantissa_o, bits_of(last, 16, 8));
@@ -322,8 +322,8 @@ TEST_F(LargeParamReaderRtl, RefusesShapes) {
 
 TEST_F(SmallParamReaderRtl, WorksAgainAfterReset) {
   const Shape shape = {.n_layer = 2, .nheads = 4};
-  for (const std::size_t atoms : {1U, 3U, 4U, 7U, 10U, 12U, 15U, 100U, 300U, 340U, 700U}) {
-    abandon(shape, atoms);
+  for (const std::size_t records : {1U, 3U, 4U, 7U, 10U, 12U, 15U, 100U, 300U, 340U, 700U}) {
+    abandon(shape, records);
     check(shape, 20, 20);
   }
 }

@@ -13,10 +13,10 @@ inline constexpr std::size_t kBlock = 64;
 
 // A magnitude next to `head` of 7 or 8 bits times a power of two, within `bits` with the sign.
 inline std::int64_t near_border(RandomNumbers& random, int bits, std::int64_t head) {
-  const auto right = static_cast<int>(random.below(static_cast<std::uint64_t>(bits - 8)));
-  const std::int64_t border = (head << right) + static_cast<std::int64_t>(random.below(5)) - 2;
-  const std::int64_t most = (std::int64_t{1} << (bits - 1)) - 1;
-  return std::clamp<std::int64_t>(border, 0, most);
+  const auto shift = static_cast<int>(random.below(static_cast<std::uint64_t>(bits - 8)));
+  const std::int64_t border = (head << shift) + static_cast<std::int64_t>(random.below(5)) - 2;
+  const std::int64_t max = (std::int64_t{1} << (bits - 1)) - 1;
+  return std::clamp<std::int64_t>(border, 0, max);
 }
 
 inline std::vector<std::int64_t> random_block(RandomNumbers& random, int bits) {

@@ -17,21 +17,21 @@ struct Vector {
 };
 
 // A group of values of `most_bits` as they may be.
-inline void append_group(RandomNumbers& random, int group, int most_bits,
+inline void append_group(RandomNumbers& random, int group, int max_bits,
                          std::vector<std::int64_t>& values) {
-  const std::int64_t most = (std::int64_t{1} << (most_bits - 1)) - 1;
+  const std::int64_t max = (std::int64_t{1} << (max_bits - 1)) - 1;
   const std::uint64_t kind = random.below(10);
-  const int bits = 2 + static_cast<int>(random.below(static_cast<std::uint64_t>(most_bits - 1)));
-  const std::int64_t tie = std::max<std::int64_t>(std::abs(random.number(bits)), 1) & most;
+  const int bits = 2 + static_cast<int>(random.below(static_cast<std::uint64_t>(max_bits - 1)));
+  const std::int64_t tie = std::max<std::int64_t>(std::abs(random.number(bits)), 1) & max;
   for (int i = 0; i < group; ++i) {
     std::int64_t x = random.number(bits);
     if (kind == 0) x = 0;
     if (kind == 1) x = static_cast<std::int64_t>(random.below(7)) - 3;
-    if (kind == 2) x = random.chance(50) ? most : -most - 1;
+    if (kind == 2) x = random.chance(50) ? max : -max - 1;
     if (kind == 3) x = random.chance(50) ? tie : -tie;
     if (kind == 4) x = i == 77 % group ? tie : 0;
-    if (kind == 5) x = std::abs(random.number(bits)) & most;
-    if (kind == 6) x = std::clamp(random.number(most_bits), -tie, tie);
+    if (kind == 5) x = std::abs(random.number(bits)) & max;
+    if (kind == 6) x = std::clamp(random.number(max_bits), -tie, tie);
     values.push_back(x);
   }
 }

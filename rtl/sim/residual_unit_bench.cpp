@@ -13,30 +13,30 @@ namespace {
 TEST(EmbeddingRtl, EqualsGolden) {
   constexpr std::size_t kGroup = 128;
   constexpr std::size_t kGroups = 20;
-  constexpr std::size_t kCodes = 32;  // in an atom
-  constexpr std::size_t kAtoms = 1 + kGroup / kCodes;
+  constexpr std::size_t kCodes = 32;  // in a record
+  constexpr std::size_t kRecords = 1 + kGroup / kCodes;
   Vembedding_unit unit;
-  for (const int right : {-128, -30, -8, -1, 0, 1, 5, 19, 127}) {
-    RandomNumbers random(static_cast<std::uint64_t>(right + 200));
+  for (const int shift : {-128, -30, -8, -1, 0, 1, 5, 19, 127}) {
+    RandomNumbers random(static_cast<std::uint64_t>(shift + 200));
     std::vector<std::int16_t> scales;
     std::vector<std::int64_t> codes;
     std::vector<Sink::Beat> expected;
     for (std::size_t i = 0; i < kGroups * kGroup; ++i) {
       if (i % kGroup == 0) scales.push_back(static_cast<std::int16_t>(random.number(16)));
       codes.push_back(random.number(4));
-      expected.push_back({embed(codes[i], scales.back(), right)});
+      expected.push_back({embed(codes[i], scales.back(), shift)});
     }
-    unit.right_i = static_cast<std::uint8_t>(low_bits(right, 8));
+    unit.right_i = static_cast<std::uint8_t>(low_bits(shift, 8));
     const StreamWork work = {
-        .in = {{unit.atom_valid_i, unit.atom_ready_o, kGroups * kAtoms,
+        .in = {{unit.atom_valid_i, unit.atom_ready_o, kGroups * kRecords,
                 [&](std::size_t i) {
-                  const std::size_t place = i % kAtoms;
+                  const std::size_t place = i % kRecords;
                   for (std::size_t k = 0; k < kCodes; ++k) {
                     set_lane(unit.atom_i, k, 4,
                              place == 0 ? random.number(4)
-                                        : codes[i / kAtoms * kGroup + (place - 1) * kCodes + k]);
+                                        : codes[i / kRecords * kGroup + (place - 1) * kCodes + k]);
                   }
-                  if (place == 0) set_field(unit.atom_i, 0, 16, scales[i / kAtoms]);
+                  if (place == 0) set_field(unit.atom_i, 0, 16, scales[i / kRecords]);
                 }}},
         .out = {{unit.out_valid_o, unit.out_ready_i,
                  [&] { return Sink::Beat{sign_extend(unit.out_value_o, kResidualBits)}; },

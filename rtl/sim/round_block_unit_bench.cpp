@@ -9,7 +9,7 @@
 #include "Vround_block_1_32.h"
 #include "Vround_block_4_32.h"
 #include "Vround_block_4_42.h"
-#include "accel/numerics/block8.h"
+#include "accel/numerics/bfp8.h"
 #include "ports.h"
 #include "random_blocks.h"
 #include "stream.h"
@@ -30,7 +30,7 @@ std::vector<RoundedBlock> random_rounded(std::size_t count, int bits) {
   for (RoundedBlock& block : blocks) {
     block.values = random_block(random, bits);
     block.exponent = static_cast<int>(random.below(200)) - 120;
-    block.codes_exponent = round_block(block.values, block.exponent, block.codes);
+    block.codes_exponent = round_bfp8(block.values, block.exponent, block.codes);
   }
   return blocks;
 }

@@ -32,20 +32,20 @@
 #include "VLightmamba_u280_checkpoint.h"
 #include "VLightmamba_u280_checkpoint___024root.h"
 #endif
+#include "accel/image/image_state.h"
 #include "accel/numerics/golden_model.h"
 #include "accel/numerics/residual_unit.h"
-#include "accel/program/image_state.h"
 #include "axi_memory.h"
 #include "axi_ports.h"
 #include "base/fail.h"
-#include "core_taps.h"
+#include "core_probes.h"
 #include "model/forward.h"
 #include "ports.h"
 
 namespace lightmamba::accel {
 namespace {
 
-// Registers, see docs/program.md.
+// Registers, see docs/memory-map.md.
 constexpr std::uint32_t kControl = 0x00;
 constexpr std::uint32_t kStart = 1;
 constexpr std::uint32_t kDone = 2;
@@ -193,7 +193,7 @@ class Rtlsim final : public Accelerator {
         state_(
             to_image_state(GoldenState(image.config), image.config, image.hardware, image.order)),
         logits_(static_cast<std::size_t>(image.layout().logit_bytes)),
-        taps_(image),
+        probes_(image),
         memory_({.latency = options.latency,
                  .bytes_per_cycle = options.bytes_per_cycle,
                  .stall_percent = options.stall_percent,
@@ -256,30 +256,31 @@ class Rtlsim final : public Accelerator {
     position_ = state.position;
   }
 
-  Step step(TokenId token, Wants wants) override {
+  StepResult step(TokenId token, Output output) override {
     check_tokens(image_.config, {&token, 1});
-    taps_.begin_token();
+    probes_.begin_token();
     const Traffic before = traffic();
     std::fill(logits_.begin(), logits_.end(), std::byte{0x55});
     last_beat_ = cycle_;
     try {
       write(kToken, static_cast<std::uint32_t>(token));
       write(kPosition, static_cast<std::uint32_t>(position_));
-      write(kWants, (wants != Wants::nothing ? kHead : 0) | (wants == Wants::logits ? kLogits : 0));
+      write(kWants,
+            (output != Output::none ? kHead : 0) | (output == Output::logits ? kLogits : 0));
       write(kControl, kStart);
       while ((read(kControl) & kDone) == 0) {
       }
       last_beat_ = cycle_;
       check_errors();
     } catch (const Error&) {
-      taps_.flush(trace_);
+      probes_.flush(probe_);
       throw;
     }
     ++position_;
-    return answer(wants, before);
+    return answer(output, before);
   }
 
-  void observe(Trace trace) override { trace_ = std::move(trace); }
+  void set_probe(Probe probe) override { probe_ = std::move(probe); }
 
  private:
   // What has gone over the registers' bus in a cycle.
@@ -317,7 +318,7 @@ class Rtlsim final : public Accelerator {
       reported_errors_ = memory_.error_count();
       fail("AXI, in cycle {}: {}", cycle_, memory_.errors().back());
     }
-    if (cycle_ - last_beat_ > options_.most_idle_cycles) fail("{}", stuck_text());
+    if (cycle_ - last_beat_ > options_.max_idle_cycles) fail("{}", stuck_text());
   }
 
   void drive() {
@@ -356,13 +357,13 @@ class Rtlsim final : public Accelerator {
                             top_.m_axi_conv_bready);
     if (words > 0) last_beat_ = cycle_;
     sample_control();
-    if (trace_) sample_taps();
+    if (probe_) sample_probes();
   }
 
-  void sample_taps() {
+  void sample_probes() {
     const auto& root = *top_.rootp;
-    const auto give = [&](TraceUnit unit, auto... fields) {
-      taps_.add(unit, std::array<std::int64_t, sizeof...(fields)>{fields...}, trace_);
+    const auto give = [&](ProbePoint unit, auto... fields) {
+      probes_.add(unit, std::array<std::int64_t, sizeof...(fields)>{fields...}, probe_);
       last_beat_ = cycle_;
     };
     const auto byte = [](std::uint32_t value, int index) {
@@ -373,35 +374,35 @@ class Rtlsim final : public Accelerator {
     };
     if (root.lightmamba__DOT__core_u__DOT__tap_block_valid != 0) {
       const std::uint32_t value = root.lightmamba__DOT__core_u__DOT__tap_block;
-      give(TraceUnit::blocks, byte(value, 0), byte(value, 1));
+      give(ProbePoint::blocks, byte(value, 0), byte(value, 1));
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_decay_valid != 0) {
       const std::uint32_t value = root.lightmamba__DOT__core_u__DOT__tap_decay;
-      give(TraceUnit::decay, magnitude(value, 0), byte(value, 1), magnitude(value, 2),
+      give(ProbePoint::decay, magnitude(value, 0), byte(value, 1), magnitude(value, 2),
            byte(value, 3));
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_conv_valid != 0) {
       const std::uint32_t value = root.lightmamba__DOT__core_u__DOT__tap_conv;
-      give(TraceUnit::conv, byte(value, 0), byte(value, 1));
+      give(ProbePoint::conv, byte(value, 0), byte(value, 1));
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_y_valid != 0) {
-      give(TraceUnit::y, sign_extend(root.lightmamba__DOT__core_u__DOT__tap_y, kOutputBits));
+      give(ProbePoint::y, sign_extend(root.lightmamba__DOT__core_u__DOT__tap_y, kOutputBits));
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_gated_valid != 0) {
-      give(TraceUnit::gated, sign_extend(root.lightmamba__DOT__core_u__DOT__tap_gated, 32));
+      give(ProbePoint::gated, sign_extend(root.lightmamba__DOT__core_u__DOT__tap_gated, 32));
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_rotated_valid != 0) {
       for (int lane = 0; lane < image_.hardware.out_lanes; ++lane) {
-        give(TraceUnit::rotated, get_lane(root.lightmamba__DOT__core_u__DOT__tap_rotated,
-                                          static_cast<std::size_t>(lane), 40));
+        give(ProbePoint::rotated, get_lane(root.lightmamba__DOT__core_u__DOT__tap_rotated,
+                                           static_cast<std::size_t>(lane), 40));
       }
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_residual_valid != 0) {
-      give(TraceUnit::residual,
+      give(ProbePoint::residual,
            sign_extend(root.lightmamba__DOT__core_u__DOT__tap_residual, kResidualBits));
     }
     if (root.lightmamba__DOT__core_u__DOT__tap_logit_valid != 0) {
-      give(TraceUnit::logits,
+      give(ProbePoint::logits,
            sign_extend(root.lightmamba__DOT__core_u__DOT__tap_logit, kLogitBits));
     }
   }
@@ -466,13 +467,13 @@ class Rtlsim final : public Accelerator {
     return low | std::uint64_t{read(offset + 4)} << 32;
   }
 
-  Step answer(Wants wants, const Traffic& before) {
-    Step step;
-    if (wants != Wants::nothing) {
-      step.best = {static_cast<TokenId>(read(kBestToken)),
-                   static_cast<std::int32_t>(read(kBestLogit))};
+  StepResult answer(Output output, const Traffic& before) {
+    StepResult step;
+    if (output != Output::none) {
+      step.argmax = {static_cast<TokenId>(read(kBestToken)),
+                     static_cast<std::int32_t>(read(kBestLogit))};
     }
-    if (wants == Wants::logits) {
+    if (output == Output::logits) {
       step.logits.resize(static_cast<std::size_t>(image_.config.vocab_size));
       std::memcpy(step.logits.data(), logits_.data(), step.logits.size() * sizeof(std::int32_t));
     }
@@ -497,11 +498,11 @@ class Rtlsim final : public Accelerator {
 
   std::string stuck_text() const {
     std::string text =
-        fmt::format("no word has moved for {} cycles, cycle {}", options_.most_idle_cycles, cycle_);
+        fmt::format("no word has moved for {} cycles, cycle {}", options_.max_idle_cycles, cycle_);
     for (const Interface* each : {&weights_, &ssm_, &parameters_, &conv_}) {
       each->append_text(text);
     }
-    if (trace_) text += "; " + taps_.text();
+    if (probe_) text += "; " + probes_.text();
     return text;
   }
 
@@ -510,10 +511,10 @@ class Rtlsim final : public Accelerator {
   ImageState state_;
   std::vector<std::byte> logits_;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> addresses_;  // by register
-  CoreTaps taps_;
+  CoreProbes probes_;
   AxiMemory memory_;
   Interface weights_, ssm_, parameters_, conv_;
-  Trace trace_;
+  Probe probe_;
   Top top_;
   Control control_;
   std::int64_t position_ = 0;

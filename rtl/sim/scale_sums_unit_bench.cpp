@@ -13,7 +13,7 @@
 #include "Vscale_sums_unit_1.h"
 #include "Vscale_sums_unit_16.h"
 #include "Vscale_sums_unit_4.h"
-#include "accel/numerics/block8.h"
+#include "accel/numerics/bfp8.h"
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/functions.h"
 #include "ports.h"
@@ -27,10 +27,10 @@ constexpr int kSumBits = 48;
 constexpr int kKeptBits = 24;  // of a magnitude
 
 // As golden_model.cpp, which keeps it to itself.
-int right_of(std::int64_t largest) { return std::max(0, bit_length(largest) - kKeptBits); }
+int shift_of(std::int64_t largest) { return std::max(0, bit_length(largest) - kKeptBits); }
 
-Scaled scaled_by_root(std::int64_t sum, int right, int exponent, std::int64_t mantissa) {
-  return {rescale(sum, right, kKeptBits + 1) * mantissa, exponent + right};
+Scaled scaled_by_root(std::int64_t sum, int shift, int exponent, std::int64_t mantissa) {
+  return {rescale(sum, shift, kKeptBits + 1) * mantissa, exponent + shift};
 }
 
 std::int64_t random_root(RandomNumbers& random) {
@@ -55,12 +55,12 @@ struct SumsBlock {
 void round_sums(SumsBlock& block) {
   std::int64_t largest = 0;
   for (const std::int64_t sum : block.sums) largest = std::max(largest, sum < 0 ? -sum : sum);
-  const int right = right_of(largest);
+  const int shift = shift_of(largest);
   std::vector<std::int64_t> values;
   for (const std::int64_t sum : block.sums) {
-    values.push_back(scaled_by_root(sum, right, block.exponent, block.mantissa).mantissa);
+    values.push_back(scaled_by_root(sum, shift, block.exponent, block.mantissa).mantissa);
   }
-  block.codes_exponent = round_block(values, block.exponent + right, block.codes);
+  block.codes_exponent = round_bfp8(values, block.exponent + shift, block.codes);
 }
 
 std::vector<SumsBlock> random_sums_blocks(std::size_t count) {
@@ -162,7 +162,7 @@ void check_single(std::size_t lanes, int bits) {
             const SumsBeat& beat = beats[i];
             for (std::size_t lane = 0; lane < lanes; ++lane) {
               const std::int64_t sum = beat.sums[lane];
-              const Scaled value = scaled_by_root(sum, right_of(sum), beat.exponent, beat.mantissa);
+              const Scaled value = scaled_by_root(sum, shift_of(sum), beat.exponent, beat.mantissa);
               ASSERT_EQ(get_lane(unit.out_values_o, lane, bits),
                         rescale(value.mantissa, -(value.exponent + beat.fraction_bits), bits))
                   << sum << " * " << beat.mantissa << " 2^" << beat.exponent;

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kDState = 128;
 constexpr std::size_t kBlock = 64;
 constexpr std::size_t kBlocks = kDState / kBlock;
-constexpr std::uint32_t kIndexStep = 37345;
+constexpr std::uint32_t kDitherIndex = 37345;
 
 struct Row {
   std::array<std::int16_t, kDState> codes = {};
@@ -41,7 +41,7 @@ struct Head {
   int D_exponent;
   int x_exponent;
   std::vector<std::int8_t> x;  // of its rows
-  std::uint32_t threshold;
+  std::uint32_t dither;
   std::vector<Row> before, after;
   std::vector<std::int64_t> y;
 };
@@ -91,9 +91,9 @@ class Work {
   // One code may be the only large one: the scale depends on what is added to it.
   void fill(Row& row) {
     const bool has_peak = random_.chance(30);
-    const std::int64_t least = random_.chance(80) ? -32767 : -32768;
+    const std::int64_t min = random_.chance(80) ? -32767 : -32768;
     for (std::int16_t& code : row.codes) {
-      code = static_cast<std::int16_t>(std::max(random_.number(has_peak ? 12 : 16), least));
+      code = static_cast<std::int16_t>(std::max(random_.number(has_peak ? 12 : 16), min));
     }
     if (has_peak) row.codes[random_.below(kDState)] = random_.chance(50) ? 32767 : -32767;
   }
@@ -127,12 +127,12 @@ class Work {
 
   Decay random_decay() {
     Decay decay = {.dt = {between(128, 255), exponent(-32, -6)},
-                   .rest = {between(128, 255), static_cast<int>(between(-32, -8))}};
+                   .complement = {between(128, 255), static_cast<int>(between(-32, -8))}};
     if (random_.chance(10)) decay.dt = {0, kZeroExponent};
-    if (random_.chance(15)) decay.rest = {128, -7};
-    if (random_.chance(25)) decay.rest = {0, kZeroExponent};
+    if (random_.chance(15)) decay.complement = {128, -7};
+    if (random_.chance(25)) decay.complement = {0, kZeroExponent};
     if (range_ == Range::kAll && random_.chance(10)) {
-      decay.rest = {255, static_cast<int>(between(kZeroExponent, -8))};
+      decay.complement = {255, static_cast<int>(between(kZeroExponent, -8))};
     }
     return decay;
   }
@@ -143,7 +143,7 @@ class Work {
                  .D_exponent = exponent(-24, 2),
                  .x_exponent = exponent(-14, 0),
                  .x = std::vector<std::int8_t>(state.size()),
-                 .threshold = static_cast<std::uint32_t>(random_.below(1U << 16)),
+                 .dither = static_cast<std::uint32_t>(random_.below(1U << 16)),
                  .before = state,
                  .after = {},
                  .y = {}};
@@ -161,9 +161,9 @@ class Work {
                     .x_exponent = head.x_exponent};
     for (std::size_t p = 0; p < state.size(); ++p) {
       in.x = head.x[p];
-      head.y.push_back(step_channel(
-          in, 16, head.threshold + static_cast<std::uint32_t>(p * kDState) * kIndexStep,
-          {state[p].codes, state[p].exponent}));
+      head.y.push_back(
+          step_channel(in, 16, head.dither + static_cast<std::uint32_t>(p * kDState) * kDitherIndex,
+                       {state[p].codes, state[p].exponent}));
     }
     head.after = state;
     return head;
@@ -208,9 +208,9 @@ class Driver {
   // Until all has left, or for `cycles`.
   void run(const std::vector<Token>& tokens, Stalls stalls, int cycles = 10'000'000) {
     load(tokens);
-    const int most = static_cast<int>(out_beats_.size()) * 40 + 1000;
+    const int max = static_cast<int>(out_beats_.size()) * 40 + 1000;
     for (now_ = 0; now_ < cycles && !(out_beats_.empty() && ys_.empty()); ++now_) {
-      ASSERT_LT(now_, most);
+      ASSERT_LT(now_, max);
       cycle(stalls);
       if (testing::Test::HasFatalFailure()) return;
     }
@@ -323,12 +323,12 @@ class Driver {
     unit_.head_rows_i = static_cast<std::uint8_t>(head->x.size());
     set_lane(unit_.head_dt_mantissa_i, 0, 8, head->decay.dt.mantissa);
     set_lane(unit_.head_dt_exponent_i, 0, 8, head->decay.dt.exponent);
-    set_lane(unit_.head_rest_mantissa_i, 0, 8, head->decay.rest.mantissa);
-    set_lane(unit_.head_rest_exponent_i, 0, 8, head->decay.rest.exponent);
+    set_lane(unit_.head_rest_mantissa_i, 0, 8, head->decay.complement.mantissa);
+    set_lane(unit_.head_rest_exponent_i, 0, 8, head->decay.complement.exponent);
     set_lane(unit_.head_x_exponent_i, 0, 8, head->x_exponent);
     set_lane(unit_.head_d_mantissa_i, 0, 16, head->D);
     set_lane(unit_.head_d_exponent_i, 0, 8, head->D_exponent);
-    unit_.head_threshold_i = static_cast<std::uint16_t>(head->threshold);
+    unit_.head_threshold_i = static_cast<std::uint16_t>(head->dither);
   }
 
   void offer_row() {
@@ -415,11 +415,11 @@ struct Corners {
   void add(const Head& head) {
     for (std::size_t p = 0; p < head.after.size(); ++p) {
       const Row& row = head.after[p];
-      const auto [least, most] = std::minmax_element(row.codes.begin(), row.codes.end());
+      const auto [min, max] = std::minmax_element(row.codes.begin(), row.codes.end());
       zero_rows += row.exponent == kZeroExponent;
       rows_that_end += row.exponent == kZeroExponent && head.before[p].exponent != kZeroExponent;
-      rows_that_fill += *most == 32767;
-      rows_below += *most >= 16383 && *most <= 16384 && *least > -16383;
+      rows_that_fill += *max == 32767;
+      rows_below += *max >= 16383 && *max <= 16384 && *min > -16383;
     }
     for (const std::int64_t y : head.y) {
       const bool is_end = y == saturate(INT64_MAX, 32) || y == saturate(INT64_MIN, 32);
@@ -449,10 +449,10 @@ TEST(SsmUnitWork, HasCorners) {
 }
 
 // A netlist is slow: it works on fewer tokens.
-template <typename Unit, std::size_t kLanes, std::size_t kMostTokens = 32>
+template <typename Unit, std::size_t kLanes, std::size_t kMaxTokens = 32>
 struct Parameters {
   using UnitDriver = Driver<Unit, kLanes>;
-  static constexpr std::size_t kTokens = kMostTokens;
+  static constexpr std::size_t kTokens = kMaxTokens;
 };
 
 template <typename P>

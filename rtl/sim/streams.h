@@ -47,7 +47,7 @@ struct StreamStalls {
 // from the first.
 template <typename Unit>
 std::int64_t run_streams(Unit& unit, const StreamWork& work, StreamStalls stalls,
-                         RandomNumbers& random, std::size_t most_beats = SIZE_MAX) {
+                         RandomNumbers& random, std::size_t max_beats = SIZE_MAX) {
   std::vector<Source> sources;
   std::vector<Sink> sinks;
   std::int64_t limit = 1000;
@@ -65,7 +65,7 @@ std::int64_t run_streams(Unit& unit, const StreamWork& work, StreamStalls stalls
     for (std::size_t i = 0; i < sinks.size(); ++i) {
       is_all = is_all && sinks[i].beats().size() == work.out[i].expected.size();
     }
-    return is_all || (!sinks.empty() && sinks[0].beats().size() >= most_beats);
+    return is_all || (!sinks.empty() && sinks[0].beats().size() >= max_beats);
   };
   std::int64_t cycle = 0;
   for (; !is_done(); ++cycle) {
@@ -134,9 +134,9 @@ template <typename Unit>
 void exercise_streams(Unit& unit, const StreamWork& work, std::int64_t cycles,
                       std::uint64_t seed = 1) {
   RandomNumbers random(seed);
-  const auto run = [&](StreamStalls stalls, std::size_t most_beats = SIZE_MAX) {
+  const auto run = [&](StreamStalls stalls, std::size_t max_beats = SIZE_MAX) {
     work.start();
-    return run_streams(unit, work, stalls, random, most_beats);
+    return run_streams(unit, work, stalls, random, max_beats);
   };
   reset_streams(unit, work);
   EXPECT_EQ(run({}), cycles);

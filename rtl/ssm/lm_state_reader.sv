@@ -1,6 +1,6 @@
 // A head's state as it lies in memory to beats of rows: first the exponents of all rows, which are
 // kept, then codes, that pass; each beat has the exponent of its row. With several channels only
-// the exponents of channel 0 count (docs/program.md).
+// the exponents of channel 0 count (docs/memory-map.md).
 module lm_state_reader #(
     parameter int unsigned LANES = 4,
     parameter int unsigned CHANNELS = 1,

@@ -1,5 +1,5 @@
 // Beats of a head's new state to words for memory: codes pass, and the exponents of all rows follow
-// them, in each channel (docs/program.md).
+// them, in each channel (docs/memory-map.md).
 module lm_state_writer #(
     parameter int unsigned LANES = 4,
     parameter int unsigned CHANNELS = 1,

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "accel/program/make_network.h"
+#include "accel/image/lower_to_integers.h"
 #include "accel/runtime/float_state.h"
 #include "base/fail.h"
 
@@ -17,7 +17,7 @@ class AcceleratorBackend::Turns {
   explicit Turns(std::unique_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
 
   // The next token of the sequence whose state is `state`.
-  Step step(GoldenState& state, TokenId token, Wants wants) {
+  StepResult step(GoldenState& state, TokenId token, Output output) {
     const std::lock_guard lock(mutex_);
     if (holder_ != &state) {
       if (holder_ != nullptr) *holder_ = accelerator_->state();
@@ -25,7 +25,7 @@ class AcceleratorBackend::Turns {
       accelerator_->restore(state);
       holder_ = &state;
     }
-    Step step = accelerator_->step(token, wants);
+    StepResult step = accelerator_->step(token, output);
     usage_ += step;
     return step;
   }
@@ -76,7 +76,8 @@ class AcceleratorBackend::TakingTurns : public Sequence {
 
  private:
   void run_decode(TokenId token, std::span<float> logits) override {
-    const Step step = turns_.step(state_, token, logits.empty() ? Wants::nothing : Wants::logits);
+    const StepResult step =
+        turns_.step(state_, token, logits.empty() ? Output::none : Output::logits);
     ++position_;
     for (std::size_t i = 0; i < logits.size(); ++i) {
       logits[i] =
@@ -124,12 +125,16 @@ std::unique_ptr<Sequence> AcceleratorBackend::open_from(const State* state) cons
 
 namespace lightmamba {
 
-bool accelerator_supports(const Model& model) { return !accel::not_supported(model.weights()); }
+bool accelerator_supports(const Model& model) {
+  return !accel::unsupported_reason(model.weights());
+}
 
 std::shared_ptr<const Backend> golden_backend(Model model) {
-  const auto network = std::make_shared<const accel::Network>(accel::make_network(model.weights()));
+  const auto integer_model =
+      std::make_shared<const accel::IntegerModel>(accel::lower_to_integers(model.weights()));
   return std::make_shared<const accel::AcceleratorBackend>(
-      "golden", std::move(model), network->state_bits, accel::make_golden_accelerator(network));
+      "golden", std::move(model), integer_model->state_bits,
+      accel::make_golden_accelerator(integer_model));
 }
 
 }  // namespace lightmamba

@@ -89,8 +89,8 @@ class TemporaryFile {
 // Those that are there, for a signal handler, which may neither wait nor allocate. Files beyond the
 // table's size do without.
 struct MappedFiles {
-  static constexpr std::size_t kMost = 256;
-  static std::array<std::atomic<const MappedFile*>, kMost> files;
+  static constexpr std::size_t kMax = 256;
+  static std::array<std::atomic<const MappedFile*>, kMax> files;
   static std::atomic<int> exit_code;
 
   static void replace(const MappedFile* old, const MappedFile* now) {
@@ -126,7 +126,7 @@ struct MappedFiles {
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
   }
 };
-std::array<std::atomic<const MappedFile*>, MappedFiles::kMost> MappedFiles::files = {};
+std::array<std::atomic<const MappedFile*>, MappedFiles::kMax> MappedFiles::files = {};
 std::atomic<int> MappedFiles::exit_code = 1;
 
 void exit_where_mapped_files_end(int exit_code) {

@@ -1,6 +1,6 @@
 #include <memory>
 
-#include "accel/program/image_file.h"
+#include "accel/image/image_file.h"
 #include "base/fail.h"
 #include "cli/accel.h"
 #include "cli/common.h"
@@ -33,7 +33,8 @@ std::vector<Stream> streams_of(const Image& image, const ImageLayout& layout) {
   };
   add("weights", image.hardware.weight_channels, layout.weight_bytes, layout.weight_bytes, 0);
   add("parameters", 1, layout.parameter_bytes, layout.parameter_bytes, 0);
-  add("embedding", 1, layout.embedding_bytes, layout.embedding_row_atoms * accel::kAtomBytes, 0);
+  add("embedding", 1, layout.embedding_bytes, layout.embedding_row_records * accel::kRecordBytes,
+      0);
   add("conv_state", 1, layout.conv_state_bytes, layout.conv_state_bytes, layout.conv_state_bytes);
   add("ssm_state", image.hardware.state_channels, layout.ssm_state_bytes, layout.ssm_state_bytes,
       layout.ssm_state_bytes);

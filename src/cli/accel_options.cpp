@@ -5,8 +5,8 @@
 #include <system_error>
 #include <utility>
 
-#include "accel/program/image_file.h"
-#include "accel/program/make_network.h"
+#include "accel/image/image_file.h"
+#include "accel/image/lower_to_integers.h"
 #include "accel/runtime/rtlsim.h"
 #include "base/fail.h"
 #include "base/utf8.h"
@@ -110,10 +110,10 @@ AccelModel load_accel_model(const AccelOptions& options) {
   const std::filesystem::path& path = options.model.model;
   if (file_kind(path) != FileKind::accelerator_image) {
     Model model = load_model(options.model);
-    auto network = with_context(path.string(), [&] {
-      return std::make_shared<const accel::Network>(accel::make_network(model.weights()));
+    auto integer_model = with_context(path.string(), [&] {
+      return std::make_shared<const accel::IntegerModel>(accel::lower_to_integers(model.weights()));
     });
-    return {std::move(model), std::move(network), std::nullopt};
+    return {std::move(model), std::move(integer_model), std::nullopt};
   }
   accel::ImageFile file = accel::read_image_file(path);
   require_image_for(options, file.image);
@@ -150,10 +150,10 @@ std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& 
 
 std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
                                                 const AccelModel& model) {
-  if (!model.network) {
+  if (!model.integer_model) {
     fail("{}: the golden model runs a quantized file, but this is an image", options.model.model);
   }
-  return accel::make_golden_accelerator(model.network);
+  return accel::make_golden_accelerator(model.integer_model);
 }
 
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
@@ -161,7 +161,7 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
   if (!model.image) {
     model.image = with_context(options.model.model.string(), [&] {
       return accel::make_image(
-          *model.network,
+          *model.integer_model,
           accel::hardware_preset(options.preset.empty() ? "vck190" : options.preset),
           accel::parse_row_order(options.order.empty() ? "hardware" : options.order));
     });
@@ -177,7 +177,8 @@ std::shared_ptr<const accel::AcceleratorBackend> open_accelerator(const AccelOpt
                                                                   std::string_view name) {
   std::unique_ptr<accel::Accelerator> accelerator =
       name == "golden" ? make_golden(options, model) : make_simulation(options, model);
-  const int state_bits = model.network ? model.network->state_bits : accel::kImageStateBits;
+  const int state_bits =
+      model.integer_model ? model.integer_model->state_bits : accel::kImageStateBits;
   return std::make_shared<const accel::AcceleratorBackend>(name, model.model, state_bits,
                                                            std::move(accelerator));
 }
@@ -208,11 +209,11 @@ nlohmann::ordered_json performance(const AccelOptions& options, const accel::Usa
                              {"all", share(traffic.total(), usage.tokens)}};
   if (const double width = bytes_per_cycle(options); width > 0) {
     // The cycles that the bytes alone take.
-    const double least = share(traffic.total(), usage.tokens) / width;
+    const double min = share(traffic.total(), usage.tokens) / width;
     json["bandwidth_gb_per_second"] = options.bandwidth;
-    json["floor_cycles_per_token"] = least;
+    json["floor_cycles_per_token"] = min;
     json["share_of_floor"] =
-        least * static_cast<double>(usage.tokens) / static_cast<double>(usage.counters.cycles);
+        min * static_cast<double>(usage.tokens) / static_cast<double>(usage.counters.cycles);
   }
   return json;
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "accel/accelerator_backend.h"
-#include "accel/program/image.h"
+#include "accel/image/image.h"
 #include "cli/common.h"
 
 namespace lightmamba::cli {
@@ -37,9 +37,9 @@ void add_prompt_options(CLI::App& command, PromptOptions& options);
 
 // What the file holds: a quantized model, or its image.
 struct AccelModel {
-  Model model;                                    // without weights if it came from an image
-  std::shared_ptr<const accel::Network> network;  // null for an image
-  std::optional<accel::Image> image;              // made when it is first needed
+  Model model;  // without weights if it came from an image
+  std::shared_ptr<const accel::IntegerModel> integer_model;  // null for an image
+  std::optional<accel::Image> image;                         // made when it is first needed
 };
 AccelModel load_accel_model(const AccelOptions& options);
 

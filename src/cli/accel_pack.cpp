@@ -1,7 +1,7 @@
 #include <memory>
 
-#include "accel/program/image_file.h"
-#include "accel/program/make_network.h"
+#include "accel/image/image_file.h"
+#include "accel/image/lower_to_integers.h"
 #include "base/fail.h"
 #include "cli/accel.h"
 #include "cli/common.h"
@@ -26,7 +26,7 @@ std::vector<std::string> preset_names() {
 
 accel::Image make_image(const Model& model, const AccelPackArguments& options) {
   return with_context(options.model.model.string(), [&] {
-    return accel::make_image(accel::make_network(model.weights()),
+    return accel::make_image(accel::lower_to_integers(model.weights()),
                              accel::hardware_preset(options.preset),
                              accel::parse_row_order(options.order));
   });

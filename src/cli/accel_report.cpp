@@ -17,9 +17,9 @@ void run(const AccelReportArguments& options) {
   TokenId token = model.model.config().bos_token_id.value_or(0);
   accel::Usage usage;
   for (std::int64_t i = 0; i < options.tokens; ++i) {
-    const accel::Step step = simulation->step(token, accel::Wants::best);
+    const accel::StepResult step = simulation->step(token, accel::Output::argmax);
     usage += step;
-    token = step.best->token;
+    token = step.argmax->token;
   }
   nlohmann::ordered_json report = {{"preset", model.image->hardware.name}};
   report.update(performance(options.accel, usage));

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "accel/program/make_network.h"
+#include "accel/image/lower_to_integers.h"
 #include "accel/runtime/rtlsim.h"
 #include "base/fail.h"
 #include "cli/accel_options.h"
@@ -78,9 +78,9 @@ std::shared_ptr<const Backend> open_backend(const Model& model, const ModelOptio
   if (name == "engine") return engine_backend(model, engine_options(options));
   if (name == "golden") return golden_backend(model);
   if (name == "reference") return reference_backend(model);
-  AccelModel packed{model,
-                    std::make_shared<const accel::Network>(accel::make_network(model.weights())),
-                    std::nullopt};
+  AccelModel packed{
+      model, std::make_shared<const accel::IntegerModel>(accel::lower_to_integers(model.weights())),
+      std::nullopt};
   return open_accelerator({.model = options, .preset = options.preset}, packed, name);
 }
 

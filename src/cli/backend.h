@@ -7,7 +7,7 @@
 #include <lightmamba/engine.h>
 
 #include "accel/accelerator_backend.h"
-#include "accel/program/image.h"
+#include "accel/image/image.h"
 #include "cli/common.h"
 
 namespace lightmamba::cli {

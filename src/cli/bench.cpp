@@ -185,10 +185,10 @@ void run(const BenchArguments& options) {
 }
 
 CLI::Option* add_count(CLI::App& command, const std::string& name, std::int64_t& count,
-                       const std::string& what, std::int64_t least) {
+                       const std::string& what, std::int64_t min) {
   return command.add_option(name, count, what)
       ->type_name("N")
-      ->check(CLI::Range(least, std::int64_t{1} << 20))
+      ->check(CLI::Range(min, std::int64_t{1} << 20))
       ->capture_default_str();
 }
 

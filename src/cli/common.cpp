@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <fmt/format.h>
 
-#include "accel/program/image_file.h"
+#include "accel/image/image_file.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/threads.h"

@@ -4,7 +4,7 @@
 #include <array>
 #include <fmt/ranges.h>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "base/fail.h"
 #include "base/utf8.h"

@@ -34,9 +34,9 @@ Range task_range(std::int64_t task, std::int64_t each, std::int64_t count) {
 }  // namespace
 
 // Some tokens on their way through the layers.
-class Engine::Pass {
+class Engine::ForwardPass {
  public:
-  Pass(const Engine& engine, std::int64_t tokens)
+  ForwardPass(const Engine& engine, std::int64_t tokens)
       : plan_(engine.plan_),
         c_(plan_.config()),
         shape_(engine.shape_),
@@ -106,10 +106,10 @@ class Engine::Pass {
   void multiply(const PackedWeights& weights, const QuantizedRows& x, float* y,
                 std::int64_t y_stride, const Finish& finish) {
     const std::int64_t blocks = CodeFormat::blocks(weights.rows);
-    const std::int64_t most = std::min(kTaskBytes / weights.format.block_bytes(weights.columns),
-                                       blocks / (kTasksPerThread * pool_.threads()));
+    const std::int64_t max = std::min(kTaskBytes / weights.format.block_bytes(weights.columns),
+                                      blocks / (kTasksPerThread * pool_.threads()));
     // Kernels take four or two blocks together.
-    const std::int64_t each = most >= 4 ? most / 4 * 4 : 2;
+    const std::int64_t each = max >= 4 ? max / 4 * 4 : 2;
     pool_.run(tasks_of(blocks, each), [&](std::int64_t task, int /*thread*/) {
       const Range range = task_range(task, each, blocks);
       products_.multiply(weights, range.begin, range.end, x, y, y_stride);
@@ -211,10 +211,10 @@ class Engine::Pass {
   }
 
   // Channels of the conv for the newest token of one sequence; the window moves on.
-  void decode_conv(const LayerPlan& plan, std::int64_t token, Range channels, float* window) {
+  void decode_conv(const LayerPlan& plan, std::int64_t token, Range channels, float* conv_state) {
     const std::int64_t conv_dim = c_.conv_dim();
     const std::int64_t count = channels.end - channels.begin;
-    float* newest = window + (c_.d_conv - 1) * conv_dim + channels.begin;
+    float* newest = conv_state + (c_.d_conv - 1) * conv_dim + channels.begin;
     std::copy_n(rows_ + token * c_.d_in_proj() + c_.d_inner + channels.begin, count, newest);
     round_values(count, newest);
     float* out = work_.xbc.data() + token * conv_dim + channels.begin;
@@ -224,14 +224,14 @@ class Engine::Pass {
                         .weights = plan.conv.data() + channels.begin,
                         .weight_stride = conv_dim,
                         .bias = plan.weights->conv1d_bias.data() + channels.begin,
-                        .input = window + channels.begin,
+                        .input = conv_state + channels.begin,
                         .input_stride = conv_dim,
                         .out = out,
                         .out_stride = conv_dim});
     round_values(count, out);
     for (std::int64_t k = 0; k + 1 < c_.d_conv; ++k) {
-      std::copy_n(window + (k + 1) * conv_dim + channels.begin, count,
-                  window + k * conv_dim + channels.begin);
+      std::copy_n(conv_state + (k + 1) * conv_dim + channels.begin, count,
+                  conv_state + k * conv_dim + channels.begin);
     }
   }
 
@@ -287,7 +287,7 @@ class Engine::Pass {
     prefill_ssm(plan, layer, state);
   }
 
-  void prefill_conv(const LayerPlan& plan, float* window) {
+  void prefill_conv(const LayerPlan& plan, float* conv_state) {
     const std::int64_t stride = c_.d_in_proj();
     const std::int64_t conv_dim = c_.conv_dim();
     for_rows(tokens_,
@@ -295,7 +295,7 @@ class Engine::Pass {
     float* first = work_.projected.data() + c_.d_inner;
     const std::int64_t kept = c_.d_conv - 1;
     for (std::int64_t k = 0; k < kept; ++k) {
-      std::copy_n(window + k * conv_dim, conv_dim, first + k * stride);
+      std::copy_n(conv_state + k * conv_dim, conv_dim, first + k * stride);
     }
     // Whole groups of values that are rounded together.
     const std::int64_t each = tasks_of(kConvChannels, c_.headdim) * c_.headdim;
@@ -320,7 +320,7 @@ class Engine::Pass {
       for (std::int64_t t = 0; t < tokens_; ++t) round_values(channels, out + t * conv_dim);
     });
     for (std::int64_t k = 0; k < kept; ++k) {
-      std::copy_n(first + (tokens_ + k) * stride, conv_dim, window + k * conv_dim);
+      std::copy_n(first + (tokens_ + k) * stride, conv_dim, conv_state + k * conv_dim);
     }
   }
 
@@ -350,7 +350,7 @@ class Engine::Pass {
 
   const Plan& plan_;
   const Mamba2Config& c_;
-  const EngineStateShape& shape_;
+  const EngineStateLayout& shape_;
   WorkerPool& pool_;
   Workspace& work_;
   const ElementKernels& kernels_;
@@ -372,7 +372,7 @@ void Engine::decode(std::span<EngineState* const> states, std::span<const TokenI
                     std::span<float> logits) const {
   const std::lock_guard lock(mutex_);
   workspace_.reserve(plan_, std::ssize(states), pool_.threads());
-  Pass pass(*this, std::ssize(states));
+  ForwardPass pass(*this, std::ssize(states));
   pass.embed(tokens);
   pass.decode_layers(states);
   if (!logits.empty()) pass.logits(0, std::ssize(states), logits);
@@ -388,7 +388,7 @@ void Engine::prefill(EngineState& state, std::span<const TokenId> tokens, Logits
   for (std::int64_t begin = 0; begin < total; begin += count) {
     throw_if_stopped(stop);
     count = std::min(kPrefillSegment - state.position % kPrefillSegment, total - begin);
-    Pass pass(*this, count);
+    ForwardPass pass(*this, count);
     pass.embed(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     pass.prefill_layers(state);
     if (wanted == LogitsFor::none || (wanted == LogitsFor::last && begin + count < total)) continue;

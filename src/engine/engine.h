@@ -24,11 +24,12 @@ namespace lightmamba {
 // threads follow each other.
 class Engine {
  public:
-  // Throws Error where the model cannot run here, see not_supported(). Keeps the weights alive.
+  // Throws Error where the model cannot run here, see unsupported_reason(). Keeps the weights
+  // alive.
   Engine(std::shared_ptr<const Weights> weights, const EngineOptions& options);
 
   const Mamba2Config& config() const { return plan_.config(); }
-  const EngineStateShape& state_shape() const { return shape_; }
+  const EngineStateLayout& state_shape() const { return shape_; }
 
   // One token for each sequence. `logits` is [states.size(), vocab_size], or empty where none are
   // wanted. Token ids have to be in the vocabulary. Allocates nothing once so many sequences have
@@ -41,11 +42,11 @@ class Engine {
                const LogitsFn& logits, const std::stop_token& stop = {}) const;
 
  private:
-  class Pass;
+  class ForwardPass;
 
   std::shared_ptr<const Weights> weights_;
   Plan plan_;
-  EngineStateShape shape_;
+  EngineStateLayout shape_;
   mutable std::mutex mutex_;
   mutable WorkerPool pool_;
   mutable Workspace workspace_;

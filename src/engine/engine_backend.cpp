@@ -50,7 +50,7 @@ class EngineBackend : public Backend {
 
  private:
   std::unique_ptr<Sequence> open_from(const State* state) const override {
-    const EngineStateShape& shape = engine_.state_shape();
+    const EngineStateLayout& shape = engine_.state_shape();
     return std::make_unique<EngineSequence>(
         shared_from_this(), engine_, state != nullptr ? shape.from_float(*state) : shape.empty());
   }
@@ -79,7 +79,7 @@ class EngineBackend : public Backend {
 
 }  // namespace
 
-bool engine_supports(const Model& model) { return !not_supported(model.weights()); }
+bool engine_supports(const Model& model) { return !unsupported_reason(model.weights()); }
 
 std::shared_ptr<const Backend> engine_backend(Model model, const EngineOptions& options) {
   return std::make_shared<const EngineBackend>(std::move(model), options);

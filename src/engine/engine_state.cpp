@@ -6,31 +6,31 @@
 
 namespace lightmamba {
 
-EngineStateShape::EngineStateShape(const Mamba2Config& config, StateFormat format)
+EngineStateLayout::EngineStateLayout(const Mamba2Config& config, StateFormat format)
     : config_(config),
       layout_(state_layout(format, config.headdim, config.d_state)),
       conv_numbers_(config.d_conv * config.conv_dim()),
       ssm_bytes_(config.nheads * layout_.head_bytes) {}
 
-EngineState EngineStateShape::empty() const {
+EngineState EngineStateLayout::empty() const {
   EngineState state;
   state.conv.resize(static_cast<std::size_t>(config_.n_layer * conv_numbers_));
   state.ssm.resize(static_cast<std::size_t>(config_.n_layer * ssm_bytes_));
   return state;
 }
 
-std::span<float> EngineStateShape::conv(EngineState& state, std::int64_t layer) const {
+std::span<float> EngineStateLayout::conv(EngineState& state, std::int64_t layer) const {
   return std::span(state.conv)
       .subspan(static_cast<std::size_t>(layer * conv_numbers_),
                static_cast<std::size_t>(conv_numbers_));
 }
 
-std::span<std::byte> EngineStateShape::ssm(EngineState& state, std::int64_t layer) const {
+std::span<std::byte> EngineStateLayout::ssm(EngineState& state, std::int64_t layer) const {
   return std::span(state.ssm).subspan(static_cast<std::size_t>(layer * ssm_bytes_),
                                       static_cast<std::size_t>(ssm_bytes_));
 }
 
-EngineState EngineStateShape::from_float(const State& from) const {
+EngineState EngineStateLayout::from_float(const State& from) const {
   EngineState state = empty();
   state.position = from.position;
   const std::int64_t kept = (config_.d_conv - 1) * config_.conv_dim();
@@ -45,7 +45,7 @@ EngineState EngineStateShape::from_float(const State& from) const {
   return state;
 }
 
-State EngineStateShape::to_float(const EngineState& from) const {
+State EngineStateLayout::to_float(const EngineState& from) const {
   const std::int64_t kept = (config_.d_conv - 1) * config_.conv_dim();
   const std::int64_t numbers = config_.nheads * config_.headdim * config_.d_state;
   State state;

@@ -21,9 +21,9 @@ struct EngineState {
 };
 
 // Where the parts of one layer lie.
-class EngineStateShape {
+class EngineStateLayout {
  public:
-  EngineStateShape(const Mamba2Config& config, StateFormat format);
+  EngineStateLayout(const Mamba2Config& config, StateFormat format);
 
   const StateLayout& layout() const { return layout_; }
   std::int64_t conv_numbers() const { return conv_numbers_; }  // of a layer

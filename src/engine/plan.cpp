@@ -23,7 +23,7 @@ RotationPlan make_rotation_plan(std::int64_t d_inner) {
 
 }  // namespace
 
-std::optional<std::string> not_supported(const Weights& weights) {
+std::optional<std::string> unsupported_reason(const Weights& weights) {
   if (!weights.quantization) return "the weights are floats";
   const Scheme& scheme = weights.quantization->scheme;
   if (scheme.activation_bits > 8) {
@@ -36,7 +36,7 @@ std::optional<std::string> not_supported(const Weights& weights) {
 }
 
 Plan make_plan(const Weights& weights) {
-  if (const auto reason = not_supported(weights)) {
+  if (const auto reason = unsupported_reason(weights)) {
     fail("the engine cannot run this model: {}", *reason);
   }
   const Mamba2Config& config = weights.config;

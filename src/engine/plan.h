@@ -44,9 +44,9 @@ struct Plan {
 };
 
 // Why the engine cannot run these weights, or none: it needs integer weights and activations.
-std::optional<std::string> not_supported(const Weights& weights);
+std::optional<std::string> unsupported_reason(const Weights& weights);
 
-// Throws Error where not_supported() gives a reason.
+// Throws Error where unsupported_reason() gives a reason.
 Plan make_plan(const Weights& weights);
 
 }  // namespace lightmamba

@@ -15,7 +15,7 @@ namespace lightmamba {
 namespace {
 
 constexpr Quantizer kQuantizer{.bits = 4, .group = 128};
-constexpr std::int64_t kMostCells = 400;  // across a panel
+constexpr std::int64_t kMaxCells = 400;  // across a panel
 
 ValueSummary summarize(std::int64_t channels, std::span<const float> values) {
   ValueSummarizer summarizer(kQuantizer);
@@ -31,7 +31,7 @@ std::string terminal(const std::filesystem::path& path) {
 
 // Channels that make one cell.
 std::int64_t channels_in_cell(const OutlierReport& report) {
-  return (report.channels + kMostCells - 1) / kMostCells;
+  return (report.channels + kMaxCells - 1) / kMaxCells;
 }
 
 // gnuplot reads its input byte by byte unless it is told how many numbers follow.

@@ -6,7 +6,7 @@
 #include <limits>
 #include <span>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "base/buffer.h"
 #include "base/fail.h"

@@ -3,7 +3,7 @@
 #include <span>
 #include <utility>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "eval/relative_error.h"
 

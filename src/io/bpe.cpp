@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kCacheSlots = std::size_t{1} << 15;
 constexpr std::size_t kKeptSymbols = std::size_t{1} << 16;  // scratch above this is given back
-constexpr std::size_t kMostIdle = 64;
+constexpr std::size_t kMaxIdle = 64;
 
 std::uint64_t pair_key(TokenId left, TokenId right) {
   return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
@@ -62,7 +62,7 @@ void BpeEncoder::encode(std::string_view word, std::vector<TokenId>& out) {
   const std::size_t before = out.size();
   merge(word, out);
   const std::size_t count = out.size() - before;
-  if (count > kMostIds) return;
+  if (count > kMaxIds) return;
   slot.key = key;
   slot.count = static_cast<std::uint32_t>(count);
   std::copy(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), slot.ids.begin());
@@ -180,7 +180,7 @@ std::unique_ptr<BpeEncoder> BpeEncoderPool::take() {
 
 void BpeEncoderPool::give_back(std::unique_ptr<BpeEncoder> encoder) {
   const std::lock_guard lock(mutex_);
-  if (idle_.size() < kMostIdle) idle_.push_back(std::move(encoder));
+  if (idle_.size() < kMaxIdle) idle_.push_back(std::move(encoder));
 }
 
 }  // namespace lightmamba

@@ -64,14 +64,14 @@ class BpeEncoder {
 
  private:
   static constexpr std::size_t kLongestKey = 23;
-  static constexpr std::size_t kMostIds = 9;
+  static constexpr std::size_t kMaxIds = 9;
   using Key =
       std::array<std::uint64_t, 3>;  // the word padded with zeros, its size in the last byte
 
   struct alignas(64) CachedWord {
     Key key{};  // size 0 marks a free slot
     std::uint32_t count = 0;
-    std::array<TokenId, kMostIds> ids{};
+    std::array<TokenId, kMaxIds> ids{};
   };
 
   struct Symbol {

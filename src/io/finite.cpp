@@ -19,14 +19,14 @@ constexpr std::size_t kChunk = std::size_t{1} << 18;  // elements of a task
 // Without the sign, the bits of a floating-point number grow with its magnitude: NaN and infinity
 // come after all others. Bits is a signed type, since those compare fast in vectors.
 template <typename Bits>
-bool any_from(const std::byte* data, std::size_t count, Bits least) {
+bool any_from(const std::byte* data, std::size_t count, Bits min) {
   constexpr Bits kMagnitude = std::numeric_limits<Bits>::max();
   int found = 0;
 #pragma omp simd reduction(| : found)
   for (std::size_t i = 0; i < count; ++i) {
     Bits bits = 0;
     std::memcpy(&bits, data + i * sizeof bits, sizeof bits);
-    found |= static_cast<Bits>(bits & kMagnitude) >= least ? 1 : 0;
+    found |= static_cast<Bits>(bits & kMagnitude) >= min ? 1 : 0;
   }
   return found != 0;
 }

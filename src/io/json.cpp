@@ -73,8 +73,8 @@ void replace_float_markers(Json& value) {
 }
 
 std::int64_t to_integer(const Json& value, std::string_view name, std::string_view source) {
-  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > kMost) {
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > kMax) {
     wrong_type(source, name, "an integer below 2^63", value);
   }
   if (value.is_number_integer()) return value.get<std::int64_t>();

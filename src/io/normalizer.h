@@ -24,7 +24,7 @@ using NormalizerStep = std::variant<NfcStep, PrependStep, ReplaceStep>;
 
 // `text` with the matches of the pattern replaced. Throws Error where that has more than
 // `most_bytes`.
-std::string replaced(std::string_view text, const ReplaceStep& step, std::size_t most_bytes);
+std::string replaced(std::string_view text, const ReplaceStep& step, std::size_t max_bytes);
 
 // The longest that a text of `size` bytes may become. A few steps that each repeat something could
 // else fill any memory.

@@ -18,8 +18,8 @@ namespace lightmamba {
 namespace {
 
 // A state dict takes about 40 operations for each tensor.
-constexpr std::size_t kMostOperations = std::size_t{1} << 21;
-constexpr std::size_t kMostDimensions = 16;
+constexpr std::size_t kMaxOperations = std::size_t{1} << 21;
+constexpr std::size_t kMaxDimensions = 16;
 
 enum class Op : std::uint8_t {
   mark = '(',
@@ -309,9 +309,9 @@ Value Unpickler::rebuild_tensor(std::span<const Value> arguments) {
 
 Value Unpickler::reduce(const Value& callable, Tuple tuple) {
   const std::span<const Value> arguments = contents(tuple);
-  const auto expect_count = [&](std::string_view name, std::size_t least, std::size_t most) {
-    if (arguments.size() < least || arguments.size() > most) {
-      fail("{}: expected {} arguments, found {}", name, least, arguments.size());
+  const auto expect_count = [&](std::string_view name, std::size_t min, std::size_t max) {
+    if (arguments.size() < min || arguments.size() > max) {
+      fail("{}: expected {} arguments, found {}", name, min, arguments.size());
     }
   };
   switch (expect<Function>(callable, "the callee")) {
@@ -472,7 +472,7 @@ Value Unpickler::run() {
   try {
     for (std::size_t operations = 0;; ++operations) {
       opcode_at = position_;
-      if (operations == kMostOperations) fail("more than {} operations", kMostOperations);
+      if (operations == kMaxOperations) fail("more than {} operations", kMaxOperations);
       const Op op{static_cast<std::uint8_t>(take_unsigned(1))};
       execute(op);
       if (op == Op::stop) return pop();
@@ -483,8 +483,8 @@ Value Unpickler::run() {
 }
 
 Shape Unpickler::numbers(Tuple tuple, std::string_view what) const {
-  if (tuple.size > kMostDimensions) {
-    fail("{}: expected at most {} dimensions, found {}", what, kMostDimensions, tuple.size);
+  if (tuple.size > kMaxDimensions) {
+    fail("{}: expected at most {} dimensions, found {}", what, kMaxDimensions, tuple.size);
   }
   Shape result;
   for (const Value& value : contents(tuple)) result.push_back(expect<std::int64_t>(value, what));
@@ -569,15 +569,15 @@ const Unpickler::Items& find_state_dict(const Unpickler& unpickler, const Value&
     if (const Unpickler::Items* inner = find_inner(unpickler, *state)) return *inner;
   }
   if (holds_tensors(outer)) return outer;
-  constexpr std::size_t kMostShown = 5;
+  constexpr std::size_t kMaxShown = 5;
   std::vector<std::string> shown;
   for (const auto& [key, held] : outer) {
     const auto* text = std::get_if<std::string_view>(&key);
     shown.push_back(text == nullptr ? std::string(kind(key)) : printable(*text));
-    if (shown.size() == kMostShown) break;
+    if (shown.size() == kMaxShown) break;
   }
   fail("expected a dictionary of tensors, found one of {} entries without tensors: {}{}",
-       outer.size(), fmt::join(shown, ", "), outer.size() > kMostShown ? ", ..." : "");
+       outer.size(), fmt::join(shown, ", "), outer.size() > kMaxShown ? ", ..." : "");
 }
 
 }  // namespace

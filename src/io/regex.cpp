@@ -80,9 +80,9 @@ std::vector<TextRange> Regex::matches(std::string_view text) const {
       pcre2_match_data_create_from_pattern(code_->code.get(), nullptr));
   const std::unique_ptr<pcre2_match_context, Free> context(pcre2_match_context_create(nullptr));
   if (!data || !context) throw std::bad_alloc();
-  constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
+  constexpr std::size_t kMax = std::numeric_limits<std::uint32_t>::max();
   pcre2_set_match_limit(context.get(), static_cast<std::uint32_t>(std::min(
-                                           kFixedSteps + kStepsForAByte * text.size(), kMost)));
+                                           kFixedSteps + kStepsForAByte * text.size(), kMax)));
 
   std::vector<TextRange> found;
   for (std::size_t at = 0; at <= text.size();) {

@@ -170,14 +170,14 @@ class Translator {
     std::size_t end = 2;
     const bool braced = kind == 'x' && rest().size() > 2 && rest()[2] == '{';
     if (braced) begin = end = 3;
-    const std::size_t most = begin + (braced ? 6 : kind == 'x' ? 2 : 4);
-    while (end < most && end < rest().size() && is_hexadecimal(rest()[end])) ++end;
+    const std::size_t max = begin + (braced ? 6 : kind == 'x' ? 2 : 4);
+    while (end < max && end < rest().size() && is_hexadecimal(rest()[end])) ++end;
     const std::string_view digits = rest().substr(begin, end - begin);
     if (braced) {
       if (end >= rest().size() || rest()[end] != '}') refuse(rest().substr(0, end));
       ++end;
     }
-    if (digits.empty() || (!braced && end < most)) refuse(rest().substr(0, end));
+    if (digits.empty() || (!braced && end < max)) refuse(rest().substr(0, end));
     // A byte of a character in UTF-8, which Oniguruma may put together, is none here.
     if (kind == 'x' && !braced && digits[0] >= '8') refuse(rest().substr(0, end));
     at_ += end;

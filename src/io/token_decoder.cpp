@@ -31,8 +31,8 @@ std::optional<char> fallback_byte(std::string_view token) {
 
 std::string decoded_token(const TokenDecoder& decoder, std::string_view token, bool begins_text) {
   std::string text(token);
-  const std::size_t most_bytes = longest_normalized(token.size());
-  for (const ReplaceStep& step : decoder.replacements) text = replaced(text, step, most_bytes);
+  const std::size_t max_bytes = longest_normalized(token.size());
+  for (const ReplaceStep& step : decoder.replacements) text = replaced(text, step, max_bytes);
   if (decoder.metaspace) {
     const bool drops = begins_text && decoder.drops_first_metaspace;
     text = without_metaspace(text, *decoder.metaspace, drops ? "" : " ");

@@ -12,7 +12,7 @@
 namespace lightmamba {
 namespace {
 
-constexpr std::size_t kMostParts = 64;
+constexpr std::size_t kMaxParts = 64;
 
 // One part of a normalizer, pre-tokenizer, post-processor or decoder.
 struct Component {
@@ -39,8 +39,8 @@ std::vector<Component> components(const Json& file, std::string_view field, std:
     if (type != "Sequence") {
       std::string place = fmt::format("{}: {}", where, shown(Json(type)));
       found.push_back({&value, std::move(type), std::move(place)});
-      if (found.size() > kMostParts) {
-        fail("{}: field '{}': more than {} parts", source, field, kMostParts);
+      if (found.size() > kMaxParts) {
+        fail("{}: field '{}': more than {} parts", source, field, kMaxParts);
       }
       continue;
     }
@@ -194,10 +194,10 @@ void read_classifier_tokens(const Component& part, SpecialTokenIds& special) {
 }
 
 std::size_t read_strip_count(const Component& part, std::string_view name) {
-  constexpr std::int64_t kMost = 1024;
+  constexpr std::int64_t kMax = 1024;
   const auto count = json_field<std::int64_t>(*part.value, name, part.where);
-  if (count < 0 || count > kMost) {
-    unsupported(part.where, name, fmt::format("0 to {}", kMost), part.member(name));
+  if (count < 0 || count > kMax) {
+    unsupported(part.where, name, fmt::format("0 to {}", kMax), part.member(name));
   }
   return static_cast<std::size_t>(count);
 }

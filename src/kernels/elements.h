@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 
 #include "kernels/isa.h"
 
@@ -105,7 +105,7 @@ struct ElementKernels {
 
   void (*conv_silu)(const ConvArguments& arguments);
 
-  // fake_quantize() of quantizer.h with 8 bits, symmetric, power-of-two scales, in place; each row
+  // fake_quantize() of fake_quant.h with 8 bits, symmetric, power-of-two scales, in place; each row
   // has its own groups, the last of which may be shorter.
   void (*round_power_of_two_groups)(std::int64_t rows, std::int64_t columns, std::int64_t group,
                                     float* x);

@@ -45,7 +45,7 @@ std::int64_t code_stride(std::int64_t columns);
 QuantizedRows token_range(const QuantizedRows& rows, std::int64_t first, std::int64_t count);
 
 // How activations are rounded: Quantizer's symmetric grids, without power_of_two (see
-// lightmamba/quantizer.h).
+// lightmamba/fake_quant.h).
 struct RowQuantizer {
   int bits = 4;             // 2 ... 8
   bool full_range = false;  // codes -2^(bits-1) ... 2^(bits-1) - 1; the scale may be negative

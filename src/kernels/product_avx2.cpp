@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr int kMostTokens = 4;  // of a tile
+constexpr int kMaxTokens = 4;  // of a tile
 
-std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
 // What all tiles of a product share.
 struct Sizes {
@@ -59,7 +59,7 @@ struct GroupSums<4, Halves, Tokens> {
     const __m256i ones = _mm256_set1_epi16(1);
     while (vectors > 0) {
       // Four vectors add at most 4 * 4 * 15 * 128 = 30720 to a 16-bit sum.
-      const std::int64_t several = least(vectors, 4);
+      const std::int64_t several = min(vectors, 4);
       __m256i narrow[Halves][Tokens];
 #pragma GCC unroll 2
       for (int h = 0; h < Halves; ++h) {
@@ -155,7 +155,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
 #pragma GCC unroll 4
       for (int t = 0; t < Tokens; ++t) sum[h][t] = _mm256_setzero_si256();
     }
-    const std::int64_t columns = least(sizes.group, sizes.columns - g * sizes.group);
+    const std::int64_t columns = min(sizes.group, sizes.columns - g * sizes.group);
     Sums::compute(at.codes + g * group_vectors * 64, at.x + g * sizes.group, sizes.code_stride,
                   (columns + Sums::kColumns - 1) / Sums::kColumns, sum);
 #pragma GCC unroll 2
@@ -220,7 +220,7 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
                        y_stride};
   const std::int64_t block_bytes = weights.format.block_bytes(weights.columns);
   const std::int64_t block_scales = weights.format.block_scales(weights.columns);
-  const std::int64_t tiles = (x.tokens + kMostTokens - 1) / kMostTokens;
+  const std::int64_t tiles = (x.tokens + kMaxTokens - 1) / kMaxTokens;
   for (std::int64_t block = first; block < last; ++block) {
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       const std::int64_t token = x.tokens * tile / tiles;
@@ -242,7 +242,7 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
 alignas(32) constexpr std::int32_t kLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
 __m256i lanes(std::int64_t count) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes + 8 - least(count, 8)));
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes + 8 - min(count, 8)));
 }
 
 float reduce(__m256 values, __m128 (*of_two)(__m128, __m128)) {
@@ -290,7 +290,7 @@ void quantize_group(const RowQuantizer& q, const float* x, std::int64_t count, s
     const __m128i words =
         _mm_packs_epi32(_mm256_castsi256_si128(rounded), _mm256_extracti128_si256(rounded, 1));
     const std::int64_t bytes = _mm_cvtsi128_si64(_mm_packs_epi16(words, words));
-    std::memcpy(codes + i, &bytes, static_cast<std::size_t>(least(count - i, 8)));
+    std::memcpy(codes + i, &bytes, static_cast<std::size_t>(min(count - i, 8)));
   }
   group_scale = scale;
   __m128i s = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
@@ -306,7 +306,7 @@ void quantize(const RowQuantizer& quantizer, const float* x, std::int64_t x_stri
     std::int8_t* const codes = out.codes + t * stride;
     for (std::int64_t g = 0; g < groups; ++g) {
       const std::int64_t begin = g * out.group;
-      quantize_group(quantizer, x + t * x_stride + begin, least(out.group, out.columns - begin),
+      quantize_group(quantizer, x + t * x_stride + begin, min(out.group, out.columns - begin),
                      codes + begin, out.scales[t * groups + g], out.sums[t * groups + g]);
     }
     std::memset(codes + out.columns, 0, static_cast<std::size_t>(stride - out.columns));

@@ -17,12 +17,12 @@ namespace {
 
 constexpr std::int64_t kRows = CodeFormat::kBlockRows;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr int kMostTokens = 12;                   // of a tile
+constexpr int kMaxTokens = 12;                    // of a tile
 constexpr std::int64_t kBlocksOfOneToken = 4;     // of a tile: streams from memory
 constexpr std::int64_t kBytesAhead = 2048;        // of what memory is asked for
 constexpr std::int64_t kTokenBytes = 256 * 1024;  // of codes that stay in the L2 cache
 
-std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
 // What all tiles of a product share.
 struct Sizes {
@@ -132,7 +132,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
       codes += CodeFormat::kUnitBytes;
       x += kColumns;
     };
-    const std::int64_t columns = least(group_columns, columns_left - g * group_columns);
+    const std::int64_t columns = min(group_columns, columns_left - g * group_columns);
     std::int64_t vectors = (columns + kColumns - 1) / kColumns;
     for (; vectors >= kUnroll; vectors -= kUnroll) {
       repeat<kUnroll>([&](auto u)
@@ -166,7 +166,7 @@ void multiply_tile(const Sizes& sizes, const Place& at) {
   }
 
   for (int b = 0; b < Blocks; ++b) {
-    const std::int64_t rows = least(kRows, at.rows - b * kRows);
+    const std::int64_t rows = min(kRows, at.rows - b * kRows);
     const auto mask = static_cast<__mmask16>((1U << rows) - 1);
     for (int t = 0; t < Tokens; ++t) {
       _mm512_mask_storeu_ps(at.y + t * sizes.y_stride + b * kRows, mask,
@@ -179,7 +179,7 @@ using Tile = void (*)(const Sizes& sizes, const Place& at);
 
 template <int Bits, int Blocks>
 Tile tile_of(std::int64_t tokens) {
-  static constexpr Tile kTiles[kMostTokens] = {
+  static constexpr Tile kTiles[kMaxTokens] = {
       multiply_tile<Bits, Blocks, 1>,  multiply_tile<Bits, Blocks, 2>,
       multiply_tile<Bits, Blocks, 3>,  multiply_tile<Bits, Blocks, 4>,
       multiply_tile<Bits, Blocks, 5>,  multiply_tile<Bits, Blocks, 6>,
@@ -207,16 +207,16 @@ void multiply_rows(const PackedWeights& weights, std::int64_t first, std::int64_
                        weights.format.block_scales(weights.columns),
                        code_stride(weights.columns),
                        y_stride};
-  alignas(64) float total[2 * kMostTokens * kRows];
-  const std::int64_t most_blocks = x.tokens == 1 ? kBlocksOfOneToken : 2;
+  alignas(64) float total[2 * kMaxTokens * kRows];
+  const std::int64_t max_blocks = x.tokens == 1 ? kBlocksOfOneToken : 2;
   // Tiles are of even size; as many go over the weights in turn as stay in the cache.
-  const std::int64_t tiles = (x.tokens + kMostTokens - 1) / kMostTokens;
-  const std::int64_t at_once = 1 + kTokenBytes / (kMostTokens * sizes.code_stride);
+  const std::int64_t tiles = (x.tokens + kMaxTokens - 1) / kMaxTokens;
+  const std::int64_t at_once = 1 + kTokenBytes / (kMaxTokens * sizes.code_stride);
   for (std::int64_t part = 0; part < tiles; part += at_once) {
     for (std::int64_t block = first, blocks = 0; block < last; block += blocks) {
-      blocks = least(most_blocks, last - block);
+      blocks = min(max_blocks, last - block);
       if (blocks == 3) blocks = 2;
-      for (std::int64_t tile = part; tile < least(part + at_once, tiles); ++tile) {
+      for (std::int64_t tile = part; tile < min(part + at_once, tiles); ++tile) {
         const std::int64_t token = x.tokens * tile / tiles;
         const std::int64_t tokens = x.tokens * (tile + 1) / tiles - token;
         tile_of(weights.format.bits, blocks, tokens)(
@@ -283,7 +283,7 @@ void quantize(const RowQuantizer& quantizer, const float* x, std::int64_t x_stri
     std::int8_t* const codes = out.codes + t * stride;
     for (std::int64_t g = 0; g < groups; ++g) {
       const std::int64_t begin = g * out.group;
-      quantize_group(quantizer, x + t * x_stride + begin, least(out.group, out.columns - begin),
+      quantize_group(quantizer, x + t * x_stride + begin, min(out.group, out.columns - begin),
                      codes + begin, out.scales[t * groups + g], out.sums[t * groups + g]);
     }
     std::memset(codes + out.columns, 0, static_cast<std::size_t>(stride - out.columns));

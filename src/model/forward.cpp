@@ -48,9 +48,9 @@ class Segment {
 
   void emit_logits(LogitsFor wanted, std::int64_t first_index, const LogitsFn& emit) {
     const std::int64_t first = wanted == LogitsFor::all ? 0 : tokens_ - 1;
-    const std::int64_t most = std::clamp(kLogits / config_.vocab_size, std::int64_t{1}, kLogitRows);
-    for (std::int64_t begin = first; begin < tokens_; begin += most) {
-      const std::int64_t rows = std::min(most, tokens_ - begin);
+    const std::int64_t max = std::clamp(kLogits / config_.vocab_size, std::int64_t{1}, kLogitRows);
+    for (std::int64_t begin = first; begin < tokens_; begin += max) {
+      const std::int64_t rows = std::min(max, tokens_ - begin);
       const auto vocab = static_cast<std::size_t>(config_.vocab_size);
       Buffer hidden(residual_.begin() + begin * config_.d_model,
                     residual_.begin() + (begin + rows) * config_.d_model);

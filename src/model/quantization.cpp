@@ -2,7 +2,7 @@
 #include <array>
 #include <fmt/ranges.h>
 
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 
 #include "base/fail.h"
 #include "base/utf8.h"

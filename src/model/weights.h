@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <lightmamba/config.h>
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 #include <lightmamba/taps.h>
 
 #include "base/buffer.h"

@@ -34,9 +34,9 @@ std::vector<TokenId> spread_windows(std::span<const TokenId> tokens, std::int64_
   const std::int64_t whole = std::ssize(tokens) / window;
   const std::int64_t wanted = std::max(limit / window, std::int64_t{1});
   if (limit == 0 || wanted >= whole) {
-    const auto most =
+    const auto max =
         limit == 0 ? tokens.size() : std::min(tokens.size(), static_cast<std::size_t>(limit));
-    return {tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(most)};
+    return {tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(max)};
   }
   std::vector<TokenId> chosen;
   for (std::int64_t i = 0; i < wanted; ++i) {

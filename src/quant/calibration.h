@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <lightmamba/config.h>
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "base/buffer.h"
 #include "model/block.h"

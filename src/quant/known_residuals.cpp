@@ -5,11 +5,11 @@
 namespace lightmamba {
 
 void KnownResiduals::select(const Key& key, std::int64_t layers, std::int64_t floats) {
-  constexpr auto kMostFloats = static_cast<std::int64_t>((std::size_t{1} << 30) / sizeof(float));
+  constexpr auto kMaxFloats = static_cast<std::int64_t>((std::size_t{1} << 30) / sizeof(float));
   if (key_ == key) return;
   key_ = key;
   layers_.clear();
-  if (layers * floats <= kMostFloats) layers_.resize(static_cast<std::size_t>(layers));
+  if (layers * floats <= kMaxFloats) layers_.resize(static_cast<std::size_t>(layers));
 }
 
 std::span<const float> KnownResiduals::behind(std::int64_t layer) const {

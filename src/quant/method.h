@@ -8,7 +8,7 @@
 #include <span>
 
 #include <lightmamba/config.h>
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 
 #include "base/buffer.h"
 

@@ -25,17 +25,17 @@ inline Range range_of(std::span<const float> values) {
   float high = 0;
   float sum = 0;  // 0 or NaN, in whatever order
   with_wide_vectors([&]() LIGHTMAMBA_WIDE {
-    float least = 0;
-    float most = 0;
+    float min = 0;
+    float max = 0;
     float zero = 0;
-#pragma omp simd reduction(min : least) reduction(max : most) reduction(+ : zero)
+#pragma omp simd reduction(min : min) reduction(max : max) reduction(+ : zero)
     for (std::size_t i = 0; i < values.size(); ++i) {
-      least = std::min(least, values[i]);
-      most = std::max(most, values[i]);
+      min = std::min(min, values[i]);
+      max = std::max(max, values[i]);
       zero += values[i] - values[i];
     }
-    low = least;
-    high = most;
+    low = min;
+    high = max;
     sum = zero;
   });
   return {low + sum, high + sum};

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <lightmamba/config.h>
-#include <lightmamba/quantization.h>
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
+#include <lightmamba/quant_format.h>
 
 #include "quant/state_format.h"
 

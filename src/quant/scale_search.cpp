@@ -15,7 +15,7 @@ namespace lightmamba {
 namespace {
 
 constexpr std::int64_t kChunk = 128;  // sums are in float within a chunk
-constexpr int kMostSteps = 24;
+constexpr int kMaxSteps = 24;
 constexpr int kAttempts = 2;
 constexpr int kRefinements = 2;
 constexpr float kLargestHalf = 65504.0F;
@@ -179,7 +179,7 @@ float mse_scale(std::span<const float> weights, std::span<const float> importanc
   if (start == 0.0F) return start;
   const float highest = largest_code(bits);
   const ScaleGrid grid = grid_of(bits);
-  std::array<Fit, 2 * kMostSteps> fits{};
+  std::array<Fit, 2 * kMaxSteps> fits{};
   for_chunks(weights, importance, [&](const Chunk& chunk) {
     for (int step = 0; step < grid.steps; ++step) {
       const float scale = start * (1 - grid.width * static_cast<float>(step));
@@ -188,7 +188,7 @@ float mse_scale(std::span<const float> weights, std::span<const float> importanc
     }
   });
   Judged best = judge(weights, importance, start, highest);
-  std::array<double, 2 * kMostSteps> gains{};
+  std::array<double, 2 * kMaxSteps> gains{};
   std::transform(fits.begin(), fits.end(), gains.begin(),
                  [](const Fit& fit) { return fit.gain(); });
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

@@ -137,11 +137,11 @@ class SmoothMethod : public WeightMethod {
     const std::vector<ShiftScale> candidates = candidates_(site, seen);
     const SmoothingLoss loss(site, seen, options_);
     std::size_t best = 0;
-    double least = -1;
+    double min = -1;
     for (std::size_t i = 0; i < candidates.size() && candidates.size() > 1; ++i) {
       const double value = loss(candidates[i]);
-      if (least < 0 || value < least) {
-        least = value;
+      if (min < 0 || value < min) {
+        min = value;
         best = i;
       }
     }

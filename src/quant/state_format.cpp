@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "base/fail.h"
 #include "base/threads.h"

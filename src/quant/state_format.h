@@ -5,7 +5,7 @@
 #include <span>
 
 #include <lightmamba/config.h>
-#include <lightmamba/quantization.h>
+#include <lightmamba/quant_format.h>
 #include <lightmamba/taps.h>
 
 namespace lightmamba {

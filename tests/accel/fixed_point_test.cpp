@@ -21,13 +21,13 @@ TEST(FixedPoint, RescaleRoundsHalvesUpAndSaturates) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 100'000; ++i) {
     const std::int64_t x = static_cast<std::int64_t>(random()) >> random() % 64;
-    const int right = static_cast<int>(random() % 140) - 70;
+    const int shift = static_cast<int>(random() % 140) - 70;
     const int bits = 2 + static_cast<int>(random() % 62);
-    const long double exact = std::ldexp(static_cast<long double>(x), -right);
+    const long double exact = std::ldexp(static_cast<long double>(x), -shift);
     const long double limit = std::ldexp(1.0L, bits - 1);
     const long double expected = std::fmin(std::fmax(std::floor(exact + 0.5L), -limit), limit - 1);
-    EXPECT_EQ(static_cast<long double>(rescale(x, right, bits)), expected)
-        << x << " >> " << right << " in " << bits;
+    EXPECT_EQ(static_cast<long double>(rescale(x, shift, bits)), expected)
+        << x << " >> " << shift << " in " << bits;
   }
 }
 

@@ -1,4 +1,4 @@
-#include "accel/program/image_file.h"
+#include "accel/image/image_file.h"
 
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -6,7 +6,7 @@
 
 #include "support/errors.h"
 #include "support/paths.h"
-#include "support/random_network.h"
+#include "support/random_integer_model.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -19,7 +19,7 @@ using ::testing::StartsWith;
 constexpr std::size_t kPrefix = 24;
 
 Image image(const char* preset = "tiny", RowOrder order = RowOrder::hardware) {
-  return make_image(test::random_network({.n_layer = 1}), hardware_preset(preset), order);
+  return make_image(test::random_integer_model({.n_layer = 1}), hardware_preset(preset), order);
 }
 
 std::string file_of(const Image& image, const std::string& tokenizer = "{}") {
@@ -83,7 +83,7 @@ TEST(ImageFile, GivesTheImageBack) {
   const test::TemporaryFolder folder;
   for (const Hardware& hardware : hardware_presets()) {
     for (const RowOrder order : {RowOrder::hardware, RowOrder::checkpoint}) {
-      const Image written = make_image(test::random_network(), hardware, order);
+      const Image written = make_image(test::random_integer_model(), hardware, order);
       write_image_file(folder / "image", written, order == RowOrder::hardware ? "{\"a\": 1}" : "");
       const ImageFile read = read_image_file(folder / "image");
       EXPECT_EQ(read.image.config, written.config);
@@ -225,7 +225,7 @@ TEST(ImageFile, RefusesParametersOfAnotherShape) {
   EXPECT_THAT(refusal_of(13, std::uint8_t{1}), HasSubstr("the order is 1, expected 0"));
   EXPECT_THAT(refusal_of(16, std::uint32_t{1}), HasSubstr("vocab_size is 1, expected 37"));
   EXPECT_THAT(refusal_of(20, std::uint32_t{1}), HasSubstr("the number of words is 1"));
-  EXPECT_THAT(refusal_of(24, std::uint32_t{1}), HasSubstr("the number of atoms is 1"));
+  EXPECT_THAT(refusal_of(24, std::uint32_t{1}), HasSubstr("the number of records is 1"));
   EXPECT_THAT(refusal_of(28, std::uint32_t{1}), HasSubstr("the size of a row"));
   EXPECT_THAT(refusal_of(60, std::uint32_t{1}), HasSubstr("without the head is 1"));
 }

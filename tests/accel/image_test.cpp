@@ -1,15 +1,15 @@
-#include "accel/program/image.h"
+#include "accel/image/image.h"
 
 #include <cmath>
 #include <fmt/format.h>
 #include <string>
 
+#include "accel/image/image_state.h"
 #include "accel/numerics/golden_model.h"
-#include "accel/program/image_state.h"
 #include "base/index.h"
 #include "eval/random.h"
 #include "support/errors.h"
-#include "support/random_network.h"
+#include "support/random_integer_model.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -35,7 +35,7 @@ std::int64_t signed_bits(Bytes bytes, std::int64_t from, int count) {
   return static_cast<std::int64_t>((value ^ sign) - sign);
 }
 
-// What docs/program.md says of a preset, apart from the code's own table.
+// What docs/memory-map.md says of a preset, apart from the code's own table.
 struct Core {
   const char* name;
   std::int64_t rows, columns, channels, ssm_lanes, state_channels;
@@ -57,14 +57,14 @@ class WeightWalk {
   Group next() {
     const std::int64_t own = core_.rows / core_.channels;
     const std::int64_t word_bits = own * core_.columns * 4;
-    const std::int64_t lot = core_.columns / 4;
-    if (group_ % lot == 0) scales_at_ = word_++;
+    const std::int64_t scale_block = core_.columns / 4;
+    if (group_ % scale_block == 0) scales_at_ = word_++;
     Group group;
     for (std::int64_t row = 0; row < core_.rows; ++row) {
       const Bytes channel = image_.weights[at(row / own)].bytes;
       const std::int64_t r = row % own;
       group.scales.push_back(
-          signed_bits(channel, scales_at_ * word_bits + 16 * (group_ % lot * own + r), 16));
+          signed_bits(channel, scales_at_ * word_bits + 16 * (group_ % scale_block * own + r), 16));
       std::vector<std::int64_t> codes;
       for (std::int64_t word = word_; word < word_ + 128 / core_.columns; ++word) {
         for (std::int64_t k = 0; k < core_.columns; ++k) {
@@ -138,17 +138,17 @@ std::vector<std::int64_t> rows_of_in_proj(const Mamba2Config& c, const Core& cor
   return rows;
 }
 
-void expect_weights(const Network& net, const Image& image, const Core& core) {
+void expect_weights(const IntegerModel& model, const Image& image, const Core& core) {
   ASSERT_EQ(std::ssize(image.weights), core.channels);
   WeightWalk walk(image, core);
-  for (const NetworkLayer& layer : net.layers) {
-    expect_matrix(walk, core, layer.in_proj, rows_of_in_proj(net.config, core, image.order),
+  for (const IntegerLayer& layer : model.layers) {
+    expect_matrix(walk, core, layer.in_proj, rows_of_in_proj(model.config, core, image.order),
                   "in_proj");
-    expect_matrix(walk, core, layer.out_proj, counting(net.config.d_model), "out_proj");
+    expect_matrix(walk, core, layer.out_proj, counting(model.config.d_model), "out_proj");
   }
   EXPECT_EQ(walk.words(),
             static_cast<std::int64_t>(bits(image.parameters.bytes, 3 * 128 + 96, 32)));
-  expect_matrix(walk, core, net.head, counting(net.config.vocab_size), "head");
+  expect_matrix(walk, core, model.head, counting(model.config.vocab_size), "head");
   EXPECT_EQ(walk.words(), static_cast<std::int64_t>(bits(image.parameters.bytes, 128 + 32, 32)));
   for (const Region& region : image.weights) {
     EXPECT_EQ(std::ssize(region.bytes),
@@ -156,26 +156,26 @@ void expect_weights(const Network& net, const Image& image, const Core& core) {
   }
 }
 
-// Takes atom after atom of the parameters.
-class AtomWalk {
+// Takes record after record of the parameters.
+class RecordWalk {
  public:
-  explicit AtomWalk(Bytes bytes) : bytes_(bytes) {}
+  explicit RecordWalk(Bytes bytes) : bytes_(bytes) {}
 
-  void next() { ++atom_; }
+  void next() { ++record_; }
   std::int64_t number(int from, int count) const {
-    return static_cast<std::int64_t>(bits(bytes_, 128 * atom_ + from, count));
+    return static_cast<std::int64_t>(bits(bytes_, 128 * record_ + from, count));
   }
   std::int64_t integer(int from, int count) const {
-    return signed_bits(bytes_, 128 * atom_ + from, count);
+    return signed_bits(bytes_, 128 * record_ + from, count);
   }
-  std::int64_t atoms() const { return atom_; }
+  std::int64_t records() const { return record_; }
 
  private:
   Bytes bytes_;
-  std::int64_t atom_ = 0;
+  std::int64_t record_ = 0;
 };
 
-void expect_conv(AtomWalk& walk, const NetworkLayer& layer, std::int64_t first,
+void expect_conv(RecordWalk& walk, const IntegerLayer& layer, std::int64_t first,
                  std::int64_t count) {
   for (std::int64_t channel = first; channel < first + count; ++channel) {
     for (int tap = 0; tap < 4; ++tap) {
@@ -187,7 +187,7 @@ void expect_conv(AtomWalk& walk, const NetworkLayer& layer, std::int64_t first,
   }
 }
 
-void expect_heads(AtomWalk& walk, const NetworkLayer& layer) {
+void expect_heads(RecordWalk& walk, const IntegerLayer& layer) {
   for (const HeadWeights& head : layer.heads) {
     ASSERT_EQ(walk.integer(0, 32), head.dt_bias);
     ASSERT_EQ(walk.number(32, 16), head.A.mantissa);
@@ -198,23 +198,23 @@ void expect_heads(AtomWalk& walk, const NetworkLayer& layer) {
   }
 }
 
-void expect_gains(AtomWalk& walk, const NetworkLayer& layer, std::int64_t head) {
+void expect_gains(RecordWalk& walk, const IntegerLayer& layer, std::int64_t head) {
   for (int i = 0; i < 64; ++i) {
     ASSERT_EQ(walk.integer(16 * (i % 8), 16), layer.gains[at(64 * head + i)]);
     if (i % 8 == 7) walk.next();
   }
 }
 
-void expect_layer(AtomWalk& walk, const Network& net, std::size_t index, RowOrder order) {
-  const NetworkLayer& layer = net.layers[index];
-  const bool last = index + 1 == net.layers.size();
+void expect_layer(RecordWalk& walk, const IntegerModel& model, std::size_t index, RowOrder order) {
+  const IntegerLayer& layer = model.layers[index];
+  const bool last = index + 1 == model.layers.size();
   EXPECT_EQ(walk.number(0, 16), layer.out_proj_clip);
-  EXPECT_EQ(walk.number(16, 16), last ? net.head_clip : net.layers[index + 1].in_proj_clip);
+  EXPECT_EQ(walk.number(16, 16), last ? model.head_clip : model.layers[index + 1].in_proj_clip);
   EXPECT_EQ(walk.integer(32, 8), layer.out_proj.exponent + layer.gain_exponent - 6);
   EXPECT_EQ(walk.integer(40, 8),
-            (last ? net.head.exponent : net.layers[index + 1].in_proj.exponent) - 19);
+            (last ? model.head.exponent : model.layers[index + 1].in_proj.exponent) - 19);
   walk.next();
-  const std::int64_t heads = net.config.nheads;
+  const std::int64_t heads = model.config.nheads;
   if (order == RowOrder::hardware) {
     expect_heads(walk, layer);
     expect_conv(walk, layer, 64 * heads, 256);
@@ -230,65 +230,65 @@ void expect_layer(AtomWalk& walk, const Network& net, std::size_t index, RowOrde
   }
 }
 
-void expect_parameters(const Network& net, const Image& image) {
-  const Mamba2Config& c = net.config;
-  AtomWalk walk(image.parameters.bytes);
+void expect_parameters(const IntegerModel& model, const Image& image) {
+  const Mamba2Config& c = model.config;
+  RecordWalk walk(image.parameters.bytes);
   EXPECT_EQ(walk.number(0, 32), 0x314d414c);
   EXPECT_EQ(walk.number(32, 16), c.n_layer);
   EXPECT_EQ(walk.number(48, 16), c.nheads);
   EXPECT_EQ(walk.number(64, 16), c.d_model);
-  EXPECT_EQ(walk.number(80, 16), net.hadamard_m);
-  EXPECT_EQ(std::int64_t{1} << walk.number(96, 8), net.hadamard_n);
+  EXPECT_EQ(walk.number(80, 16), model.hadamard_m);
+  EXPECT_EQ(std::int64_t{1} << walk.number(96, 8), model.hadamard_n);
   EXPECT_EQ(walk.number(104, 8), image.order == RowOrder::hardware ? 0 : 1);
   walk.next();
   EXPECT_EQ(walk.number(0, 32), c.vocab_size);
   EXPECT_EQ(walk.number(64, 32), std::ssize(image.parameters.bytes) / 16 - 4);
   EXPECT_EQ(walk.number(96, 32), std::ssize(image.embedding.bytes) / 16 / c.vocab_size);
   walk.next();
-  EXPECT_EQ(static_cast<std::uint64_t>(walk.number(0, 64)), net.epsilon);
-  EXPECT_EQ(static_cast<std::uint64_t>(walk.number(64, 64)), net.gated_epsilon);
+  EXPECT_EQ(static_cast<std::uint64_t>(walk.number(0, 64)), model.epsilon);
+  EXPECT_EQ(static_cast<std::uint64_t>(walk.number(64, 64)), model.gated_epsilon);
   walk.next();
-  EXPECT_EQ(walk.number(0, 8), net.dt_limits.least.mantissa);
-  EXPECT_EQ(walk.integer(8, 8), net.dt_limits.least.exponent);
-  EXPECT_EQ(walk.number(16, 8), net.dt_limits.most.mantissa);
-  EXPECT_EQ(walk.integer(24, 8), net.dt_limits.most.exponent);
-  EXPECT_EQ(walk.integer(32, 8), -net.residual_exponent);
-  EXPECT_EQ(walk.integer(40, 8), net.residual_exponent - net.embedding.exponent);
-  EXPECT_EQ(walk.number(48, 16), net.layers[0].in_proj_clip);
-  EXPECT_EQ(walk.integer(64, 8), net.layers[0].in_proj.exponent - 19);
+  EXPECT_EQ(walk.number(0, 8), model.dt_limits.min.mantissa);
+  EXPECT_EQ(walk.integer(8, 8), model.dt_limits.min.exponent);
+  EXPECT_EQ(walk.number(16, 8), model.dt_limits.max.mantissa);
+  EXPECT_EQ(walk.integer(24, 8), model.dt_limits.max.exponent);
+  EXPECT_EQ(walk.integer(32, 8), -model.residual_exponent);
+  EXPECT_EQ(walk.integer(40, 8), model.residual_exponent - model.embedding.exponent);
+  EXPECT_EQ(walk.number(48, 16), model.layers[0].in_proj_clip);
+  EXPECT_EQ(walk.integer(64, 8), model.layers[0].in_proj.exponent - 19);
   walk.next();
-  for (std::int64_t from = 0; from < net.hadamard_m; ++from, walk.next()) {
-    for (std::int64_t to = 0; to < net.hadamard_m; ++to) {
+  for (std::int64_t from = 0; from < model.hadamard_m; ++from, walk.next()) {
+    for (std::int64_t to = 0; to < model.hadamard_m; ++to) {
       EXPECT_EQ(walk.number(static_cast<int>(to), 1) == 1,
-                net.hadamard_matrix[at(to * net.hadamard_m + from)] == -1);
+                model.hadamard_matrix[at(to * model.hadamard_m + from)] == -1);
     }
   }
-  for (std::size_t layer = 0; layer < net.layers.size(); ++layer) {
-    expect_layer(walk, net, layer, image.order);
+  for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
+    expect_layer(walk, model, layer, image.order);
   }
-  EXPECT_EQ(16 * walk.atoms(), std::ssize(image.parameters.bytes));
+  EXPECT_EQ(16 * walk.records(), std::ssize(image.parameters.bytes));
 }
 
-void expect_embedding(const Network& net, const Image& image) {
-  AtomWalk walk(image.embedding.bytes);
-  const std::int64_t groups = net.config.d_model / 128;
-  for (std::int64_t token = 0; token < net.config.vocab_size; ++token) {
+void expect_embedding(const IntegerModel& model, const Image& image) {
+  RecordWalk walk(image.embedding.bytes);
+  const std::int64_t groups = model.config.d_model / 128;
+  for (std::int64_t token = 0; token < model.config.vocab_size; ++token) {
     for (std::int64_t g = 0; g < groups; ++g) {
-      ASSERT_EQ(walk.integer(0, 16), net.embedding.scales[at(token * groups + g)]);
+      ASSERT_EQ(walk.integer(0, 16), model.embedding.scales[at(token * groups + g)]);
       walk.next();
       for (int i = 0; i < 128; ++i) {
-        ASSERT_EQ(walk.integer(4 * (i % 32), 4), code_of(net.embedding, token, 128 * g + i));
+        ASSERT_EQ(walk.integer(4 * (i % 32), 4), code_of(model.embedding, token, 128 * g + i));
         if (i % 32 == 31) walk.next();
       }
     }
   }
-  EXPECT_EQ(16 * walk.atoms(), std::ssize(image.embedding.bytes));
+  EXPECT_EQ(16 * walk.records(), std::ssize(image.embedding.bytes));
 }
 
 struct Case {
   Core core;
   RowOrder order;
-  test::RandomNetworkOptions network;
+  test::RandomIntegerModelOptions model;
 };
 
 std::vector<Case> cases() {
@@ -304,17 +304,17 @@ std::vector<Case> cases() {
 
 std::string name_of(const Case& each) {
   return fmt::format("{} {} d_model {}", each.core.name, row_order_name(each.order),
-                     each.network.d_model);
+                     each.model.d_model);
 }
 
 TEST(Image, HoldsTheNetworkAsTheDocumentSays) {
   for (const Case& each : cases()) {
     SCOPED_TRACE(name_of(each));
-    const Network net = test::random_network(each.network);
-    const Image image = make_image(net, hardware_preset(each.core.name), each.order);
-    expect_weights(net, image, each.core);
-    expect_parameters(net, image);
-    expect_embedding(net, image);
+    const IntegerModel model = test::random_integer_model(each.model);
+    const Image image = make_image(model, hardware_preset(each.core.name), each.order);
+    expect_weights(model, image, each.core);
+    expect_parameters(model, image);
+    expect_embedding(model, image);
   }
 }
 
@@ -377,7 +377,7 @@ void expect_ssm_state(const GoldenState& state, const Core& core, std::int64_t c
 TEST(ImageState, HoldsTheStateAsTheDocumentSays) {
   for (const Case& each : cases()) {
     SCOPED_TRACE(name_of(each));
-    const Mamba2Config c = test::random_network(each.network).config;
+    const Mamba2Config c = test::random_integer_model(each.model).config;
     const Hardware& hardware = hardware_preset(each.core.name);
     const GoldenState state = random_state(c);
     const ImageState image = to_image_state(state, c, hardware, each.order);
@@ -391,7 +391,7 @@ TEST(ImageState, HoldsTheStateAsTheDocumentSays) {
 }
 
 TEST(ImageState, OfANewSequenceIsZeroWithTheLeastExponents) {
-  const Mamba2Config c = test::random_network().config;
+  const Mamba2Config c = test::random_integer_model().config;
   const ImageState image =
       to_image_state(GoldenState(c), c, hardware_preset("u280"), RowOrder::hardware);
   EXPECT_EQ(bits(image.conv, 64, 64), 0x0000808080000000u);
@@ -407,52 +407,54 @@ TEST(ImageState, OfANewSequenceIsZeroWithTheLeastExponents) {
 
 TEST(Hardware, SaysWhatDoesNotFit) {
   const auto reason = [](const auto& change) {
-    Network net = test::random_network();
-    change(net);
-    return does_not_fit(net).value_or("");
+    IntegerModel model = test::random_integer_model();
+    change(model);
+    return does_not_fit(model).value_or("");
   };
-  EXPECT_EQ(reason([](Network&) {}), "");
-  EXPECT_EQ(reason([](Network& n) { n.config.headdim = 32; }), "headdim is 32, not 64");
-  EXPECT_EQ(reason([](Network& n) { n.config.d_state = 64; }), "d_state is 64, not 128");
-  EXPECT_EQ(reason([](Network& n) { n.config.d_conv = 3; }), "d_conv is 3, not 4");
-  EXPECT_EQ(reason([](Network& n) { n.config.ngroups = 2; }), "ngroups is 2, not 1");
-  EXPECT_EQ(reason([](Network& n) { n.config.nheads = 82; }), "nheads is 82, not 1 to 80");
-  EXPECT_EQ(reason([](Network& n) { n.config.d_model = 2688; }),
+  EXPECT_EQ(reason([](IntegerModel&) {}), "");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.config.headdim = 32; }), "headdim is 32, not 64");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.config.d_state = 64; }), "d_state is 64, not 128");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.config.d_conv = 3; }), "d_conv is 3, not 4");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.config.ngroups = 2; }), "ngroups is 2, not 1");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.config.nheads = 82; }), "nheads is 82, not 1 to 80");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.config.d_model = 2688; }),
             "d_model is 2688, no multiple of 128 up to 2560");
-  EXPECT_EQ(reason([](Network& n) { n.config.d_model = 192; }),
+  EXPECT_EQ(reason([](IntegerModel& n) { n.config.d_model = 192; }),
             "d_model is 192, no multiple of 128 up to 2560");
-  EXPECT_EQ(reason([](Network& n) { n.group = 64; }), "the group is 64, not 128");
-  EXPECT_EQ(reason([](Network& n) { n.state_bits = 8; }),
+  EXPECT_EQ(reason([](IntegerModel& n) { n.group = 64; }), "the group is 64, not 128");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.state_bits = 8; }),
             "the state's number of bits is 8, not 16");
-  EXPECT_EQ(reason([](Network& n) { n.hadamard_m = 41; }), "m of the rotation is 41, not 1 to 40");
-  EXPECT_EQ(reason([](Network& n) { n.hadamard_n = 64; }), "m n of the rotation is 128, not 256");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.hadamard_m = 41; }),
+            "m of the rotation is 41, not 1 to 40");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.hadamard_n = 64; }),
+            "m n of the rotation is 128, not 256");
   EXPECT_THAT(test::error_of([] { hardware_preset("vck5000"); }),
               HasSubstr("no preset 'vck5000', only tiny, vck190, u280"));
 }
 
 TEST(Image, SaysWhichNumberHasTooManyBits) {
   const auto refusal = [](const auto& change) {
-    Network net = test::random_network();
-    change(net);
-    return test::error_of([&] { make_image(net, hardware_preset("tiny"), RowOrder::hardware); });
+    IntegerModel model = test::random_integer_model();
+    change(model);
+    return test::error_of([&] { make_image(model, hardware_preset("tiny"), RowOrder::hardware); });
   };
-  EXPECT_THAT(refusal([](Network& n) { n.config.d_conv = 2; }),
+  EXPECT_THAT(refusal([](IntegerModel& n) { n.config.d_conv = 2; }),
               HasSubstr("does not fit the core: d_conv is 2"));
-  EXPECT_THAT(refusal([](Network& n) { n.layers[1].heads[2].D = 40000; }),
+  EXPECT_THAT(refusal([](IntegerModel& n) { n.layers[1].heads[2].D = 40000; }),
               HasSubstr("layer 1: D is 40000, more than 16 bits hold"));
-  EXPECT_THAT(refusal([](Network& n) { n.head.exponent = -110; }),
+  EXPECT_THAT(refusal([](IntegerModel& n) { n.head.exponent = -110; }),
               HasSubstr("the exponent of in_proj or the head is -129"));
 }
 
 // Other tests run it: values have to be of the kind that real models have.
 TEST(RandomNetwork, GivesModerateValues) {
   for (const Case& each : cases()) {
-    const Network net = test::random_network(each.network);
-    GoldenState state(net.config);
+    const IntegerModel model = test::random_integer_model(each.model);
+    GoldenState state(model.config);
     std::vector<std::vector<std::int32_t>> logits;
     for (const TokenId token : {3, 17, 3, 30, 9}) {
-      logits.emplace_back(at(net.config.vocab_size));
-      golden_decode(net, state, token, logits.back());
+      logits.emplace_back(at(model.config.vocab_size));
+      golden_decode(model, state, token, logits.back());
     }
     for (std::size_t i = 0; i < logits.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) EXPECT_NE(logits[i], logits[j]);

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "accel/accelerator_backend.h"
+#include "accel/image/lower_to_integers.h"
 #include "accel/numerics/golden_model.h"
-#include "accel/program/make_network.h"
 #include "accel/runtime/compare.h"
 #include "support/errors.h"
 #include "support/quantized.h"
@@ -22,60 +22,61 @@ const Model& small_model() {
   return model;
 }
 
-std::shared_ptr<const Network> network() {
-  static const auto shared = std::make_shared<const Network>(make_network(small_model().weights()));
+std::shared_ptr<const IntegerModel> integer_model() {
+  static const auto shared =
+      std::make_shared<const IntegerModel>(lower_to_integers(small_model().weights()));
   return shared;
 }
 
 TEST(GoldenAccelerator, GivesTheLogitsOfTheBackend) {
   const std::vector<TokenId> tokens = test::random_tokens(20, 37);
-  const auto accelerator = make_golden_accelerator(network());
+  const auto accelerator = make_golden_accelerator(integer_model());
   for (int sequence = 0; sequence < 2; ++sequence) {
     const std::unique_ptr<Sequence> expected = golden_backend(small_model())->open();
     accelerator->reset();
     for (const TokenId token : tokens) {
       const std::span row = expected->decode(token);
-      const Step step = accelerator->step(token, Wants::logits);
+      const StepResult step = accelerator->step(token, Output::logits);
       ASSERT_EQ(step.logits.size(), row.size());
       for (std::size_t i = 0; i < row.size(); ++i) {
         ASSERT_EQ(std::ldexp(static_cast<float>(step.logits[i]), -kLogitFractionBits), row[i]);
       }
       const auto best = std::max_element(row.begin(), row.end());
       const auto index = best - row.begin();
-      EXPECT_EQ(step.best,
-                (Best{static_cast<TokenId>(index), step.logits[static_cast<std::size_t>(index)]}));
+      EXPECT_EQ(step.argmax, (Argmax{static_cast<TokenId>(index),
+                                     step.logits[static_cast<std::size_t>(index)]}));
     }
   }
 }
 
 TEST(GoldenAccelerator, GivesWhatIsWanted) {
-  const auto accelerator = make_golden_accelerator(network());
-  const Step nothing = accelerator->step(1, Wants::nothing);
-  EXPECT_FALSE(nothing.best);
+  const auto accelerator = make_golden_accelerator(integer_model());
+  const StepResult nothing = accelerator->step(1, Output::none);
+  EXPECT_FALSE(nothing.argmax);
   EXPECT_TRUE(nothing.logits.empty());
-  const Step best = accelerator->step(2, Wants::best);
-  EXPECT_TRUE(best.best);
+  const StepResult best = accelerator->step(2, Output::argmax);
+  EXPECT_TRUE(best.argmax);
   EXPECT_TRUE(best.logits.empty());
   EXPECT_EQ(best.counters, Counters());
-  EXPECT_THAT(test::error_of([&] { accelerator->step(37, Wants::nothing); }), HasSubstr("37"));
+  EXPECT_THAT(test::error_of([&] { accelerator->step(37, Output::none); }), HasSubstr("37"));
 }
 
 TEST(GoldenAccelerator, TracesEachUnitOfEachLayer) {
-  std::map<std::pair<TraceUnit, std::int64_t>, std::vector<std::int64_t>> traced;
-  std::vector<TraceUnit> order;
-  const auto accelerator = make_golden_accelerator(network());
-  accelerator->observe(
-      [&](TraceUnit unit, std::int64_t layer, std::span<const std::int64_t> values) {
-        EXPECT_TRUE(traced.insert({{unit, layer}, {values.begin(), values.end()}}).second);
+  std::map<std::pair<ProbePoint, std::int64_t>, std::vector<std::int64_t>> probed;
+  std::vector<ProbePoint> order;
+  const auto accelerator = make_golden_accelerator(integer_model());
+  accelerator->set_probe(
+      [&](ProbePoint unit, std::int64_t layer, std::span<const std::int64_t> values) {
+        EXPECT_TRUE(probed.insert({{unit, layer}, {values.begin(), values.end()}}).second);
         order.push_back(unit);
       });
-  const Step step = accelerator->step(5, Wants::logits);
-  using enum TraceUnit;
+  const StepResult step = accelerator->step(5, Output::logits);
+  using enum ProbePoint;
   EXPECT_THAT(order, ElementsAre(residual, blocks, decay, conv, y, gated, rotated, residual, blocks,
                                  decay, conv, y, gated, rotated, residual, logits));
-  const Mamba2Config& c = network()->config;
-  const auto size = [&](TraceUnit unit, std::int64_t layer) {
-    return std::ssize(traced[{unit, layer}]);
+  const Mamba2Config& c = integer_model()->config;
+  const auto size = [&](ProbePoint unit, std::int64_t layer) {
+    return std::ssize(probed[{unit, layer}]);
   };
   EXPECT_EQ(size(residual, -1), c.d_model);
   for (std::int64_t layer = 0; layer < c.n_layer; ++layer) {
@@ -87,14 +88,14 @@ TEST(GoldenAccelerator, TracesEachUnitOfEachLayer) {
     EXPECT_EQ(size(rotated, layer), c.d_inner);
     EXPECT_EQ(size(residual, layer), c.d_model);
   }
-  const std::vector<std::int64_t>& last = traced[{logits, c.n_layer}];
+  const std::vector<std::int64_t>& last = probed[{logits, c.n_layer}];
   EXPECT_EQ(std::vector<std::int64_t>(step.logits.begin(), step.logits.end()), last);
 }
 
 // The golden model with a fault.
 class Faulty : public Accelerator {
  public:
-  using Fault = std::function<void(std::int64_t token, TraceUnit, std::int64_t layer,
+  using Fault = std::function<void(std::int64_t token, ProbePoint, std::int64_t layer,
                                    std::vector<std::int64_t>& values)>;
 
   explicit Faulty(Fault fault) : fault_(std::move(fault)) {}
@@ -105,32 +106,32 @@ class Faulty : public Accelerator {
   }
   GoldenState state() const override { return sound_->state(); }
   void restore(const GoldenState& state) override { sound_->restore(state); }
-  Step step(TokenId token, Wants wants) override {
-    Step step = sound_->step(token, wants);
+  StepResult step(TokenId token, Output output) override {
+    StepResult step = sound_->step(token, output);
     if (token_ == stuck_at) throw Error("stuck");
     ++token_;
     step.counters.cycles = 10;
     return step;
   }
-  void observe(Trace trace) override {
-    sound_->observe([this, trace = std::move(trace)](TraceUnit unit, std::int64_t layer,
-                                                     std::span<const std::int64_t> values) {
+  void set_probe(Probe probe) override {
+    sound_->set_probe([this, probe = std::move(probe)](ProbePoint unit, std::int64_t layer,
+                                                       std::span<const std::int64_t> values) {
       std::vector<std::int64_t> changed(values.begin(), values.end());
       fault_(token_, unit, layer, changed);
-      if (trace && !changed.empty()) trace(unit, layer, changed);
+      if (probe && !changed.empty()) probe(unit, layer, changed);
     });
   }
 
   std::int64_t stuck_at = -1;
 
  private:
-  std::unique_ptr<Accelerator> sound_ = make_golden_accelerator(network());
+  std::unique_ptr<Accelerator> sound_ = make_golden_accelerator(integer_model());
   Fault fault_;
   std::int64_t token_ = 0;
 };
 
 Comparison compare_with(Faulty&& faulty) {
-  const auto golden = make_golden_accelerator(network());
+  const auto golden = make_golden_accelerator(integer_model());
   return compare(*golden, faulty, test::random_tokens(4, 37), 3);
 }
 
@@ -140,18 +141,18 @@ TEST(Compare, CountsWhatIsEqual) {
   EXPECT_EQ(result.tokens, 6);
   EXPECT_EQ(result.ids.size(), 3U);
   EXPECT_EQ(result.counters.cycles, 60);
-  const Mamba2Config& c = network()->config;
+  const Mamba2Config& c = integer_model()->config;
   const std::int64_t layer =
       3 * c.d_inner + 2 * (c.d_inner + 2 * c.conv_dim()) + 4 * c.nheads + c.d_model;
   EXPECT_EQ(result.values, 6 * (c.n_layer * layer + c.d_model + 2 * c.vocab_size + 2));
 }
 
 TEST(Compare, NamesTheFirstDifference) {
-  const Comparison result =
-      compare_with(Faulty([](std::int64_t token, TraceUnit unit, std::int64_t layer, auto& values) {
+  const Comparison result = compare_with(
+      Faulty([](std::int64_t token, ProbePoint unit, std::int64_t layer, auto& values) {
         if (token != 2 || layer != 1) return;
-        if (unit == TraceUnit::conv) values.at(7) += 1;
-        if (unit == TraceUnit::gated) values.at(0) += 1;
+        if (unit == ProbePoint::conv) values.at(7) += 1;
+        if (unit == ProbePoint::gated) values.at(0) += 1;
       }));
   ASSERT_TRUE(result.difference);
   EXPECT_EQ(result.tokens, 3);
@@ -161,19 +162,19 @@ TEST(Compare, NamesTheFirstDifference) {
 }
 
 TEST(Compare, NamesWhatIsMissing) {
-  const Comparison result =
-      compare_with(Faulty([](std::int64_t token, TraceUnit unit, std::int64_t layer, auto& values) {
-        if (token == 1 && layer == 0 && unit == TraceUnit::y) values.pop_back();
+  const Comparison result = compare_with(
+      Faulty([](std::int64_t token, ProbePoint unit, std::int64_t layer, auto& values) {
+        if (token == 1 && layer == 0 && unit == ProbePoint::y) values.pop_back();
       }));
   ASSERT_TRUE(result.difference);
   EXPECT_THAT(result.difference->text(), HasSubstr("y, element 47: nothing instead of "));
 }
 
 TEST(Compare, LooksForADifferenceBeforeAnError) {
-  Faulty faulty([](std::int64_t token, TraceUnit unit, std::int64_t layer, auto& values) {
+  Faulty faulty([](std::int64_t token, ProbePoint unit, std::int64_t layer, auto& values) {
     if (token != 1) return;
     if (layer == 1) values.clear();
-    if (layer == 0 && unit == TraceUnit::y) {
+    if (layer == 0 && unit == ProbePoint::y) {
       values[0] = kNotGiven;
       values[1] += 1;
     }

@@ -6,10 +6,10 @@
 #include <random>
 #include <vector>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "accel/numerics/activations.h"
-#include "accel/numerics/block8.h"
+#include "accel/numerics/bfp8.h"
 #include "accel/numerics/conv_unit.h"
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/hadamard_unit.h"
@@ -80,7 +80,7 @@ TEST(Activations, ZerosAndTheSmallest) {
 TEST(MatrixUnit, SumsExactly) {
   std::mt19937_64 random(5);
   for (const bool worst : {false, true}) {
-    const std::int64_t columns = kMostGroups * 128;
+    const std::int64_t columns = kMaxGroups * 128;
     WeightMatrix weights;
     weights.rows = 2;
     weights.columns = columns;
@@ -97,14 +97,14 @@ TEST(MatrixUnit, SumsExactly) {
             static_cast<std::uint8_t>((own[static_cast<std::size_t>(i)] & 15) |
                                       (own[static_cast<std::size_t>(i + 1)] & 15) << 4));
       }
-      for (std::int64_t g = 0; g < kMostGroups; ++g) {
+      for (std::int64_t g = 0; g < kMaxGroups; ++g) {
         weights.scales.push_back(worst ? INT16_MIN : static_cast<std::int16_t>(random()));
       }
     }
     for (std::int64_t i = 0; i < columns; ++i) {
       x.codes.push_back(static_cast<std::int8_t>(worst ? -8 : static_cast<int>(random() % 16) - 8));
     }
-    for (std::int64_t g = 0; g < kMostGroups; ++g) {
+    for (std::int64_t g = 0; g < kMaxGroups; ++g) {
       x.multipliers.push_back(worst ? -4095 : static_cast<int>(random() % 8191) - 4095);
     }
     for (std::int64_t row = 0; row < 2; ++row) {
@@ -114,7 +114,7 @@ TEST(MatrixUnit, SumsExactly) {
                         codes[static_cast<std::size_t>(row)][static_cast<std::size_t>(i)]) *
                     x.codes[static_cast<std::size_t>(i)] *
                     x.multipliers[static_cast<std::size_t>(i / 128)] *
-                    weights.scales[static_cast<std::size_t>(row * kMostGroups + i / 128)];
+                    weights.scales[static_cast<std::size_t>(row * kMaxGroups + i / 128)];
       }
       const std::int64_t sum = multiply_row(weights, row, x);
       EXPECT_EQ(static_cast<long double>(sum), expected);
@@ -132,7 +132,7 @@ TEST(Block8, IsThePowerOfTwoQuantizer) {
     std::vector<float> expected(values.begin(), values.end());
     fake_quantize({.bits = 8, .group = 64, .power_of_two = true}, 64, expected);
     std::vector<std::int8_t> codes(64);
-    const int exponent = round_block(values, 0, codes);
+    const int exponent = round_bfp8(values, 0, codes);
     for (std::size_t i = 0; i < 64; ++i) {
       const float value =
           exponent == kZeroExponent ? 0 : std::ldexp(static_cast<float>(codes[i]), exponent);
@@ -146,7 +146,7 @@ TEST(Block8, IsThePowerOfTwoQuantizer) {
 TEST(Block8, TakesTheSmallestScaleThatHolds) {
   std::vector<std::int8_t> codes(1);
   const auto exponent_of = [&](std::int64_t value) {
-    return round_block(std::vector{value}, 10, codes);
+    return round_bfp8(std::vector{value}, 10, codes);
   };
   EXPECT_EQ(exponent_of(127), 10);
   EXPECT_EQ(exponent_of(128), 11);
@@ -214,7 +214,7 @@ TEST(SsmUnit, KeepsSlowStatesOverLongSequences) {
     std::mt19937_64 random(8);
     std::vector<std::int64_t> steady = random_values(128, 7, random);
     Channel channel;
-    const Scaled rest = {128, -7 - slow};  // 1 - a = 2^-slow
+    const Scaled complement = {128, -7 - slow};  // 1 - a = 2^-slow
     RelativeError golden;
     RelativeError reference;
     for (std::int64_t token = 0; token < 6000; ++token) {
@@ -228,7 +228,7 @@ TEST(SsmUnit, KeepsSlowStatesOverLongSequences) {
       const std::vector<std::int8_t> B_exponents = {-6, -7};
       const std::vector<std::int8_t> C_exponents = {-7, -6};
       const auto x = static_cast<std::int64_t>(random() % 155) - 27;
-      const HeadInput in = {.decay = {.dt = {130, -10}, .rest = rest},
+      const HeadInput in = {.decay = {.dt = {130, -10}, .complement = complement},
                             .B = {B, B_exponents},
                             .C = {C, C_exponents},
                             .D = 20000,
@@ -265,7 +265,7 @@ TEST(SsmUnit, KeepsSlowStatesOverLongSequences) {
 TEST(SsmUnit, AStateThatOnlyDecaysEndsAsZero) {
   const std::vector<std::int8_t> codes(128, 100);
   const std::vector<std::int8_t> exponents = {-7, -7};
-  HeadInput in = {.decay = {.dt = {200, -8}, .rest = {200, -8}},
+  HeadInput in = {.decay = {.dt = {200, -8}, .complement = {200, -8}},
                   .B = {codes, exponents},
                   .C = {codes, exponents},
                   .D = 0,
@@ -289,8 +289,8 @@ TEST(SsmUnit, AStateThatOnlyDecaysEndsAsZero) {
 TEST(SsmUnit, DtIsHeldToItsLimits) {
   const HeadWeights weights = {.dt_bias = 0, .A = {1 << 15, -15}, .D = 0, .D_exponent = 0};
   const DtLimits limits = {{200, -12}, {160, -9}};
-  EXPECT_EQ(compute_decay(weights, limits, -(1 << 17)).dt, limits.least);
-  EXPECT_EQ(compute_decay(weights, limits, 1 << 16).dt, limits.most);
+  EXPECT_EQ(compute_decay(weights, limits, -(1 << 17)).dt, limits.min);
+  EXPECT_EQ(compute_decay(weights, limits, 1 << 16).dt, limits.max);
   // log 2 has 8 bits 177.4 2^-8
   EXPECT_EQ(compute_decay(weights, {{0, kZeroExponent}, {255, 127}}, 0).dt, (Scaled{177, -8}));
 }

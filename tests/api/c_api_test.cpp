@@ -106,14 +106,14 @@ TEST(CApi, ForksAndStatesGoOnAlone) {
 struct Heard {
   std::vector<TokenId> ids = {};
   std::string text = {};
-  std::size_t most = 100;
+  std::size_t max = 100;
 };
 
 bool hear(lightmamba_token id, const char* text, void* user) {
   Heard& heard = *static_cast<Heard*>(user);
   if (id >= 0) heard.ids.push_back(id);
   heard.text += text;
-  return heard.ids.size() < heard.most;
+  return heard.ids.size() < heard.max;
 }
 
 TEST(CApi, GeneratesAsCppDoes) {
@@ -134,7 +134,7 @@ TEST(CApi, GeneratesAsCppDoes) {
   EXPECT_EQ(all.text, same.tokenizer().decode(expected.ids));
   EXPECT_EQ(lightmamba_position(sequence.get()), std::ssize(ids) + 12);
 
-  Heard three{.most = 3};
+  Heard three{.max = 3};
   const SequenceHandle another(lightmamba_open_sequence(backend.get()));
   EXPECT_EQ(lightmamba_generate(another.get(), ids.data(), ids.size(), &options, hear, &three), 3);
   EXPECT_TRUE(std::equal(three.ids.begin(), three.ids.end(), expected.ids.begin()));

@@ -6,7 +6,7 @@
 
 #include <lightmamba/error.h>
 
-#include "accel/program/image_file.h"
+#include "accel/image/image_file.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "quant/dither.h"
 #include "quant/hadamard.h"

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "base/buffer.h"
 #include "base/dtype.h"

@@ -38,8 +38,8 @@ TEST(SpreadWindows, TakesAShortTextWhole) {
   EXPECT_EQ(spread_windows(tokens, 100, 50), tokens);
   EXPECT_TRUE(spread_windows({}, 10, 0).empty());
   EXPECT_TRUE(spread_windows({}, 10, 20).empty());
-  const std::vector<TokenId> most = spread_windows(tokens, 10, 32);
-  EXPECT_EQ(most, (std::vector<TokenId>{tokens.begin(), tokens.begin() + 32}));
+  const std::vector<TokenId> max = spread_windows(tokens, 10, 32);
+  EXPECT_EQ(max, (std::vector<TokenId>{tokens.begin(), tokens.begin() + 32}));
   // Less than a window is what is asked for of the only one.
   EXPECT_LE(spread_windows(tokens, 35, 20).size(), 35u);
 }
@@ -212,11 +212,11 @@ TEST(MseClip, IsTheBestOfItsGrid) {
         const double best = error_at(q, found, 48, values);
         EXPECT_LE(best, error_at(q, 1.0F, 48, values));
         const float step = bits == 4 ? 0.015F : 0.005F;
-        double least = INFINITY;
+        double min = INFINITY;
         for (int i = 0; i <= 24; ++i) {
-          least = std::min(least, error_at(q, 1 - step * static_cast<float>(i), 48, values));
+          min = std::min(min, error_at(q, 1 - step * static_cast<float>(i), 48, values));
         }
-        EXPECT_DOUBLE_EQ(best, least);
+        EXPECT_DOUBLE_EQ(best, min);
       }
     }
   }

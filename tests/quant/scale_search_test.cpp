@@ -33,16 +33,16 @@ double error_of_scale(const Values& weights, const Values& importance, double sc
   return sum;
 }
 
-double least_error(const Values& weights, const Values& importance, int bits) {
+double min_error(const Values& weights, const Values& importance, int bits) {
   double largest = 0;
   for (const float weight : weights) largest = std::max(largest, std::abs(double{weight}));
-  double least = std::numeric_limits<double>::infinity();
+  double min = std::numeric_limits<double>::infinity();
   for (int part = 150; part < 1100; ++part) {
     const double scale = part * 0.001 * largest / ((1 << (bits - 1)) - 1);
-    least = std::min({least, error_of_scale(weights, importance, scale, bits),
-                      error_of_scale(weights, importance, -scale, bits)});
+    min = std::min({min, error_of_scale(weights, importance, scale, bits),
+                    error_of_scale(weights, importance, -scale, bits)});
   }
-  return least;
+  return min;
 }
 
 bool is_half(float value) { return half_to_float(float_to_half(value)) == value; }
@@ -75,7 +75,7 @@ TEST(ScaleSearch, IsWithinOnePercentOfTryingEveryScale) {
     for (const std::int64_t size : {20, 64, 128, 300}) {
       for (const bool weighted : {false, true}) {
         double found = 0;
-        double least = 0;
+        double min = 0;
         for (int repeat = 0; repeat < 12; ++repeat) {
           const Values weights = draw(size, generator, std::normal_distribution<float>(0, 0.02F));
           Values importance;
@@ -85,12 +85,12 @@ TEST(ScaleSearch, IsWithinOnePercentOfTryingEveryScale) {
           const float scale = mse_scale(weights, importance, bits);
           EXPECT_TRUE(is_half(scale));
           const double error = error_of_scale(weights, importance, scale, bits);
-          const double best = least_error(weights, importance, bits);
+          const double best = min_error(weights, importance, bits);
           EXPECT_LT(error, 1.1 * best) << bits << " bits, " << size << " weights";
           found += error;
-          least += best;
+          min += best;
         }
-        EXPECT_LT(found, 1.01 * least) << bits << " bits, " << size << " weights";
+        EXPECT_LT(found, 1.01 * min) << bits << " bits, " << size << " weights";
       }
     }
   }

@@ -6,7 +6,7 @@
 
 namespace lightmamba::accel {
 
-inline constexpr std::int64_t kMostTaps = 8;  // d_conv
+inline constexpr std::int64_t kMaxConvTaps = 8;  // d_conv
 
 // Weights of one layer: weight = code * 2^exponent, a bias in fixed point (functions.h).
 struct ConvWeights {

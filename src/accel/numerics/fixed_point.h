@@ -19,24 +19,24 @@ inline std::int64_t saturate(std::int64_t x, int bits) {
   return std::clamp(x, -limit, limit - 1);
 }
 
-// x 2^-right to the nearest integer, halves up, within `bits` bits, at most 63. `right` may be
+// x 2^-shift to the nearest integer, halves up, within `bits` bits, at most 63. `shift` may be
 // negative.
-inline std::int64_t rescale(std::int64_t x, int right, int bits) {
-  if (right > 63) return 0;
-  if (right > 0) return saturate(((x >> (right - 1)) + 1) >> 1, bits);
+inline std::int64_t rescale(std::int64_t x, int shift, int bits) {
+  if (shift > 63) return 0;
+  if (shift > 0) return saturate(((x >> (shift - 1)) + 1) >> 1, bits);
   if (x == 0) return 0;
-  if (bit_length(x) - right > bits - 1) return saturate(x < 0 ? INT64_MIN : INT64_MAX, bits);
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(x) << -right);
+  if (bit_length(x) - shift > bits - 1) return saturate(x < 0 ? INT64_MIN : INT64_MAX, bits);
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(x) << -shift);
 }
 
 // rescale() without a branch for each number, of 32-bit numbers that stay within 32 bits.
 class Shift {
  public:
-  explicit Shift(int right)
-      : up_(right < 0 ? std::min(-right, 31) : 0),
-        down_(right > 0 ? std::min(right - 1, 31) : 0),
-        last_(right > 0 ? 1 : 0),
-        mask_(right > 32 ? 0 : -1) {}
+  explicit Shift(int shift)
+      : up_(shift < 0 ? std::min(-shift, 31) : 0),
+        down_(shift > 0 ? std::min(shift - 1, 31) : 0),
+        last_(shift > 0 ? 1 : 0),
+        mask_(shift > 32 ? 0 : -1) {}
 
   std::int32_t operator()(std::int32_t x) const {
     const auto up = static_cast<std::int32_t>(static_cast<std::uint32_t>(x) << up_);

@@ -30,8 +30,8 @@ Place place_of(std::int64_t x, int fraction_bits) {
 
 Scaled normalize(Scaled x, int bits) {
   if (x.mantissa == 0) return {0, kZeroExponent};
-  const int right = bit_length(x.mantissa) - bits;
-  Scaled result = {rescale(x.mantissa, right, 63), x.exponent + right};
+  const int shift = bit_length(x.mantissa) - bits;
+  Scaled result = {rescale(x.mantissa, shift, 63), x.exponent + shift};
   if (bit_length(result.mantissa) > bits) {  // rounded up to a power of two
     result.mantissa >>= 1;
     ++result.exponent;
@@ -45,8 +45,8 @@ Scaled inverse_root(std::uint64_t sum) {
   constexpr int kBits = 22;
   constexpr int kIntervalBits = kBits - 7;
   const int quarters = (static_cast<int>(std::bit_width(sum)) - 1) / 2;
-  const int right = 2 * quarters - kBits;
-  const std::uint64_t f = right > 0 ? sum >> right : sum << -right;
+  const int shift = 2 * quarters - kBits;
+  const std::uint64_t f = shift > 0 ? sum >> shift : sum << -shift;
   const std::size_t index = (f >> kIntervalBits) - (1U << 7);
   const auto rest = static_cast<std::int64_t>(f & ((1U << kIntervalBits) - 1));
   const auto& table = tables().inverse_root;

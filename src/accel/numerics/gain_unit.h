@@ -8,10 +8,10 @@
 namespace lightmamba::accel {
 
 inline constexpr int kGainedBits = 26;
-inline constexpr int kGainRight = 19;
+inline constexpr int kGainShift = 19;
 
 inline std::int64_t times_gain(std::int64_t v, std::int16_t gain) {
-  return rescale(v * gain, kGainRight, kGainedBits);
+  return rescale(v * gain, kGainShift, kGainedBits);
 }
 
 }  // namespace lightmamba::accel

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "accel/numerics/block8.h"
+#include "accel/numerics/bfp8.h"
 #include "accel/numerics/conv_unit.h"
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/gain_unit.h"
@@ -26,58 +26,54 @@ auto part(Vector& values, std::int64_t begin, std::int64_t count) {
 }
 
 // value = mantissa * 2^exponent of sums times an inverse root.
-Scaled scaled_sum(std::int64_t sum, int right, int exponent, const Scaled& root) {
-  return {rescale(sum, right, kAccumulatorKept + 1) * root.mantissa, exponent + right};
+Scaled scaled_sum(std::int64_t sum, int shift, int exponent, const Scaled& root) {
+  return {rescale(sum, shift, kAccumulatorKept + 1) * root.mantissa, exponent + shift};
 }
 
-int kept_right(std::int64_t largest) { return std::max(0, bit_length(largest) - kAccumulatorKept); }
+int kept_shift(std::int64_t largest) { return std::max(0, bit_length(largest) - kAccumulatorKept); }
 
 std::int64_t to_fixed_point(const Scaled& value, int fraction_bits, int bits) {
   return rescale(value.mantissa, -(value.exponent + fraction_bits), bits);
 }
 
 // One token on its way through the layers.
-class Pass {
+class GoldenPass {
  public:
-  Pass(const Network& network, GoldenState& state, const Trace& trace)
-      : net_(network),
-        c_(network.config),
-        state_(state),
-        trace_(trace),
-        residual_(at(c_.d_model)) {}
+  GoldenPass(const IntegerModel& model, GoldenState& state, const Probe& probe)
+      : model_(model), c_(model.config), state_(state), probe_(probe), residual_(at(c_.d_model)) {}
 
   void take_embedding(TokenId token) {
-    const WeightMatrix& e = net_.embedding;
+    const WeightMatrix& e = model_.embedding;
     const std::uint8_t* codes = e.codes.data() + token * (e.columns / 2);
     const std::int16_t* scales = e.scales.data() + token * e.groups();
     for (std::int64_t i = 0; i < c_.d_model; ++i) {
       const int shift = i % 2 == 0 ? 4 : 0;
       const std::int64_t code =
           static_cast<std::int8_t>(static_cast<std::uint8_t>(codes[i / 2] << shift)) >> 4;
-      residual_[at(i)] = embed(code, scales[i / e.group], net_.residual_exponent - e.exponent);
+      residual_[at(i)] = embed(code, scales[i / e.group], model_.residual_exponent - e.exponent);
     }
-    if (trace_) trace_(TraceUnit::residual, -1, residual_);
+    if (probe_) probe_(ProbePoint::residual, -1, residual_);
   }
 
   void run_layer(std::int64_t index) {
-    const NetworkLayer& layer = net_.layers[at(index)];
+    const IntegerLayer& layer = model_.layers[at(index)];
     project(layer.in_proj, layer.in_proj_clip);
     round_projected();
     convolve(layer, index);
     run_heads(layer, index);
-    if (trace_) trace_heads(index);
+    if (probe_) trace_heads(index);
     project_out(layer, index);
-    if (trace_) trace_(TraceUnit::residual, index, residual_);
+    if (probe_) probe_(ProbePoint::residual, index, residual_);
   }
 
   void logits(std::span<std::int32_t> out) {
-    project(net_.head, net_.head_clip);
+    project(model_.head, model_.head_clip);
     for (std::size_t i = 0; i < out.size(); ++i) {
-      const Scaled value = scaled_sum(sums_[i], kept_right(sums_[i]), exponent_, root_);
+      const Scaled value = scaled_sum(sums_[i], kept_shift(sums_[i]), exponent_, root_);
       out[i] = static_cast<std::int32_t>(to_fixed_point(value, kLogitFractionBits, kLogitBits));
     }
-    if (trace_)
-      trace_(TraceUnit::logits, c_.n_layer, std::vector<std::int64_t>(out.begin(), out.end()));
+    if (probe_)
+      probe_(ProbePoint::logits, c_.n_layer, std::vector<std::int64_t>(out.begin(), out.end()));
   }
 
  private:
@@ -85,8 +81,8 @@ class Pass {
 
   // W times the normalised residual: sums_ * root_, in units of 2^exponent_.
   void project(const WeightMatrix& weights, int clip) {
-    quantize_vector(residual_, 0, net_.group, clip, input_);
-    root_ = inverse_root(sum_of_squares(residual_, 0) + net_.epsilon);
+    quantize_vector(residual_, 0, model_.group, clip, input_);
+    root_ = inverse_root(sum_of_squares(residual_, 0) + model_.epsilon);
     sums_.resize(at(weights.rows));
     multiply_rows(weights, 0, input_, sums_);
     exponent_ = weights.exponent + input_.exponent + root_.exponent;
@@ -97,12 +93,12 @@ class Pass {
     const std::span sums = std::span(sums_).subspan(at(begin), codes.size());
     std::int64_t largest = 0;
     for (const std::int64_t sum : sums) largest = std::max(largest, sum < 0 ? -sum : sum);
-    const int right = kept_right(largest);
+    const int shift = kept_shift(largest);
     std::vector<std::int64_t> values(sums.size());
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      values[i] = scaled_sum(sums[i], right, exponent_, root_).mantissa;
+      values[i] = scaled_sum(sums[i], shift, exponent_, root_).mantissa;
     }
-    return round_block(values, exponent_ + right, codes);
+    return round_bfp8(values, exponent_ + shift, codes);
   }
 
   // z and the conv's input to blocks of 8 bits, dt to fixed point.
@@ -122,25 +118,25 @@ class Pass {
     }
     for (std::int64_t head = 0; head < c_.nheads; ++head) {
       const std::int64_t sum = sums_[at(c_.d_inner + c_.conv_dim() + head)];
-      raw_dt_[at(head)] = to_fixed_point(scaled_sum(sum, kept_right(sum), exponent_, root_),
+      raw_dt_[at(head)] = to_fixed_point(scaled_sum(sum, kept_shift(sum), exponent_, root_),
                                          kDtFractionBits, kDtBits);
     }
   }
 
-  void convolve(const NetworkLayer& layer, std::int64_t index) {
+  void convolve(const IntegerLayer& layer, std::int64_t index) {
     conv_codes_.resize(at(c_.conv_dim()));
     conv_exponents_.resize(at(blocks()));
     const std::int64_t kept = c_.d_conv - 1;
-    const std::span window =
+    const std::span conv_state =
         part(state_.conv_codes, index * kept * c_.conv_dim(), kept * c_.conv_dim());
     const std::span exponents =
         part(state_.conv_exponents, index * kept * blocks(), kept * blocks());
     std::vector<std::int64_t> values(at(c_.headdim));
     for (std::int64_t block = 0; block < blocks(); ++block) {
       const std::int64_t channel = block * c_.headdim;
-      std::array<ConvTap, kMostTaps> taps;
+      std::array<ConvTap, kMaxConvTaps> taps;
       for (std::int64_t k = 0; k < kept; ++k) {
-        taps[at(k)] = {part(window, k * c_.conv_dim() + channel, c_.headdim),
+        taps[at(k)] = {part(conv_state, k * c_.conv_dim() + channel, c_.headdim),
                        exponents[at(k * blocks() + block)]};
       }
       taps[at(kept)] = {part(input_codes_, channel, c_.headdim), input_exponents_[at(block)]};
@@ -149,11 +145,11 @@ class Pass {
                  part(layer.conv_biases, channel, c_.headdim)},
                 std::span(taps).first(at(c_.d_conv)), values);
       conv_exponents_[at(block)] = static_cast<std::int8_t>(
-          round_block(values, -kFractionBits, part(conv_codes_, channel, c_.headdim)));
+          round_bfp8(values, -kFractionBits, part(conv_codes_, channel, c_.headdim)));
     }
     if (kept == 0) return;
-    std::copy(window.begin() + c_.conv_dim(), window.end(), window.begin());
-    std::copy(input_codes_.begin(), input_codes_.end(), window.end() - c_.conv_dim());
+    std::copy(conv_state.begin() + c_.conv_dim(), conv_state.end(), conv_state.begin());
+    std::copy(input_codes_.begin(), input_codes_.end(), conv_state.end() - c_.conv_dim());
     std::copy(exponents.begin() + blocks(), exponents.end(), exponents.begin());
     std::copy(input_exponents_.begin(), input_exponents_.end(), exponents.end() - blocks());
   }
@@ -164,7 +160,7 @@ class Pass {
             part(conv_exponents_, channel / c_.headdim, c_.d_state / c_.headdim)};
   }
 
-  void run_heads(const NetworkLayer& layer, std::int64_t index) {
+  void run_heads(const IntegerLayer& layer, std::int64_t index) {
     decays_.resize(at(c_.nheads));
     y_.resize(at(c_.d_inner));
     gated_.resize(at(c_.d_inner));
@@ -172,7 +168,7 @@ class Pass {
     parallel_for(c_.nheads, 16 * c_.headdim * c_.d_state, [&](std::int64_t head) {
       const HeadWeights& weights = layer.heads[at(head)];
       const std::int64_t group = head / c_.heads_per_group();
-      decays_[at(head)] = compute_decay(weights, net_.dt_limits, raw_dt_[at(head)]);
+      decays_[at(head)] = compute_decay(weights, model_.dt_limits, raw_dt_[at(head)]);
       HeadInput in = {.decay = decays_[at(head)],
                       .B = blocks_of(c_.d_inner + group * c_.d_state),
                       .C = blocks_of(c_.d_inner + (c_.ngroups + group) * c_.d_state),
@@ -186,7 +182,7 @@ class Pass {
         const std::int64_t row = index * c_.d_inner + channel;
         in.x = conv_codes_[at(channel)];
         y[at(p)] = step_channel(
-            in, net_.state_bits,
+            in, model_.state_bits,
             first + static_cast<std::uint32_t>(channel * c_.d_state) * kDitherIndex,
             {part(state_.ssm_codes, row * c_.d_state, c_.d_state), state_.ssm_exponents[at(row)]});
       }
@@ -197,7 +193,7 @@ class Pass {
   // v = y silu(z), with y in 8 bits first.
   void gate_head(std::int64_t head, std::span<const std::int64_t> y) {
     std::vector<std::int8_t> codes(y.size());
-    const int y_exponent = round_block(y, -kFractionBits, codes);
+    const int y_exponent = round_bfp8(y, -kFractionBits, codes);
     for (std::size_t p = 0; p < y.size(); ++p) {
       const std::size_t channel = at(head * c_.headdim) + p;
       gated_[channel] = gate(codes[p], y_exponent, z_codes_[channel], z_exponents_[at(head)]);
@@ -211,50 +207,50 @@ class Pass {
         values.insert(values.end(), {codes[i], exponents[i / at(c_.headdim)]});
       }
     };
-    const auto give = [&](TraceUnit unit) {
-      trace_(unit, index, values);
+    const auto give = [&](ProbePoint unit) {
+      probe_(unit, index, values);
       values.clear();
     };
     add_blocks(z_codes_, z_exponents_);
     add_blocks(input_codes_, input_exponents_);
-    give(TraceUnit::blocks);
+    give(ProbePoint::blocks);
     for (const Decay& decay : decays_) {
-      values.insert(values.end(), {decay.dt.mantissa, decay.dt.exponent, decay.rest.mantissa,
-                                   decay.rest.exponent});
+      values.insert(values.end(), {decay.dt.mantissa, decay.dt.exponent, decay.complement.mantissa,
+                                   decay.complement.exponent});
     }
-    give(TraceUnit::decay);
+    give(ProbePoint::decay);
     add_blocks(conv_codes_, conv_exponents_);
-    give(TraceUnit::conv);
-    trace_(TraceUnit::y, index, y_);
-    trace_(TraceUnit::gated, index, gated_);
+    give(ProbePoint::conv);
+    probe_(ProbePoint::y, index, y_);
+    probe_(ProbePoint::gated, index, gated_);
   }
 
-  void project_out(const NetworkLayer& layer, std::int64_t index) {
-    const std::uint64_t sum = sum_of_squares(gated_, kSquareRight) + net_.gated_epsilon;
+  void project_out(const IntegerLayer& layer, std::int64_t index) {
+    const std::uint64_t sum = sum_of_squares(gated_, kSquareShift) + model_.gated_epsilon;
     for (std::int64_t i = 0; i < c_.d_inner; ++i) {
       gated_[at(i)] = times_gain(gated_[at(i)], layer.gains[at(i)]);
     }
-    hadamard_transform(net_.hadamard_matrix, net_.hadamard_m, net_.hadamard_n, gated_);
-    if (trace_) trace_(TraceUnit::rotated, index, gated_);
-    quantize_vector(gated_, layer.gain_exponent + kGainRight, net_.group, layer.out_proj_clip,
+    hadamard_transform(model_.hadamard_matrix, model_.hadamard_m, model_.hadamard_n, gated_);
+    if (probe_) probe_(ProbePoint::rotated, index, gated_);
+    quantize_vector(gated_, layer.gain_exponent + kGainShift, model_.group, layer.out_proj_clip,
                     input_);
-    // sum is in units of 2^kSquareRight of v^2, so root of 2^-(kSquareRight / 2) of 1 / v; the
+    // sum is in units of 2^kSquareShift of v^2, so root of 2^-(kSquareShift / 2) of 1 / v; the
     // fraction bits of v cancel.
     root_ = inverse_root(sum);
     sums_.resize(at(c_.d_model));
     multiply_rows(layer.out_proj, 0, input_, sums_);
-    exponent_ = layer.out_proj.exponent + input_.exponent + root_.exponent - kSquareRight / 2;
+    exponent_ = layer.out_proj.exponent + input_.exponent + root_.exponent - kSquareShift / 2;
     for (std::size_t i = 0; i < residual_.size(); ++i) {
-      const Scaled value = scaled_sum(sums_[i], kept_right(sums_[i]), exponent_, root_);
-      residual_[i] = add_to_residual(residual_[i],
-                                     to_fixed_point(value, -net_.residual_exponent, kResidualBits));
+      const Scaled value = scaled_sum(sums_[i], kept_shift(sums_[i]), exponent_, root_);
+      residual_[i] = add_to_residual(
+          residual_[i], to_fixed_point(value, -model_.residual_exponent, kResidualBits));
     }
   }
 
-  const Network& net_;
+  const IntegerModel& model_;
   const Mamba2Config& c_;
   GoldenState& state_;
-  const Trace& trace_;
+  const Probe& probe_;
   std::vector<std::int64_t> residual_;
   QuantizedVector input_;
   Scaled root_ = {};
@@ -280,11 +276,11 @@ GoldenState::GoldenState(const Mamba2Config& c)
       ssm_codes(at(c.state_elements())),
       ssm_exponents(at(c.state_elements() / c.d_state), kZeroExponent) {}
 
-void golden_decode(const Network& network, GoldenState& state, TokenId token,
-                   std::span<std::int32_t> logits, const Trace& trace) {
-  Pass pass(network, state, trace);
+void golden_decode(const IntegerModel& model, GoldenState& state, TokenId token,
+                   std::span<std::int32_t> logits, const Probe& probe) {
+  GoldenPass pass(model, state, probe);
   pass.take_embedding(token);
-  for (std::int64_t layer = 0; layer < network.config.n_layer; ++layer) pass.run_layer(layer);
+  for (std::int64_t layer = 0; layer < model.config.n_layer; ++layer) pass.run_layer(layer);
   ++state.position;
   if (!logits.empty()) pass.logits(logits);
 }

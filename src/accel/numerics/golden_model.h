@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "accel/numerics/gate_unit.h"
-#include "accel/numerics/network.h"
-#include "accel/numerics/trace.h"
+#include "accel/numerics/integer_model.h"
+#include "accel/numerics/probe.h"
 
 namespace lightmamba::accel {
 
@@ -26,15 +26,15 @@ struct GoldenState {
 };
 
 // Fraction bits of the sums of squares of the gated norm.
-inline constexpr int kSquareRight = 12;  // of each square, before they are summed
-inline constexpr int kGatedSquareFractionBits = 2 * kGatedFractionBits - kSquareRight;
+inline constexpr int kSquareShift = 12;  // of each square, before they are summed
+inline constexpr int kGatedSquareFractionBits = 2 * kGatedFractionBits - kSquareShift;
 
 inline constexpr int kLogitBits = 32;
 inline constexpr int kLogitFractionBits = 16;
 
 // One token. `logits` is [vocab_size], fixed point with kLogitFractionBits, or empty where none are
-// wanted. `trace` sees what each unit gives.
-void golden_decode(const Network& network, GoldenState& state, TokenId token,
-                   std::span<std::int32_t> logits, const Trace& trace = {});
+// wanted. `probe` sees what each unit gives.
+void golden_decode(const IntegerModel& model, GoldenState& state, TokenId token,
+                   std::span<std::int32_t> logits, const Probe& probe = {});
 
 }  // namespace lightmamba::accel

@@ -30,7 +30,7 @@ struct WeightMatrix {
 // 2^12, |scale| <= 2^15, at most 127 groups.
 std::int64_t multiply_row(const WeightMatrix& weights, std::int64_t row, const QuantizedVector& x);
 
-inline constexpr std::int64_t kMostGroups = 127;
+inline constexpr std::int64_t kMaxGroups = 127;
 
 // All rows of [begin, begin + out.size()), on several threads.
 void multiply_rows(const WeightMatrix& weights, std::int64_t begin, const QuantizedVector& x,

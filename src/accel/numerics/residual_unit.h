@@ -9,9 +9,9 @@ namespace lightmamba::accel {
 
 inline constexpr int kResidualBits = 26;
 
-// `right` is the residual's exponent less the embedding's.
-inline std::int64_t embed(std::int64_t code, std::int16_t scale, int right) {
-  return rescale(code * scale, right, kResidualBits);
+// `shift` is the residual's exponent less the embedding's.
+inline std::int64_t embed(std::int64_t code, std::int16_t scale, int shift) {
+  return rescale(code * scale, shift, kResidualBits);
 }
 
 inline std::int64_t add_to_residual(std::int64_t residual, std::int64_t update) {

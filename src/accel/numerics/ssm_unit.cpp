@@ -11,7 +11,7 @@ namespace {
 constexpr int kVectorBits = 8;    // of x, B and C
 constexpr int kDecayedBits = 15;  // of |h| as codes
 constexpr int kTermBits = 28;     // of the larger term of h
-constexpr int kShortRight = 5;    // from kStepBits to what C multiplies
+constexpr int kShortShift = 5;    // from kStepBits to what C multiplies
 constexpr int kSumBits = 40;      // of y, summed in fixed point
 
 bool is_less(const Scaled& a, const Scaled& b) {  // of normalized numbers
@@ -21,28 +21,28 @@ bool is_less(const Scaled& a, const Scaled& b) {  // of normalized numbers
 
 // The smallest right shift by which the largest magnitude and a threshold below 1 are codes.
 int code_shift(std::int64_t largest, int bits) {
-  const std::int64_t most = (std::int64_t{1} << (bits - 1)) - 1;
-  int right = bit_length(largest) - (bits - 1);
-  if (right > 0 && largest > most << right) ++right;
-  return right;
+  const std::int64_t max = (std::int64_t{1} << (bits - 1)) - 1;
+  int shift = bit_length(largest) - (bits - 1);
+  if (shift > 0 && largest > max << shift) ++shift;
+  return shift;
 }
 
-// Codes of h 2^-right, rounded up where fraction and threshold reach 1.
-void round_state(const std::int32_t* h, int right, std::uint32_t threshold,
+// Codes of h 2^-shift, rounded up where fraction and threshold reach 1.
+void round_state(const std::int32_t* h, int shift, std::uint32_t dither,
                  std::span<std::int16_t> codes) {
-  if (right <= 0) {
+  if (shift <= 0) {
     for (std::size_t n = 0; n < codes.size(); ++n) {
-      codes[n] = static_cast<std::int16_t>(h[n] << -right);
+      codes[n] = static_cast<std::int16_t>(h[n] << -shift);
     }
     return;
   }
-  const int up = std::max(right - kDitherBits, 0);
-  const int down = std::max(kDitherBits - right, 0);
+  const int up = std::max(shift - kDitherBits, 0);
+  const int down = std::max(kDitherBits - shift, 0);
   for (std::size_t n = 0; n < codes.size(); ++n) {
     const std::uint32_t own =
-        (threshold + static_cast<std::uint32_t>(n) * kDitherIndex) & ((1U << kDitherBits) - 1);
+        (dither + static_cast<std::uint32_t>(n) * kDitherIndex) & ((1U << kDitherBits) - 1);
     codes[n] =
-        static_cast<std::int16_t>((h[n] + static_cast<std::int32_t>(own << up >> down)) >> right);
+        static_cast<std::int16_t>((h[n] + static_cast<std::int32_t>(own << up >> down)) >> shift);
   }
 }
 
@@ -50,16 +50,16 @@ void round_state(const std::int32_t* h, int right, std::uint32_t threshold,
 
 Decay compute_decay(const HeadWeights& weights, const DtLimits& limits, std::int64_t raw) {
   Scaled dt = normalize(softplus(saturate(raw + weights.dt_bias, kDtBits)), kSignificantBits);
-  if (is_less(dt, limits.least)) dt = limits.least;
-  if (is_less(limits.most, dt)) dt = limits.most;
-  const Scaled rest =
+  if (is_less(dt, limits.min)) dt = limits.min;
+  if (is_less(limits.max, dt)) dt = limits.max;
+  const Scaled complement =
       one_minus_exp({weights.A.mantissa * dt.mantissa, weights.A.exponent + dt.exponent});
-  return {dt, normalize(rest, kSignificantBits)};
+  return {dt, normalize(complement, kSignificantBits)};
 }
 
-std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t threshold,
+std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t dither,
                           const StateRow& state) {
-  const Scaled& rest = in.decay.rest;
+  const Scaled& complement = in.decay.complement;
   const std::int64_t u = in.decay.dt.mantissa * in.x;
   const int u_exponent = in.decay.dt.exponent + in.x_exponent;
   const int B_exponent = *std::max_element(in.B.exponents.begin(), in.B.exponents.end());
@@ -73,11 +73,11 @@ std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t thr
 
   // No term has more than kTermBits and a sign, so none saturates.
   const Shift keep(exponent - state.exponent);
-  const Shift lose(exponent - state.exponent - rest.exponent);
-  const Shift shorten(kShortRight);
-  const auto lost_of_one = static_cast<std::int32_t>(rest.mantissa);
+  const Shift lose(exponent - state.exponent - complement.exponent);
+  const Shift shorten(kShortShift);
+  const auto lost_of_one = static_cast<std::int32_t>(complement.mantissa);
   const auto input = static_cast<std::int32_t>(u);
-  std::array<std::int32_t, kMostStates> h;
+  std::array<std::int32_t, kMaxDState> h;
   std::int32_t largest = 0;
   for (std::size_t block = 0; block < in.B.exponents.size(); ++block) {
     const Shift add(exponent - u_exponent - in.B.exponents[block]);
@@ -95,17 +95,17 @@ std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t thr
     for (std::size_t n = begin; n < begin + in.C.size(); ++n) {
       sum += shorten(h[n]) * in.C.codes[n];
     }
-    y += rescale(sum, -(exponent + kShortRight + in.C.exponents[block] + kFractionBits), kSumBits);
+    y += rescale(sum, -(exponent + kShortShift + in.C.exponents[block] + kFractionBits), kSumBits);
   }
 
   // A state that only decays ends as zero, before its exponent is that of zero or below.
-  const int right = code_shift(largest, state_bits);
-  if (largest == 0 || exponent + right <= kZeroExponent) {
+  const int shift = code_shift(largest, state_bits);
+  if (largest == 0 || exponent + shift <= kZeroExponent) {
     std::fill(state.codes.begin(), state.codes.end(), std::int16_t{0});
     state.exponent = kZeroExponent;
   } else {
-    round_state(h.data(), right, threshold, state.codes);
-    state.exponent = static_cast<std::int8_t>(exponent + right);
+    round_state(h.data(), shift, dither, state.codes);
+    state.exponent = static_cast<std::int8_t>(exponent + shift);
   }
   return saturate(y, kOutputBits);
 }

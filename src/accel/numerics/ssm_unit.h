@@ -14,7 +14,7 @@ namespace lightmamba::accel {
 
 inline constexpr int kSignificantBits = kSsmSignificantBits;  // of dt and 1 - a
 inline constexpr int kStepBits = 32;                          // of h before it is rounded
-inline constexpr std::int64_t kMostStates = 1024;             // d_state
+inline constexpr std::int64_t kMaxDState = 1024;              // d_state
 inline constexpr int kOutputBits = 32;                        // of y in fixed point
 
 // Of one head. A is positive, the decay is exp(-A dt).
@@ -27,12 +27,12 @@ struct HeadWeights {
 
 // time_step_limit, of kSignificantBits.
 struct DtLimits {
-  Scaled least, most;
+  Scaled min, max;
 };
 
 struct Decay {
-  Scaled dt;    // kSignificantBits
-  Scaled rest;  // 1 - a, kSignificantBits
+  Scaled dt;          // kSignificantBits
+  Scaled complement;  // 1 - a, kSignificantBits
 };
 
 // `raw` is the output of in_proj in fixed point, before the bias.
@@ -65,7 +65,7 @@ struct HeadInput {
 // scale that holds them, rounded up where fraction and threshold reach 1; the threshold of code n
 // is (threshold + kDitherIndex n) mod 2^16 / 2^16 (quant/dither.h). Returns y in fixed
 // point.
-std::int64_t step_channel(const HeadInput& input, int state_bits, std::uint32_t threshold,
+std::int64_t step_channel(const HeadInput& input, int state_bits, std::uint32_t dither,
                           const StateRow& state);
 
 }  // namespace lightmamba::accel

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "accel/numerics/golden_model.h"
-#include "accel/numerics/network.h"
-#include "accel/numerics/trace.h"
+#include "accel/numerics/integer_model.h"
+#include "accel/numerics/probe.h"
 
 namespace lightmamba::accel {
 
-// In cycles, of one token (docs/program.md). 0 where there is no clock, as Traffic without a
+// In cycles, of one token (docs/memory-map.md). 0 where there is no clock, as Traffic without a
 // memory.
 struct Counters {
   std::int64_t cycles = 0;
@@ -61,17 +61,17 @@ struct Traffic {
 };
 
 // The token of the largest logit, of equal ones the first.
-struct Best {
+struct Argmax {
   TokenId token;
   std::int32_t logit;  // kLogitFractionBits
 
-  bool operator==(const Best&) const = default;
+  bool operator==(const Argmax&) const = default;
 };
 
-enum class Wants { nothing, best, logits };
+enum class Output { none, argmax, logits };
 
-struct Step {
-  std::optional<Best> best;
+struct StepResult {
+  std::optional<Argmax> argmax;
   std::vector<std::int32_t> logits;  // [vocab_size], kLogitFractionBits, or empty
   Counters counters;
   Traffic traffic;
@@ -83,7 +83,7 @@ struct Usage {
   Counters counters;
   Traffic traffic;
 
-  Usage& operator+=(const Step& step);
+  Usage& operator+=(const StepResult& step);
 };
 
 class Accelerator {
@@ -94,11 +94,11 @@ class Accelerator {
   virtual GoldenState state() const = 0;
   virtual void restore(const GoldenState& state) = 0;
   // The next token of the sequence. Throws Error for an id outside the vocabulary.
-  virtual Step step(TokenId token, Wants wants) = 0;
-  // From now on `trace` sees what each unit gives; an empty one ends that.
-  virtual void observe(Trace trace) = 0;
+  virtual StepResult step(TokenId token, Output output) = 0;
+  // From now on `probe` sees what each unit gives; an empty one ends that.
+  virtual void set_probe(Probe probe) = 0;
 };
 
-std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const Network> network);
+std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const IntegerModel> model);
 
 }  // namespace lightmamba::accel

@@ -14,7 +14,7 @@ struct Names {
   std::vector<std::string_view> fields;  // of an element
 };
 
-const Names& names_of(TraceUnit unit) {
+const Names& names_of(ProbePoint unit) {
   static const std::array<Names, 8> names = {
       {{"residual", {""}},
        {"blocks", {"code", "exponent"}},
@@ -28,14 +28,14 @@ const Names& names_of(TraceUnit unit) {
 }
 
 // What a unit has given in a layer.
-struct Output {
-  TraceUnit unit;
+struct UnitValues {
+  ProbePoint unit;
   std::int64_t layer;
   std::vector<std::int64_t> values;
 };
 
-Trace record(std::vector<Output>& outputs) {
-  return [&](TraceUnit unit, std::int64_t layer, std::span<const std::int64_t> values) {
+Probe record(std::vector<UnitValues>& outputs) {
+  return [&](ProbePoint unit, std::int64_t layer, std::span<const std::int64_t> values) {
     outputs.push_back({unit, layer, {values.begin(), values.end()}});
   };
 }
@@ -51,17 +51,18 @@ class TokenComparison {
   TokenComparison(Comparison& result, bool is_cut_short)
       : result_(result), is_cut_short_(is_cut_short) {}
 
-  void compare_units(const std::vector<Output>& expected, const std::vector<Output>& actual) {
-    const auto values_of = [](const std::vector<Output>& outputs, const Output& like) {
-      const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const Output& each) {
+  void compare_units(const std::vector<UnitValues>& expected,
+                     const std::vector<UnitValues>& actual) {
+    const auto values_of = [](const std::vector<UnitValues>& outputs, const UnitValues& like) {
+      const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const UnitValues& each) {
         return each.unit == like.unit && each.layer == like.layer;
       });
       return found == outputs.end() ? std::span<const std::int64_t>() : found->values;
     };
-    for (const Output& each : expected) {
+    for (const UnitValues& each : expected) {
       compare_values(names_of(each.unit), each.layer, each.values, values_of(actual, each));
     }
-    for (const Output& each : actual) {
+    for (const UnitValues& each : actual) {
       if (values_of(expected, each).empty()) {
         compare_values(names_of(each.unit), each.layer, {}, each.values);
       }
@@ -69,15 +70,15 @@ class TokenComparison {
   }
 
   // What the host reads.
-  void compare_answers(const Step& expected, const Step& actual, std::int64_t layer) {
+  void compare_answers(const StepResult& expected, const StepResult& actual, std::int64_t layer) {
     static const Names kMemory = {"logits in memory", {""}};
     static const Names kRegisters = {"registers", {"token", "logit"}};
-    const auto logits = [](const Step& step) {
+    const auto logits = [](const StepResult& step) {
       return std::vector<std::int64_t>(step.logits.begin(), step.logits.end());
     };
-    const auto best = [](const Step& step) {
-      return step.best ? std::vector<std::int64_t>{step.best->token, step.best->logit}
-                       : std::vector<std::int64_t>();
+    const auto best = [](const StepResult& step) {
+      return step.argmax ? std::vector<std::int64_t>{step.argmax->token, step.argmax->logit}
+                         : std::vector<std::int64_t>();
     };
     compare_values(kMemory, layer, logits(expected), logits(actual));
     compare_values(kRegisters, layer, best(expected), best(actual));
@@ -121,10 +122,10 @@ std::string Difference::text() const {
 Comparison compare(Accelerator& expected, Accelerator& actual, std::span<const TokenId> prompt,
                    std::int64_t max_tokens, const std::function<void(std::int64_t)>& progress) {
   Comparison result;
-  std::vector<Output> golden;
-  std::vector<Output> tested;
-  expected.observe(record(golden));
-  actual.observe(record(tested));
+  std::vector<UnitValues> golden;
+  std::vector<UnitValues> tested;
+  expected.set_probe(record(golden));
+  actual.set_probe(record(tested));
   expected.reset();
   actual.reset();
   std::vector<TokenId> sequence(prompt.begin(), prompt.end());
@@ -132,10 +133,10 @@ Comparison compare(Accelerator& expected, Accelerator& actual, std::span<const T
     golden.clear();
     tested.clear();
     const TokenId token = sequence[static_cast<std::size_t>(result.tokens)];
-    const Step want = expected.step(token, Wants::logits);
-    Step have;
+    const StepResult want = expected.step(token, Output::logits);
+    StepResult have;
     try {
-      have = actual.step(token, Wants::logits);
+      have = actual.step(token, Output::logits);
     } catch (const Error& error) {
       result.error = error.what();
     }
@@ -146,13 +147,13 @@ Comparison compare(Accelerator& expected, Accelerator& actual, std::span<const T
     result.traffic += have.traffic;
     ++result.tokens;
     if (result.tokens >= std::ssize(prompt) && std::ssize(result.ids) < max_tokens) {
-      result.ids.push_back(want.best->token);
-      if (std::ssize(result.ids) < max_tokens) sequence.push_back(want.best->token);
+      result.ids.push_back(want.argmax->token);
+      if (std::ssize(result.ids) < max_tokens) sequence.push_back(want.argmax->token);
     }
     if (progress) progress(result.tokens);
   }
-  expected.observe({});
-  actual.observe({});
+  expected.set_probe({});
+  actual.set_probe({});
   return result;
 }
 

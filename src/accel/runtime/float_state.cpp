@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "accel/numerics/block8.h"
+#include "accel/numerics/bfp8.h"
 #include "accel/numerics/fixed_point.h"
 #include "base/fail.h"
 
@@ -29,7 +29,7 @@ void to_codes(const std::vector<float>& values, int bits, std::vector<Code>& cod
               std::vector<std::int8_t>& exponents) {
   if (exponents.empty()) return;
   const std::size_t size = codes.size() / exponents.size();
-  const auto most = static_cast<float>((1 << (bits - 1)) - 1);
+  const auto max = static_cast<float>((1 << (bits - 1)) - 1);
   for (std::size_t block = 0; block < exponents.size(); ++block) {
     float largest = 0;
     for (std::size_t i = 0; i < size; ++i) {
@@ -40,7 +40,7 @@ void to_codes(const std::vector<float>& values, int bits, std::vector<Code>& cod
     int exponent = kZeroExponent;
     if (largest > 0) {
       exponent = std::ilogb(largest) - (bits - 2);
-      if (largest > std::ldexp(most, exponent)) ++exponent;
+      if (largest > std::ldexp(max, exponent)) ++exponent;
       exponent = std::max(exponent, kZeroExponent);
       if (exponent > -kZeroExponent - 1) fail("the state has a number of magnitude {}", largest);
     }

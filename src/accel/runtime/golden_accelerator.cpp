@@ -9,34 +9,34 @@ namespace {
 
 class GoldenAccelerator : public Accelerator {
  public:
-  explicit GoldenAccelerator(std::shared_ptr<const Network> network)
-      : network_(std::move(network)), state_(network_->config) {}
+  explicit GoldenAccelerator(std::shared_ptr<const IntegerModel> model)
+      : model_(std::move(model)), state_(model_->config) {}
 
-  void reset() override { state_ = GoldenState(network_->config); }
+  void reset() override { state_ = GoldenState(model_->config); }
   GoldenState state() const override { return state_; }
   void restore(const GoldenState& state) override { state_ = state; }
 
-  Step step(TokenId token, Wants wants) override {
-    check_tokens(network_->config, {&token, 1});
-    Step step;
-    if (wants != Wants::nothing) {
-      step.logits.resize(static_cast<std::size_t>(network_->config.vocab_size));
+  StepResult step(TokenId token, Output output) override {
+    check_tokens(model_->config, {&token, 1});
+    StepResult step;
+    if (output != Output::none) {
+      step.logits.resize(static_cast<std::size_t>(model_->config.vocab_size));
     }
-    golden_decode(*network_, state_, token, step.logits, trace_);
-    if (wants != Wants::nothing) {
+    golden_decode(*model_, state_, token, step.logits, probe_);
+    if (output != Output::none) {
       const auto best = std::max_element(step.logits.begin(), step.logits.end());
-      step.best = {static_cast<TokenId>(best - step.logits.begin()), *best};
+      step.argmax = {static_cast<TokenId>(best - step.logits.begin()), *best};
     }
-    if (wants != Wants::logits) step.logits.clear();
+    if (output != Output::logits) step.logits.clear();
     return step;
   }
 
-  void observe(Trace trace) override { trace_ = std::move(trace); }
+  void set_probe(Probe probe) override { probe_ = std::move(probe); }
 
  private:
-  std::shared_ptr<const Network> network_;
+  std::shared_ptr<const IntegerModel> model_;
   GoldenState state_;
-  Trace trace_;
+  Probe probe_;
 };
 
 }  // namespace
@@ -67,15 +67,15 @@ Traffic& Traffic::operator+=(const Traffic& other) {
   return *this;
 }
 
-Usage& Usage::operator+=(const Step& step) {
+Usage& Usage::operator+=(const StepResult& step) {
   ++tokens;
   counters += step.counters;
   traffic += step.traffic;
   return *this;
 }
 
-std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const Network> network) {
-  return std::make_unique<GoldenAccelerator>(std::move(network));
+std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const IntegerModel> model) {
+  return std::make_unique<GoldenAccelerator>(std::move(model));
 }
 
 }  // namespace lightmamba::accel

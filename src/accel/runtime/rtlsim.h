@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "accel/program/image.h"
+#include "accel/image/image.h"
 #include "accel/runtime/accelerator.h"
 
 namespace lightmamba::accel {
@@ -16,7 +16,7 @@ struct RtlsimOptions {
   int stall_percent = 0;       // cycles in which a channel of a port waits
   std::uint64_t seed = 1;      // of these
   // Without a beat on any stream for so long the core counts as stuck.
-  std::int64_t most_idle_cycles = 100'000;
+  std::int64_t max_idle_cycles = 100'000;
 };
 
 // Throws Error where the build has no core of the image's hardware.

@@ -1,4 +1,4 @@
-#include "accel/program/hardware.h"
+#include "accel/image/hardware.h"
 
 #include <array>
 #include <fmt/format.h>
@@ -36,8 +36,8 @@ constexpr std::array kPresets = {
              .out_lanes = 16},
 };
 
-constexpr std::int64_t kMostLayers = 4095;
-constexpr std::int64_t kMostTokens = (std::int64_t{1} << 20) - 1;
+constexpr std::int64_t kMaxLayers = 4095;
+constexpr std::int64_t kMaxTokens = (std::int64_t{1} << 20) - 1;
 
 std::optional<std::string> is_not(std::string_view name, std::int64_t value,
                                   std::int64_t expected) {
@@ -45,11 +45,11 @@ std::optional<std::string> is_not(std::string_view name, std::int64_t value,
   return fmt::format("{} is {}, not {}", name, value, expected);
 }
 
-std::optional<std::string> is_beyond(std::string_view name, std::int64_t value, std::int64_t most,
+std::optional<std::string> is_beyond(std::string_view name, std::int64_t value, std::int64_t max,
                                      std::int64_t step) {
-  if (value >= step && value <= most && value % step == 0) return {};
-  return step == 1 ? fmt::format("{} is {}, not 1 to {}", name, value, most)
-                   : fmt::format("{} is {}, no multiple of {} up to {}", name, value, step, most);
+  if (value >= step && value <= max && value % step == 0) return {};
+  return step == 1 ? fmt::format("{} is {}, not 1 to {}", name, value, max)
+                   : fmt::format("{} is {}, no multiple of {} up to {}", name, value, step, max);
 }
 
 }  // namespace
@@ -69,12 +69,12 @@ std::optional<std::string> does_not_fit(const Mamba2Config& c) {
   for (const auto& reason :
        {is_not("headdim", c.headdim, kHeaddim), is_not("d_state", c.d_state, kStates),
         is_not("d_conv", c.d_conv, kTaps), is_not("ngroups", c.ngroups, 1),
-        is_beyond("n_layer", c.n_layer, kMostLayers, 1),
-        is_beyond("vocab_size", c.vocab_size, kMostTokens, 1),
-        is_beyond("nheads", c.nheads, kMostHeads, 1),
+        is_beyond("n_layer", c.n_layer, kMaxLayers, 1),
+        is_beyond("vocab_size", c.vocab_size, kMaxTokens, 1),
+        is_beyond("nheads", c.nheads, kMaxHeads, 1),
         is_not("d_inner", c.d_inner, c.nheads * kHeaddim),
-        is_beyond("d_inner", c.d_inner, kMostHeads * kHeaddim, kGroup),
-        is_beyond("d_model", c.d_model, kMostModel, kGroup)}) {
+        is_beyond("d_inner", c.d_inner, kMaxHeads * kHeaddim, kGroup),
+        is_beyond("d_model", c.d_model, kMaxDModel, kGroup)}) {
     if (reason) return reason;
   }
   return {};
@@ -83,8 +83,8 @@ std::optional<std::string> does_not_fit(const Mamba2Config& c) {
 std::optional<std::string> does_not_fit(const Mamba2Config& c, std::int64_t hadamard_m,
                                         std::int64_t hadamard_n) {
   if (auto reason = does_not_fit(c)) return reason;
-  for (const auto& reason : {is_beyond("m of the rotation", hadamard_m, kMostHadamardM, 1),
-                             is_beyond("n of the rotation", hadamard_n, kMostHadamardN, 1),
+  for (const auto& reason : {is_beyond("m of the rotation", hadamard_m, kMaxHadamardM, 1),
+                             is_beyond("n of the rotation", hadamard_n, kMaxHadamardN, 1),
                              is_not("m n of the rotation", hadamard_m * hadamard_n, c.d_inner)}) {
     if (reason) return reason;
   }
@@ -94,13 +94,13 @@ std::optional<std::string> does_not_fit(const Mamba2Config& c, std::int64_t hada
   return {};
 }
 
-std::optional<std::string> does_not_fit(const Network& network) {
+std::optional<std::string> does_not_fit(const IntegerModel& model) {
   for (const auto& reason :
-       {is_not("the group", network.group, kGroup),
-        is_not("the state's number of bits", network.state_bits, kImageStateBits)}) {
+       {is_not("the group", model.group, kGroup),
+        is_not("the state's number of bits", model.state_bits, kImageStateBits)}) {
     if (reason) return reason;
   }
-  return does_not_fit(network.config, network.hadamard_m, network.hadamard_n);
+  return does_not_fit(model.config, model.hadamard_m, model.hadamard_n);
 }
 
 }  // namespace lightmamba::accel

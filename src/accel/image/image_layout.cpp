@@ -1,4 +1,4 @@
-#include "accel/program/image_layout.h"
+#include "accel/image/image_layout.h"
 
 #include "base/fail.h"
 
@@ -73,12 +73,12 @@ ImageLayout::ImageLayout(const Mamba2Config& c, std::int64_t hadamard_m, const H
   weight_words = stream.words(groups);
   weight_bytes = weight_words * hardware.weight_word_bytes();
 
-  const std::int64_t gains_of_atom = 8;
-  layer_atoms = 1 + c.nheads + c.conv_dim() + c.d_inner / gains_of_atom;
-  parameter_atoms = hadamard_m + c.n_layer * layer_atoms;
-  parameter_bytes = (kFirstAtoms + parameter_atoms) * kAtomBytes;
-  embedding_row_atoms = c.d_model / kGroup * (1 + kGroup / 2 / kAtomBytes);
-  embedding_bytes = c.vocab_size * embedding_row_atoms * kAtomBytes;
+  const std::int64_t gains_of_record = 8;
+  layer_records = 1 + c.nheads + c.conv_dim() + c.d_inner / gains_of_record;
+  parameter_records = hadamard_m + c.n_layer * layer_records;
+  parameter_bytes = (kFirstRecords + parameter_records) * kRecordBytes;
+  embedding_row_records = c.d_model / kGroup * (1 + kGroup / 2 / kRecordBytes);
+  embedding_bytes = c.vocab_size * embedding_row_records * kRecordBytes;
 
   conv_state_bytes = c.n_layer * c.conv_dim() * 8;
   head_state_bytes = c.headdim + c.headdim * c.d_state * 2 / hardware.state_channels;

@@ -1,4 +1,4 @@
-#include "core_taps.h"
+#include "core_probes.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -27,52 +27,53 @@ std::vector<std::int64_t> conv_order(const Image& image) {
 
 }  // namespace
 
-CoreTaps::CoreTaps(const Image& image) {
+CoreProbes::CoreProbes(const Image& image) {
   const Mamba2Config& c = image.config;
-  using enum TraceUnit;
-  tap(residual) = {.name = "residual", .size = c.d_model, .order = {}, .first_layer = -1};
-  tap(blocks) = {
+  using enum ProbePoint;
+  values_of(residual) = {.name = "residual", .size = c.d_model, .order = {}, .first_layer = -1};
+  values_of(blocks) = {
       .name = "blocks", .fields = 2, .size = c.d_inner + c.conv_dim(), .order = block_order(image)};
-  tap(decay) = {.name = "decay", .fields = 4, .size = c.nheads, .order = {}};
-  tap(conv) = {.name = "conv", .fields = 2, .size = c.conv_dim(), .order = conv_order(image)};
-  tap(y) = {.name = "y", .size = c.d_inner, .order = {}};
-  tap(gated) = {.name = "gated", .size = c.d_inner, .order = {}};
-  tap(rotated) = {.name = "rotated", .size = c.d_inner, .order = {}};
-  tap(logits) = {.name = "logits", .size = c.vocab_size, .order = {}, .first_layer = c.n_layer};
+  values_of(decay) = {.name = "decay", .fields = 4, .size = c.nheads, .order = {}};
+  values_of(conv) = {.name = "conv", .fields = 2, .size = c.conv_dim(), .order = conv_order(image)};
+  values_of(y) = {.name = "y", .size = c.d_inner, .order = {}};
+  values_of(gated) = {.name = "gated", .size = c.d_inner, .order = {}};
+  values_of(rotated) = {.name = "rotated", .size = c.d_inner, .order = {}};
+  values_of(logits) = {
+      .name = "logits", .size = c.vocab_size, .order = {}, .first_layer = c.n_layer};
   begin_token();
 }
 
-void CoreTaps::begin_token() {
-  for (Tap& each : taps_) {
+void CoreProbes::begin_token() {
+  for (Values& each : values_) {
     each.layer = each.first_layer;
     each.count = 0;
     each.values.assign(static_cast<std::size_t>(each.size * each.fields), kNotGiven);
   }
 }
 
-void CoreTaps::add(TraceUnit unit, std::span<const std::int64_t> fields, const Trace& trace) {
-  Tap& to = tap(unit);
+void CoreProbes::add(ProbePoint unit, std::span<const std::int64_t> fields, const Probe& probe) {
+  Values& to = values_of(unit);
   const std::int64_t place =
       to.order.empty() ? to.count : to.order[static_cast<std::size_t>(to.count)];
   std::copy(fields.begin(), fields.end(),
             to.values.begin() + static_cast<std::ptrdiff_t>(place * to.fields));
   if (++to.count < to.size) return;
-  if (trace) trace(unit, to.layer, to.values);
+  if (probe) probe(unit, to.layer, to.values);
   ++to.layer;
   to.count = 0;
   std::fill(to.values.begin(), to.values.end(), kNotGiven);
 }
 
-void CoreTaps::flush(const Trace& trace) {
-  for (std::size_t i = 0; i < taps_.size(); ++i) {
-    const Tap& each = taps_[i];
-    if (trace && each.count > 0) trace(static_cast<TraceUnit>(i), each.layer, each.values);
+void CoreProbes::flush(const Probe& probe) {
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const Values& each = values_[i];
+    if (probe && each.count > 0) probe(static_cast<ProbePoint>(i), each.layer, each.values);
   }
 }
 
-std::string CoreTaps::text() const {
+std::string CoreProbes::text() const {
   std::string text;
-  for (const Tap& each : taps_) {
+  for (const Values& each : values_) {
     fmt::format_to(std::back_inserter(text), "{}{} {} of {} of layer {}", text.empty() ? "" : ", ",
                    each.name, each.count, each.size, each.layer);
   }

@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-#include "accel/program/image.h"
+#include "accel/image/image.h"
 #include "quant/quantized_file.h"
 
 namespace lightmamba::accel {

@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "base/threads.h"
 #include "support/errors.h"

@@ -12,7 +12,7 @@
 
 namespace lightmamba::accel {
 
-struct NetworkLayer {
+struct IntegerLayer {
   WeightMatrix in_proj;   // z | x | B | C | dt, times sqrt(d_model)
   WeightMatrix out_proj;  // [d_model, d_inner]
   int in_proj_clip;       // see quantize_group()
@@ -25,7 +25,7 @@ struct NetworkLayer {
   int gain_exponent;
 };
 
-struct Network {
+struct IntegerModel {
   Mamba2Config config;
   std::int64_t group;     // columns that share a weight scale, and values that share a multiplier
   int state_bits;         // of a code of h
@@ -35,7 +35,7 @@ struct Network {
   std::uint64_t epsilon;
   std::uint64_t gated_epsilon;
   WeightMatrix embedding;  // [vocab_size, d_model]
-  std::vector<NetworkLayer> layers;
+  std::vector<IntegerLayer> layers;
   WeightMatrix head;  // [vocab_size, d_model], times sqrt(d_model)
   int head_clip;
   // H_d_inner = H_m (x) H_n

@@ -1,4 +1,4 @@
-#include "support/random_network.h"
+#include "support/random_integer_model.h"
 
 #include <cmath>
 
@@ -10,8 +10,8 @@
 namespace lightmamba::test {
 namespace {
 
-using accel::Network;
-using accel::NetworkLayer;
+using accel::IntegerLayer;
+using accel::IntegerModel;
 using accel::Scaled;
 using accel::WeightMatrix;
 
@@ -22,9 +22,8 @@ class Generator {
  public:
   explicit Generator(std::uint64_t seed) : random_(seed) {}
 
-  std::int64_t between(std::int64_t least, std::int64_t most) {
-    return least +
-           static_cast<std::int64_t>(random_.index(static_cast<std::size_t>(most - least + 1)));
+  std::int64_t between(std::int64_t min, std::int64_t max) {
+    return min + static_cast<std::int64_t>(random_.index(static_cast<std::size_t>(max - min + 1)));
   }
   std::int64_t sign() { return 2 * between(0, 1) - 1; }
 
@@ -46,8 +45,8 @@ class Generator {
 
   int clip() { return static_cast<int>(between(26000, 1 << accel::kClipBits)); }
 
-  NetworkLayer layer(const Mamba2Config& c) {
-    NetworkLayer layer;
+  IntegerLayer layer(const Mamba2Config& c) {
+    IntegerLayer layer;
     layer.in_proj = matrix(c.d_in_proj(), c.d_model, kUnitExponent);
     // Inputs of a root mean square near 1, as many as d_inner.
     const int root = accel::bit_length(c.d_inner) / 2;
@@ -81,10 +80,10 @@ class Generator {
 
 }  // namespace
 
-Network random_network(const RandomNetworkOptions& options) {
+IntegerModel random_integer_model(const RandomIntegerModelOptions& options) {
   Generator generator(options.seed);
-  Network net;
-  Mamba2Config& c = net.config;
+  IntegerModel model;
+  Mamba2Config& c = model.config;
   c.vocab_size = options.vocab_size;
   c.d_model = options.d_model;
   c.n_layer = options.n_layer;
@@ -93,23 +92,24 @@ Network random_network(const RandomNetworkOptions& options) {
   c.tie_embeddings = false;
   c.dt_min = 0x1p-10F;
   c.dt_max = 0.5F;
-  net.group = 128;
-  net.state_bits = 16;
-  net.dt_limits = {Scaled{128, -17}, Scaled{128, -8}};
-  net.residual_exponent = -10;
-  net.epsilon = static_cast<std::uint64_t>(
+  model.group = 128;
+  model.state_bits = 16;
+  model.dt_limits = {Scaled{128, -17}, Scaled{128, -8}};
+  model.residual_exponent = -10;
+  model.epsilon = static_cast<std::uint64_t>(
       std::llround(std::ldexp(1e-5 * static_cast<double>(c.d_model), 20)));
-  net.gated_epsilon = static_cast<std::uint64_t>(std::llround(
+  model.gated_epsilon = static_cast<std::uint64_t>(std::llround(
       std::ldexp(1e-5 * static_cast<double>(c.d_inner), accel::kGatedSquareFractionBits)));
-  net.embedding = generator.matrix(c.vocab_size, c.d_model, kUnitExponent);
-  for (std::int64_t layer = 0; layer < c.n_layer; ++layer) net.layers.push_back(generator.layer(c));
-  net.head = generator.matrix(c.vocab_size, c.d_model, kUnitExponent);
-  net.head_clip = generator.clip();
+  model.embedding = generator.matrix(c.vocab_size, c.d_model, kUnitExponent);
+  for (std::int64_t layer = 0; layer < c.n_layer; ++layer)
+    model.layers.push_back(generator.layer(c));
+  model.head = generator.matrix(c.vocab_size, c.d_model, kUnitExponent);
+  model.head_clip = generator.clip();
   const HadamardShape shape = hadamard_shape(c.d_inner);
-  net.hadamard_m = shape.m;
-  net.hadamard_n = shape.n;
-  net.hadamard_matrix = hadamard_matrix(shape.m);
-  return net;
+  model.hadamard_m = shape.m;
+  model.hadamard_n = shape.n;
+  model.hadamard_matrix = hadamard_matrix(shape.m);
+  return model;
 }
 
 }  // namespace lightmamba::test

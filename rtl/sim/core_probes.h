@@ -7,25 +7,25 @@
 #include <string>
 #include <vector>
 
-#include "accel/numerics/trace.h"
-#include "accel/program/image.h"
+#include "accel/image/image.h"
+#include "accel/numerics/probe.h"
 
 namespace lightmamba::accel {
 
-class CoreTaps {
+class CoreProbes {
  public:
-  explicit CoreTaps(const Image& image);
+  explicit CoreProbes(const Image& image);
 
   void begin_token();
-  // The fields of the next value of a unit; with the last of a layer, `trace` gets them all.
-  void add(TraceUnit unit, std::span<const std::int64_t> fields, const Trace& trace);
+  // The fields of the next value of a unit; with the last of a layer, `probe` gets them all.
+  void add(ProbePoint unit, std::span<const std::int64_t> fields, const Probe& probe);
   // What has come of layers that are not complete, with kNotGiven for the rest.
-  void flush(const Trace& trace);
+  void flush(const Probe& probe);
   // "blocks 17 of 384 of layer 3, ...", for a core that is stuck.
   std::string text() const;
 
  private:
-  struct Tap {
+  struct Values {
     std::string_view name;
     std::int64_t fields = 1;          // of a value
     std::int64_t size = 0;            // values of a layer
@@ -36,9 +36,9 @@ class CoreTaps {
     std::vector<std::int64_t> values = {};
   };
 
-  Tap& tap(TraceUnit unit) { return taps_[static_cast<std::size_t>(unit)]; }
+  Values& values_of(ProbePoint unit) { return values_[static_cast<std::size_t>(unit)]; }
 
-  std::array<Tap, 8> taps_;
+  std::array<Values, 8> values_;
 };
 
 }  // namespace lightmamba::accel

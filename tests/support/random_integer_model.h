@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "accel/numerics/network.h"
+#include "accel/numerics/integer_model.h"
 
 namespace lightmamba::test {
 
-struct RandomNetworkOptions {
+struct RandomIntegerModelOptions {
   std::int64_t n_layer = 2;
   std::int64_t d_model = 128;  // multiples of 128
   std::int64_t nheads = 4;     // even
@@ -15,6 +15,6 @@ struct RandomNetworkOptions {
   std::uint64_t seed = 1;
 };
 
-accel::Network random_network(const RandomNetworkOptions& options = {});
+accel::IntegerModel random_integer_model(const RandomIntegerModelOptions& options = {});
 
 }  // namespace lightmamba::test

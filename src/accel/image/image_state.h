@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "accel/image/image_layout.h"
 #include "accel/numerics/golden_model.h"
-#include "accel/program/image_layout.h"
 
 namespace lightmamba::accel {
 

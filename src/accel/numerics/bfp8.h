@@ -8,6 +8,6 @@ namespace lightmamba::accel {
 
 // Rounds values in units of 2^exponent to codes of -127 ... 127 and returns the codes' exponent:
 // the smallest power of two that holds the largest magnitude; kZeroExponent where all are 0.
-int round_block(std::span<const std::int64_t> values, int exponent, std::span<std::int8_t> codes);
+int round_bfp8(std::span<const std::int64_t> values, int exponent, std::span<std::int8_t> codes);
 
 }  // namespace lightmamba::accel

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <limits>
 
-#include <lightmamba/quantizer.h>
+#include <lightmamba/fake_quant.h>
 
 #include "base/fail.h"
 #include "base/threads.h"

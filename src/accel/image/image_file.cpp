@@ -1,4 +1,4 @@
-#include "accel/program/image_file.h"
+#include "accel/image/image_file.h"
 
 #include <array>
 #include <cstring>
@@ -210,17 +210,17 @@ Mamba2Config read_config(const Json& header) {
 std::int64_t read_hadamard_m(const Json& header, const Mamba2Config& config) {
   const auto m = json_field<std::int64_t>(header, "hadamard_m", "header");
   const std::int64_t n = m > 0 ? config.d_inner / m : 0;
-  if (m > kMostHadamardM || does_not_fit(config, m, n)) {
+  if (m > kMaxHadamardM || does_not_fit(config, m, n)) {
     fail("header: field 'hadamard_m': {} does not fit {} channels", m, config.d_inner);
   }
   return m;
 }
 
-// A field of the parameters' first atoms.
+// A field of the parameters' first records.
 template <typename T>
-T parameter(std::span<const std::byte> parameters, int atom, int bit) {
+T parameter(std::span<const std::byte> parameters, int record, int bit) {
   T value = 0;
-  std::memcpy(&value, parameters.data() + atom * kAtomBytes + bit / 8, sizeof value);
+  std::memcpy(&value, parameters.data() + record * kRecordBytes + bit / 8, sizeof value);
   return value;
 }
 
@@ -244,9 +244,9 @@ void check_parameters(const Image& image) {
   check("the order", parameter<std::uint8_t>(bytes, 0, 104), row_order_code(image.order));
   check("vocab_size", parameter<std::uint32_t>(bytes, 1, 0), c.vocab_size);
   check("the number of words", parameter<std::uint32_t>(bytes, 1, 32), layout.weight_words);
-  check("the number of atoms", parameter<std::uint32_t>(bytes, 1, 64), layout.parameter_atoms);
+  check("the number of records", parameter<std::uint32_t>(bytes, 1, 64), layout.parameter_records);
   check("the size of a row of the embedding", parameter<std::uint32_t>(bytes, 1, 96),
-        layout.embedding_row_atoms);
+        layout.embedding_row_records);
   check("the number of words without the head", parameter<std::uint32_t>(bytes, 3, 96),
         layout.weight_words_without_head);
 }

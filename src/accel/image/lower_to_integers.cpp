@@ -1,4 +1,4 @@
-#include "accel/program/make_network.h"
+#include "accel/image/lower_to_integers.h"
 
 #include <algorithm>
 #include <cmath>
@@ -104,9 +104,9 @@ double root_mean_square(const Matrix& matrix) {
   return std::sqrt(sum / static_cast<double>(matrix.rows * matrix.columns));
 }
 
-NetworkLayer to_layer(const Mamba2Config& config, const LayerWeights& w,
+IntegerLayer to_layer(const Mamba2Config& config, const LayerWeights& w,
                       const LayerRounding& rounding) {
-  NetworkLayer layer;
+  IntegerLayer layer;
   layer.in_proj = to_weights(w.in_proj, std::sqrt(static_cast<double>(config.d_model)));
   layer.out_proj = to_weights(w.out_proj, 1);
   layer.in_proj_clip = to_clip(rounding.in_proj_input->clip);
@@ -157,7 +157,7 @@ bool is_one(float gain) { return gain == 1.0F; }
 
 }  // namespace
 
-std::optional<std::string> not_supported(const Weights& weights) {
+std::optional<std::string> unsupported_reason(const Weights& weights) {
   if (!weights.quantization) return "the weights are floats";
   const Quantization& q = *weights.quantization;
   const Mamba2Config& c = weights.config;
@@ -177,15 +177,15 @@ std::optional<std::string> not_supported(const Weights& weights) {
   if (c.d_state % c.headdim != 0) {
     return fmt::format("d_state is {}, no multiple of headdim {}", c.d_state, c.headdim);
   }
-  if (c.d_state > kMostStates) return fmt::format("d_state is above {}", kMostStates);
-  if (c.d_conv > kMostTaps) return fmt::format("d_conv is above {}", kMostTaps);
+  if (c.d_state > kMaxDState) return fmt::format("d_state is above {}", kMaxDState);
+  if (c.d_conv > kMaxConvTaps) return fmt::format("d_conv is above {}", kMaxConvTaps);
   if (c.d_inner % 2 != 0 || c.d_model % 2 != 0) return "a row has an odd number of columns";
   if (rotation_order(c.d_inner) != c.d_inner) {
     return fmt::format("no Hadamard matrix of order d_inner {} is known", c.d_inner);
   }
-  const std::int64_t most = kMostGroups * q.group;
-  if (c.d_inner > most || c.d_model > most) {
-    return fmt::format("a row has more than {} groups of {}", kMostGroups, q.group);
+  const std::int64_t max = kMaxGroups * q.group;
+  if (c.d_inner > max || c.d_model > max) {
+    return fmt::format("a row has more than {} groups of {}", kMaxGroups, q.group);
   }
   for (const LayerWeights& layer : weights.layers) {
     if (!std::all_of(layer.norm.begin(), layer.norm.end(), is_one)) return "a norm has gains";
@@ -198,34 +198,34 @@ std::optional<std::string> not_supported(const Weights& weights) {
   return {};
 }
 
-Network make_network(const Weights& weights) {
-  if (const auto reason = not_supported(weights)) {
+IntegerModel lower_to_integers(const Weights& weights) {
+  if (const auto reason = unsupported_reason(weights)) {
     fail("the accelerator cannot run this model: {}", *reason);
   }
   const Mamba2Config& c = weights.config;
   const Quantization& q = *weights.quantization;
   const RoundingPlan rounding = rounding_plan(c, q, weights.clips);
-  Network net;
-  net.config = c;
-  net.group = q.group;
-  net.state_bits = rounding.state.bits;
-  net.dt_limits = {to_dt_limit(c.dt_min), to_dt_limit(c.dt_max)};
-  net.residual_exponent = residual_exponent(weights.embedding);
-  net.epsilon = to_epsilon(c, c.d_model, -2 * net.residual_exponent);
-  net.gated_epsilon = to_epsilon(c, c.d_inner, kGatedSquareFractionBits);
-  net.embedding = to_weights(weights.embedding, 1);
+  IntegerModel model;
+  model.config = c;
+  model.group = q.group;
+  model.state_bits = rounding.state.bits;
+  model.dt_limits = {to_dt_limit(c.dt_min), to_dt_limit(c.dt_max)};
+  model.residual_exponent = residual_exponent(weights.embedding);
+  model.epsilon = to_epsilon(c, c.d_model, -2 * model.residual_exponent);
+  model.gated_epsilon = to_epsilon(c, c.d_inner, kGatedSquareFractionBits);
+  model.embedding = to_weights(weights.embedding, 1);
   for (std::size_t layer = 0; layer < weights.layers.size(); ++layer) {
-    net.layers.push_back(with_context(fmt::format("layer {}", layer), [&] {
+    model.layers.push_back(with_context(fmt::format("layer {}", layer), [&] {
       return to_layer(c, weights.layers[layer], rounding.layers[layer]);
     }));
   }
-  net.head = to_weights(weights.head, std::sqrt(static_cast<double>(c.d_model)));
-  net.head_clip = to_clip(rounding.head_input->clip);
+  model.head = to_weights(weights.head, std::sqrt(static_cast<double>(c.d_model)));
+  model.head_clip = to_clip(rounding.head_input->clip);
   const HadamardShape shape = hadamard_shape(c.d_inner);
-  net.hadamard_m = shape.m;
-  net.hadamard_n = shape.n;
-  net.hadamard_matrix = hadamard_matrix(shape.m);
-  return net;
+  model.hadamard_m = shape.m;
+  model.hadamard_n = shape.n;
+  model.hadamard_matrix = hadamard_matrix(shape.m);
+  return model;
 }
 
 }  // namespace lightmamba::accel

@@ -1,4 +1,4 @@
-#include "accel/program/image.h"
+#include "accel/image/image.h"
 
 #include <algorithm>
 #include <bit>
@@ -20,10 +20,10 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the image is little-endian");
 
 // Of the exponent of a quantized vector, below the largest of its groups (docs/numerics.md).
-constexpr int kMultiplierRight = 19;
+constexpr int kMultiplierShift = 19;
 // That of out_proj's inputs gains as much from the shift of the gains, and loses half the shift of
 // the squares to the root.
-constexpr int kGatedRight = kSquareRight / 2;
+constexpr int kGatedShift = kSquareShift / 2;
 
 // `value` as T, or an Error that names it.
 template <typename T>
@@ -109,67 +109,67 @@ class WeightPacker {
   std::int64_t group_ = 0;
 };
 
-// Writes atoms one after the other.
+// Writes records one after the other.
 class ParameterPacker {
  public:
-  ParameterPacker(const Network& network, const ImageLayout& layout, RowOrder order)
-      : net_(network), layout_(layout), order_(order), buffer_(allocate(layout.parameter_bytes)) {}
+  ParameterPacker(const IntegerModel& model, const ImageLayout& layout, RowOrder order)
+      : model_(model), layout_(layout), order_(order), buffer_(allocate(layout.parameter_bytes)) {}
 
   Region pack() {
     put_first();
     put_signs();
-    for (std::size_t i = 0; i < net_.layers.size(); ++i) {
+    for (std::size_t i = 0; i < model_.layers.size(); ++i) {
       with_context(fmt::format("layer {}", i), [&] { put_layer(i); });
     }
     return take(std::move(buffer_));
   }
 
  private:
-  // Bits of the atom from `bit` on.
+  // Bits of the record from `bit` on.
   template <typename T>
   void put(int bit, T value) {
-    std::memcpy(buffer_->bytes().data() + atom_ * kAtomBytes + bit / 8, &value, sizeof value);
+    std::memcpy(buffer_->bytes().data() + record_ * kRecordBytes + bit / 8, &value, sizeof value);
   }
-  void next() { ++atom_; }
+  void next() { ++record_; }
 
   void put_first() {
-    const Mamba2Config& c = net_.config;
+    const Mamba2Config& c = model_.config;
     put(0, kParametersMagic);
     put(32, field<std::uint16_t>("n_layer", c.n_layer));
     put(48, field<std::uint16_t>("nheads", c.nheads));
     put(64, field<std::uint16_t>("d_model", c.d_model));
-    put(80, field<std::uint16_t>("m", net_.hadamard_m));
-    put(96, static_cast<std::uint8_t>(bit_length(net_.hadamard_n) - 1));
+    put(80, field<std::uint16_t>("m", model_.hadamard_m));
+    put(96, static_cast<std::uint8_t>(bit_length(model_.hadamard_n) - 1));
     put(104, static_cast<std::uint8_t>(row_order_code(order_)));
     next();
     put(0, field<std::uint32_t>("vocab_size", c.vocab_size));
     put(32, field<std::uint32_t>("the number of words of a weight channel", layout_.weight_words));
-    put(64, field<std::uint32_t>("the number of parameters", layout_.parameter_atoms));
+    put(64, field<std::uint32_t>("the number of parameters", layout_.parameter_records));
     put(96,
-        field<std::uint32_t>("the size of a row of the embedding", layout_.embedding_row_atoms));
+        field<std::uint32_t>("the size of a row of the embedding", layout_.embedding_row_records));
     next();
-    put(0, net_.epsilon);
-    put(64, net_.gated_epsilon);
+    put(0, model_.epsilon);
+    put(64, model_.gated_epsilon);
     next();
-    put_scaled(0, "least dt", net_.dt_limits.least);
-    put_scaled(16, "most dt", net_.dt_limits.most);
-    put(32, exponent("minus the residual's exponent", -net_.residual_exponent));
+    put_scaled(0, "the smallest dt", model_.dt_limits.min);
+    put_scaled(16, "the largest dt", model_.dt_limits.max);
+    put(32, exponent("minus the residual's exponent", -model_.residual_exponent));
     put(40, exponent("the residual's exponent minus the embedding's",
-                     net_.residual_exponent - net_.embedding.exponent));
-    put(48, clip(net_.layers.front().in_proj_clip));
-    put(64, input_exponent(net_.layers.front().in_proj));
+                     model_.residual_exponent - model_.embedding.exponent));
+    put(48, clip(model_.layers.front().in_proj_clip));
+    put(64, input_exponent(model_.layers.front().in_proj));
     put(96, field<std::uint32_t>("the number of words of a weight channel",
                                  layout_.weight_words_without_head));
     next();
   }
 
-  // An atom for each value that goes in: a bit for each that comes out.
+  // A record for each value that goes in: a bit for each that comes out.
   void put_signs() {
-    const std::int64_t m = net_.hadamard_m;
+    const std::int64_t m = model_.hadamard_m;
     for (std::int64_t from = 0; from < m; ++from) {
       std::uint64_t signs = 0;
       for (std::int64_t to = 0; to < m; ++to) {
-        if (net_.hadamard_matrix[at(to * m + from)] < 0) signs |= std::uint64_t{1} << to;
+        if (model_.hadamard_matrix[at(to * m + from)] < 0) signs |= std::uint64_t{1} << to;
       }
       put(0, signs);
       next();
@@ -177,17 +177,17 @@ class ParameterPacker {
   }
 
   void put_layer(std::size_t index) {
-    const NetworkLayer& layer = net_.layers[index];
-    const bool is_last = index + 1 == net_.layers.size();
-    const WeightMatrix& following = is_last ? net_.head : net_.layers[index + 1].in_proj;
+    const IntegerLayer& layer = model_.layers[index];
+    const bool is_last = index + 1 == model_.layers.size();
+    const WeightMatrix& following = is_last ? model_.head : model_.layers[index + 1].in_proj;
     put(0, clip(layer.out_proj_clip));
-    put(16, clip(is_last ? net_.head_clip : net_.layers[index + 1].in_proj_clip));
+    put(16, clip(is_last ? model_.head_clip : model_.layers[index + 1].in_proj_clip));
     put(32, exponent("out_proj's exponent",
-                     layer.out_proj.exponent + layer.gain_exponent - kGatedRight));
+                     layer.out_proj.exponent + layer.gain_exponent - kGatedShift));
     put(40, input_exponent(following));
     next();
-    const std::int64_t heads = net_.config.nheads;
-    const std::vector<std::int64_t> blocks = conv_blocks(net_.config, order_);
+    const std::int64_t heads = model_.config.nheads;
+    const std::vector<std::int64_t> blocks = conv_blocks(model_.config, order_);
     const std::span all = blocks;
     if (order_ == RowOrder::hardware) {
       put_heads(layer);
@@ -203,7 +203,7 @@ class ParameterPacker {
     }
   }
 
-  void put_heads(const NetworkLayer& layer) {
+  void put_heads(const IntegerLayer& layer) {
     for (const HeadWeights& head : layer.heads) {
       put(0, field<std::int32_t>("dt_bias", head.dt_bias));
       put(32, field<std::uint16_t>("A", head.A.mantissa));
@@ -214,7 +214,7 @@ class ParameterPacker {
     }
   }
 
-  void put_conv(const NetworkLayer& layer, std::span<const std::int64_t> blocks) {
+  void put_conv(const IntegerLayer& layer, std::span<const std::int64_t> blocks) {
     for (const std::int64_t block : blocks) {
       for (std::int64_t channel = block * kHeaddim; channel < (block + 1) * kHeaddim; ++channel) {
         for (std::int64_t tap = 0; tap < kTaps; ++tap) {
@@ -227,7 +227,7 @@ class ParameterPacker {
     }
   }
 
-  void put_gains(const NetworkLayer& layer, std::int64_t head) {
+  void put_gains(const IntegerLayer& layer, std::int64_t head) {
     for (std::int64_t i = 0; i < kHeaddim; ++i) {
       put(static_cast<int>(16 * (i % 8)), layer.gains[at(head * kHeaddim + i)]);
       if (i % 8 == 7) next();
@@ -244,27 +244,27 @@ class ParameterPacker {
   }
   static std::uint16_t clip(int value) { return field<std::uint16_t>("a clip", value); }
   static std::int8_t input_exponent(const WeightMatrix& weights) {
-    return exponent("the exponent of in_proj or the head", weights.exponent - kMultiplierRight);
+    return exponent("the exponent of in_proj or the head", weights.exponent - kMultiplierShift);
   }
 
-  const Network& net_;
+  const IntegerModel& model_;
   const ImageLayout& layout_;
   RowOrder order_;
   std::shared_ptr<LargeBuffer> buffer_;
-  std::int64_t atom_ = 0;
+  std::int64_t record_ = 0;
 };
 
 Region pack_embedding(const WeightMatrix& embedding, const ImageLayout& layout) {
   std::shared_ptr<LargeBuffer> buffer = allocate(layout.embedding_bytes);
   constexpr std::int64_t kGroupBytes = kGroup / 2;
   parallel_for(embedding.rows, embedding.columns, [&](std::int64_t row) {
-    std::byte* out = buffer->bytes().data() + row * layout.embedding_row_atoms * kAtomBytes;
+    std::byte* out = buffer->bytes().data() + row * layout.embedding_row_records * kRecordBytes;
     const std::uint8_t* codes = embedding.codes.data() + row * (embedding.columns / 2);
     const std::int16_t* scales = embedding.scales.data() + row * embedding.groups();
     for (std::int64_t group = 0; group < embedding.groups(); ++group) {
       std::memcpy(out, scales + group, sizeof *scales);
-      std::memcpy(out + kAtomBytes, codes + group * kGroupBytes, kGroupBytes);
-      out += kAtomBytes + kGroupBytes;
+      std::memcpy(out + kRecordBytes, codes + group * kGroupBytes, kGroupBytes);
+      out += kRecordBytes + kGroupBytes;
     }
   });
   return take(std::move(buffer));
@@ -272,27 +272,26 @@ Region pack_embedding(const WeightMatrix& embedding, const ImageLayout& layout) 
 
 }  // namespace
 
-Image make_image(const Network& network, const Hardware& hardware, RowOrder order) {
-  if (const auto reason = does_not_fit(network))
-    fail("the model does not fit the core: {}", *reason);
-  Image image = {.config = network.config,
+Image make_image(const IntegerModel& model, const Hardware& hardware, RowOrder order) {
+  if (const auto reason = does_not_fit(model)) fail("the model does not fit the core: {}", *reason);
+  Image image = {.config = model.config,
                  .hardware = hardware,
                  .order = order,
-                 .hadamard_m = network.hadamard_m,
+                 .hadamard_m = model.hadamard_m,
                  .weights = {},
                  .parameters = {},
                  .embedding = {}};
   const ImageLayout layout = image.layout();
-  image.parameters = ParameterPacker(network, layout, order).pack();
+  image.parameters = ParameterPacker(model, layout, order).pack();
   WeightPacker weights(hardware, layout);
-  const std::vector<std::int64_t> rows = in_proj_rows(network.config, hardware, order);
-  for (const NetworkLayer& layer : network.layers) {
+  const std::vector<std::int64_t> rows = in_proj_rows(model.config, hardware, order);
+  for (const IntegerLayer& layer : model.layers) {
     weights.add(layer.in_proj, rows);
     weights.add(layer.out_proj);
   }
-  weights.add(network.head);
+  weights.add(model.head);
   image.weights = weights.regions();
-  image.embedding = pack_embedding(network.embedding, layout);
+  image.embedding = pack_embedding(model.embedding, layout);
   return image;
 }
 

@@ -1,4 +1,4 @@
-#include "accel/program/image_state.h"
+#include "accel/image/image_state.h"
 
 #include <cstring>
 

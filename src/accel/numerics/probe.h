@@ -8,7 +8,7 @@
 namespace lightmamba::accel {
 
 // In the order of the dataflow. A unit gives all its values of a layer at once.
-enum class TraceUnit {
+enum class ProbePoint {
   residual,  // after the embedding, as layer -1, and after each layer
   blocks,    // z | x | B | C of in_proj: a code and its block's exponent each
   decay,     // of each head: mantissa and exponent of dt, mantissa and exponent of 1 - a
@@ -22,6 +22,6 @@ enum class TraceUnit {
 // Stands for a value that has not come where an accelerator has got stuck.
 inline constexpr std::int64_t kNotGiven = INT64_MIN;
 
-using Trace = std::function<void(TraceUnit, std::int64_t layer, std::span<const std::int64_t>)>;
+using Probe = std::function<void(ProbePoint, std::int64_t layer, std::span<const std::int64_t>)>;
 
 }  // namespace lightmamba::accel

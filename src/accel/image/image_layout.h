@@ -1,11 +1,11 @@
-// How much of everything a memory image has (docs/program.md).
+// How much of everything a memory image has (docs/memory-map.md).
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "accel/program/hardware.h"
+#include "accel/image/hardware.h"
 
 namespace lightmamba::accel {
 
@@ -16,8 +16,8 @@ RowOrder parse_row_order(std::string_view name);  // throws Error listing the na
 int row_order_code(RowOrder order);               // in the parameters
 
 inline constexpr std::int64_t kRegionAlignment = 4096;
-inline constexpr std::int64_t kAtomBytes = 16;
-inline constexpr std::int64_t kFirstAtoms = 4;  // shape, counts, epsilons, scalars
+inline constexpr std::int64_t kRecordBytes = 16;
+inline constexpr std::int64_t kFirstRecords = 4;  // shape, counts, epsilons, scalars
 inline constexpr std::uint32_t kParametersMagic = 0x314d414c;
 
 // The rows of in_proj as they follow each other, padded to whole tiles; -1 is a row of zeros.
@@ -59,11 +59,11 @@ struct ImageLayout {
   std::int64_t head_groups;
   std::int64_t groups_without_head, groups;  // of a token
   std::int64_t weight_words_without_head, weight_words;
-  std::int64_t weight_bytes;     // of a channel
-  std::int64_t layer_atoms;      // of the parameters
-  std::int64_t parameter_atoms;  // kFirstAtoms not included
+  std::int64_t weight_bytes;       // of a channel
+  std::int64_t layer_records;      // of the parameters
+  std::int64_t parameter_records;  // kFirstRecords not included
   std::int64_t parameter_bytes;
-  std::int64_t embedding_row_atoms, embedding_bytes;
+  std::int64_t embedding_row_records, embedding_bytes;
   std::int64_t conv_state_bytes;
   std::int64_t head_state_bytes, ssm_state_bytes;  // of a channel
   std::int64_t logit_bytes;

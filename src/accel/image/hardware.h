@@ -1,4 +1,4 @@
-// The sizes that the core is built in, and which models fit it (docs/program.md).
+// The sizes that the core is built in, and which models fit it (docs/memory-map.md).
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "accel/numerics/network.h"
+#include "accel/numerics/integer_model.h"
 
 namespace lightmamba::accel {
 
@@ -16,10 +16,10 @@ inline constexpr int kImageStateBits = 16;   // of a code of h
 inline constexpr std::int64_t kHeaddim = 64;
 inline constexpr std::int64_t kStates = 128;  // d_state
 inline constexpr std::int64_t kTaps = 4;      // d_conv
-inline constexpr std::int64_t kMostModel = 2560;
-inline constexpr std::int64_t kMostHeads = 80;
-inline constexpr std::int64_t kMostHadamardM = 40;
-inline constexpr std::int64_t kMostHadamardN = 128;
+inline constexpr std::int64_t kMaxDModel = 2560;
+inline constexpr std::int64_t kMaxHeads = 80;
+inline constexpr std::int64_t kMaxHadamardM = 40;
+inline constexpr std::int64_t kMaxHadamardN = 128;
 
 struct Hardware {
   std::string_view name;
@@ -49,6 +49,6 @@ const Hardware& hardware_preset(std::string_view name);
 std::optional<std::string> does_not_fit(const Mamba2Config& config);
 std::optional<std::string> does_not_fit(const Mamba2Config& config, std::int64_t hadamard_m,
                                         std::int64_t hadamard_n);
-std::optional<std::string> does_not_fit(const Network& network);
+std::optional<std::string> does_not_fit(const IntegerModel& model);
 
 }  // namespace lightmamba::accel

@@ -1,4 +1,4 @@
-// The memory that the core reads, made from a network (docs/program.md).
+// The memory that the core reads, made from an integer model (docs/memory-map.md).
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "accel/program/image_layout.h"
+#include "accel/image/image_layout.h"
 
 namespace lightmamba::accel {
 
@@ -30,6 +30,6 @@ struct Image {
 };
 
 // Throws Error where does_not_fit() gives a reason, or a number has more bits than its field.
-Image make_image(const Network& network, const Hardware& hardware, RowOrder order);
+Image make_image(const IntegerModel& model, const Hardware& hardware, RowOrder order);
 
 }  // namespace lightmamba::accel
