@@ -91,31 +91,31 @@ module lightmamba #(
     input  logic [1:0]                    m_axi_params_rresp,
     input  logic                          m_axi_params_rlast,
 
-    output logic                          m_axi_conv_arvalid,
-    input  logic                          m_axi_conv_arready,
-    output logic [63:0]                   m_axi_conv_araddr,
-    output logic [7:0]                    m_axi_conv_arlen,
-    output logic [2:0]                    m_axi_conv_arsize,
-    output logic [1:0]                    m_axi_conv_arburst,
-    input  logic                          m_axi_conv_rvalid,
-    output logic                          m_axi_conv_rready,
-    input  logic [CONV_BITS-1:0]          m_axi_conv_rdata,
-    input  logic [1:0]                    m_axi_conv_rresp,
-    input  logic                          m_axi_conv_rlast,
-    output logic                          m_axi_conv_awvalid,
-    input  logic                          m_axi_conv_awready,
-    output logic [63:0]                   m_axi_conv_awaddr,
-    output logic [7:0]                    m_axi_conv_awlen,
-    output logic [2:0]                    m_axi_conv_awsize,
-    output logic [1:0]                    m_axi_conv_awburst,
-    output logic                          m_axi_conv_wvalid,
-    input  logic                          m_axi_conv_wready,
-    output logic [CONV_BITS-1:0]          m_axi_conv_wdata,
-    output logic [CONV_BITS/8-1:0]        m_axi_conv_wstrb,
-    output logic                          m_axi_conv_wlast,
-    input  logic                          m_axi_conv_bvalid,
-    output logic                          m_axi_conv_bready,
-    input  logic [1:0]                    m_axi_conv_bresp
+    output logic                          m_axi_conv_state_arvalid,
+    input  logic                          m_axi_conv_state_arready,
+    output logic [63:0]                   m_axi_conv_state_araddr,
+    output logic [7:0]                    m_axi_conv_state_arlen,
+    output logic [2:0]                    m_axi_conv_state_arsize,
+    output logic [1:0]                    m_axi_conv_state_arburst,
+    input  logic                          m_axi_conv_state_rvalid,
+    output logic                          m_axi_conv_state_rready,
+    input  logic [CONV_BITS-1:0]          m_axi_conv_state_rdata,
+    input  logic [1:0]                    m_axi_conv_state_rresp,
+    input  logic                          m_axi_conv_state_rlast,
+    output logic                          m_axi_conv_state_awvalid,
+    input  logic                          m_axi_conv_state_awready,
+    output logic [63:0]                   m_axi_conv_state_awaddr,
+    output logic [7:0]                    m_axi_conv_state_awlen,
+    output logic [2:0]                    m_axi_conv_state_awsize,
+    output logic [1:0]                    m_axi_conv_state_awburst,
+    output logic                          m_axi_conv_state_wvalid,
+    input  logic                          m_axi_conv_state_wready,
+    output logic [CONV_BITS-1:0]          m_axi_conv_state_wdata,
+    output logic [CONV_BITS/8-1:0]        m_axi_conv_state_wstrb,
+    output logic                          m_axi_conv_state_wlast,
+    input  logic                          m_axi_conv_state_bvalid,
+    output logic                          m_axi_conv_state_bready,
+    input  logic [1:0]                    m_axi_conv_state_bresp
 );
   // A burst of the state is a kilobyte at most where words are narrow.
   localparam int unsigned STATE_BURST = STATE_BITS <= 128 ? 64 : 32768 / STATE_BITS;
@@ -131,16 +131,16 @@ module lightmamba #(
   assign m_axi_state_wstrb     = '1;
   assign m_axi_params_arsize   = 3'($clog2(PARAM_BITS / 8));
   assign m_axi_params_arburst  = INCREMENTING;
-  assign m_axi_conv_arsize     = 3'($clog2(CONV_BITS / 8));
-  assign m_axi_conv_arburst    = INCREMENTING;
-  assign m_axi_conv_awsize     = m_axi_conv_arsize;
-  assign m_axi_conv_awburst    = INCREMENTING;
-  assign m_axi_conv_wstrb      = '1;
+  assign m_axi_conv_state_arsize     = 3'($clog2(CONV_BITS / 8));
+  assign m_axi_conv_state_arburst    = INCREMENTING;
+  assign m_axi_conv_state_awsize     = m_axi_conv_state_arsize;
+  assign m_axi_conv_state_awburst    = INCREMENTING;
+  assign m_axi_conv_state_wstrb      = '1;
 
   logic start, done, bus_error_q;
   logic [31:0] token, position, next_token, next_logit;
   logic [1:0] flags, core_errors;
-  logic [63:0] params_address, embedding_address, conv_address, logits_address;
+  logic [63:0] params_address, embedding_address, conv_state_address, logits_address;
   logic [64*STATE_CHANNELS-1:0] state_address;
   logic [64*WEIGHT_CHANNELS-1:0] weights_address;
   logic [8*64-1:0] counters;
@@ -148,7 +148,7 @@ module lightmamba #(
   lm_control_registers #(
       .WEIGHT_CHANNELS(WEIGHT_CHANNELS),
       .STATE_CHANNELS (STATE_CHANNELS)
-  ) control (
+  ) u_control (
       .clk_i              (ap_clk),
       .rst_ni             (ap_rst_n),
       .s_aw_valid_i       (s_axi_control_awvalid),
@@ -175,7 +175,7 @@ module lightmamba #(
       .flags_o            (flags),
       .params_address_o   (params_address),
       .embedding_address_o(embedding_address),
-      .conv_address_o     (conv_address),
+      .conv_state_address_o     (conv_state_address),
       .logits_address_o   (logits_address),
       .state_address_o    (state_address),
       .weights_address_o  (weights_address),
@@ -189,7 +189,7 @@ module lightmamba #(
   // What a token needs of the memory.
   logic commands_idle, header_done;
   logic [15:0] n_layer, nheads;
-  logic [31:0] vocab_size, weight_words, param_atoms, embedding_atoms;
+  logic [31:0] vocab_size, weight_words, param_records, embedding_records;
   logic weights_start, params_start, conv_read_start, conv_write_start, state_read_start,
       state_write_start;
   logic params_start_ready, conv_read_start_ready, conv_write_start_ready;
@@ -204,23 +204,23 @@ module lightmamba #(
       .WEIGHT_CHANNELS(WEIGHT_CHANNELS),
       .STATE_CHANNELS (STATE_CHANNELS),
       .STATE_BITS     (STATE_BITS)
-  ) commands (
+  ) u_commands (
       .clk_i                (ap_clk),
       .rst_ni               (ap_rst_n),
       .start_i              (start),
       .token_i              (token),
-      .writes_logits_i      (&flags),
+      .write_logits_i      (&flags),
       .is_idle_o            (commands_idle),
       .header_done_i        (header_done),
       .n_layer_i            (n_layer),
       .nheads_i             (nheads),
       .vocab_size_i         (vocab_size),
       .weight_words_i       (weight_words),
-      .param_atoms_i        (param_atoms),
-      .embedding_atoms_i    (embedding_atoms),
+      .param_records_i        (param_records),
+      .embedding_records_i    (embedding_records),
       .params_address_i     (params_address),
       .embedding_address_i  (embedding_address),
-      .conv_address_i       (conv_address),
+      .conv_state_address_i       (conv_state_address),
       .logits_address_i     (logits_address),
       .state_address_i      (state_address),
       .weights_valid_o      (weights_start),
@@ -251,20 +251,20 @@ module lightmamba #(
   logic [WEIGHT_CHANNELS*WEIGHT_BITS-1:0] weights;
   logic params_valid, params_ready, params_error;
   logic [PARAM_BITS-1:0] params;
-  logic window_valid, window_ready, new_window_valid, new_window_ready, conv_idle;
+  logic conv_state_valid, conv_state_ready, new_conv_state_valid, new_conv_state_ready, conv_idle;
   logic conv_read_error, conv_write_error;
-  logic [CONV_BITS-1:0] window, new_window;
+  logic [CONV_BITS-1:0] conv_state, new_conv_state;
   logic [STATE_CHANNELS-1:0] state_valid, state_has_room, state_idle, state_read_error,
       state_write_error;
   logic [STATE_CHANNELS*STATE_BITS-1:0] state, new_state;
-  logic state_ready, new_state_valid, new_state_goes;
+  logic state_ready, new_state_valid, new_state_fire;
 
   for (genvar c = 0; c < WEIGHT_CHANNELS; c++) begin : gen_weights
     lm_axi_read_stream #(
         .DATA_BITS(WEIGHT_BITS),
         .DEPTH    (WEIGHT_DEPTH),
         .RAM_STYLE(WEIGHT_RAM_STYLE)
-    ) reader (
+    ) u_reader (
         .clk_i          (ap_clk),
         .rst_ni         (ap_rst_n),
         .start_valid_i  (weights_start),
@@ -291,7 +291,7 @@ module lightmamba #(
       .DATA_BITS(PARAM_BITS),
       .DEPTH    (4 * BURST),
       .BURST    (BURST)
-  ) params_reader (
+  ) u_params_reader (
       .clk_i          (ap_clk),
       .rst_ni         (ap_rst_n),
       .start_valid_i  (params_start),
@@ -317,66 +317,66 @@ module lightmamba #(
       .DATA_BITS(CONV_BITS),
       .DEPTH    (4 * BURST),
       .BURST    (BURST)
-  ) conv_reader (
+  ) u_conv_reader (
       .clk_i          (ap_clk),
       .rst_ni         (ap_rst_n),
       .start_valid_i  (conv_read_start),
       .start_ready_o  (conv_read_start_ready),
-      .start_address_i(conv_address),
+      .start_address_i(conv_state_address),
       .start_words_i  (conv_read_words),
-      .valid_o        (window_valid),
-      .ready_i        (window_ready),
-      .data_o         (window),
+      .valid_o        (conv_state_valid),
+      .ready_i        (conv_state_ready),
+      .data_o         (conv_state),
       .error_o        (conv_read_error),
-      .ar_valid_o     (m_axi_conv_arvalid),
-      .ar_ready_i     (m_axi_conv_arready),
-      .ar_address_o   (m_axi_conv_araddr),
-      .ar_length_o    (m_axi_conv_arlen),
-      .r_valid_i      (m_axi_conv_rvalid),
-      .r_ready_o      (m_axi_conv_rready),
-      .r_data_i       (m_axi_conv_rdata),
-      .r_response_i   (m_axi_conv_rresp),
-      .r_last_i       (m_axi_conv_rlast)
+      .ar_valid_o     (m_axi_conv_state_arvalid),
+      .ar_ready_i     (m_axi_conv_state_arready),
+      .ar_address_o   (m_axi_conv_state_araddr),
+      .ar_length_o    (m_axi_conv_state_arlen),
+      .r_valid_i      (m_axi_conv_state_rvalid),
+      .r_ready_o      (m_axi_conv_state_rready),
+      .r_data_i       (m_axi_conv_state_rdata),
+      .r_response_i   (m_axi_conv_state_rresp),
+      .r_last_i       (m_axi_conv_state_rlast)
   );
 
   lm_axi_write_stream #(
       .DATA_BITS(CONV_BITS),
       .DEPTH    (2 * BURST),
       .BURST    (BURST)
-  ) conv_writer (
+  ) u_conv_writer (
       .clk_i          (ap_clk),
       .rst_ni         (ap_rst_n),
       .start_valid_i  (conv_write_start),
       .start_ready_o  (conv_write_start_ready),
       .start_address_i(conv_write_address),
       .start_words_i  (conv_write_words),
-      .valid_i        (new_window_valid),
-      .ready_o        (new_window_ready),
-      .data_i         (new_window),
+      .valid_i        (new_conv_state_valid),
+      .ready_o        (new_conv_state_ready),
+      .data_i         (new_conv_state),
       .idle_o         (conv_idle),
       .error_o        (conv_write_error),
-      .aw_valid_o     (m_axi_conv_awvalid),
-      .aw_ready_i     (m_axi_conv_awready),
-      .aw_address_o   (m_axi_conv_awaddr),
-      .aw_length_o    (m_axi_conv_awlen),
-      .w_valid_o      (m_axi_conv_wvalid),
-      .w_ready_i      (m_axi_conv_wready),
-      .w_data_o       (m_axi_conv_wdata),
-      .w_last_o       (m_axi_conv_wlast),
-      .b_valid_i      (m_axi_conv_bvalid),
-      .b_ready_o      (m_axi_conv_bready),
-      .b_response_i   (m_axi_conv_bresp)
+      .aw_valid_o     (m_axi_conv_state_awvalid),
+      .aw_ready_i     (m_axi_conv_state_awready),
+      .aw_address_o   (m_axi_conv_state_awaddr),
+      .aw_length_o    (m_axi_conv_state_awlen),
+      .w_valid_o      (m_axi_conv_state_wvalid),
+      .w_ready_i      (m_axi_conv_state_wready),
+      .w_data_o       (m_axi_conv_state_wdata),
+      .w_last_o       (m_axi_conv_state_wlast),
+      .b_valid_i      (m_axi_conv_state_bvalid),
+      .b_ready_o      (m_axi_conv_state_bready),
+      .b_response_i   (m_axi_conv_state_bresp)
   );
 
   // Channels of the state go together.
-  assign new_state_goes = new_state_valid && (&state_has_room);
+  assign new_state_fire = new_state_valid && (&state_has_room);
 
   for (genvar c = 0; c < STATE_CHANNELS; c++) begin : gen_state
     lm_axi_read_stream #(
         .DATA_BITS(STATE_BITS),
         .DEPTH    (4 * STATE_BURST),
         .BURST    (STATE_BURST)
-    ) reader (
+    ) u_reader (
         .clk_i          (ap_clk),
         .rst_ni         (ap_rst_n),
         .start_valid_i  (state_read_start),
@@ -402,14 +402,14 @@ module lightmamba #(
         .DATA_BITS(STATE_BITS),
         .DEPTH    (4 * STATE_BURST),
         .BURST    (STATE_BURST)
-    ) writer (
+    ) u_writer (
         .clk_i          (ap_clk),
         .rst_ni         (ap_rst_n),
         .start_valid_i  (state_write_start),
         .start_ready_o  (state_write_start_ready[c]),
         .start_address_i(state_write_address[64*c+:64]),
         .start_words_i  (state_write_words),
-        .valid_i        (new_state_goes),
+        .valid_i        (new_state_fire),
         .ready_o        (state_has_room[c]),
         .data_i         (new_state[STATE_BITS*c+:STATE_BITS]),
         .idle_o         (state_idle[c]),
@@ -447,14 +447,14 @@ module lightmamba #(
       .MIX_LANES      (MIX_LANES),
       .OUT_LANES      (OUT_LANES),
       .QUEUE_DEPTH    (QUEUE_DEPTH)
-  ) core_u (
+  ) u_core (
       .clk_i            (ap_clk),
       .rst_ni           (ap_rst_n),
       .start_i          (start),
       .position_i       (position[15:0]),
-      .wants_head_i     (flags[0]),
-      .wants_logits_i   (flags[1]),
-      .is_written_i     (commands_idle && conv_idle && (&state_idle)),
+      .run_lm_head_i     (flags[0]),
+      .write_logits_i   (flags[1]),
+      .writes_drained_i     (commands_idle && conv_idle && (&state_idle)),
       .done_o           (done),
       .errors_o         (core_errors),
       .next_token_o     (next_token),
@@ -465,20 +465,20 @@ module lightmamba #(
       .nheads_o         (nheads),
       .vocab_size_o     (vocab_size),
       .weight_words_o   (weight_words),
-      .param_atoms_o    (param_atoms),
-      .embedding_atoms_o(embedding_atoms),
+      .param_records_o    (param_records),
+      .embedding_records_o(embedding_records),
       .weights_valid_i  (weights_valid),
       .weights_ready_o  (weights_ready),
       .weights_i        (weights),
       .params_valid_i   (params_valid),
       .params_ready_o   (params_ready),
       .params_i         (params),
-      .window_valid_i   (window_valid),
-      .window_ready_o   (window_ready),
-      .window_i         (window),
-      .window_valid_o   (new_window_valid),
-      .window_ready_i   (new_window_ready),
-      .window_o         (new_window),
+      .conv_state_valid_i   (conv_state_valid),
+      .conv_state_ready_o   (conv_state_ready),
+      .conv_state_i         (conv_state),
+      .conv_state_valid_o   (new_conv_state_valid),
+      .conv_state_ready_i   (new_conv_state_ready),
+      .conv_state_o         (new_conv_state),
       .state_valid_i    (&state_valid),
       .state_ready_o    (state_ready),
       .state_i          (state),
@@ -487,7 +487,7 @@ module lightmamba #(
       .state_o          (new_state)
   );
 
-  // Thresholds repeat after 2^16 positions.
+  // The dither repeats after 2^16 positions.
   logic unused;
   assign unused = &{1'b0, position[31:16]};
 endmodule

@@ -27,7 +27,7 @@ module lm_axi_bursts #(
   logic [63-WORD_BITS:0] range_word;
   logic [31:0] range_last;
 
-  lm_credit_fifo #(.WIDTH(64 - WORD_BITS + 32), .DEPTH(2)) ranges_u (
+  lm_credit_fifo #(.WIDTH(64 - WORD_BITS + 32), .DEPTH(2)) u_ranges (
       .clk_i,
       .rst_ni,
       .has_room_o(start_ready_o),

@@ -32,10 +32,10 @@ module lm_axi_read_stream #(
 );
   localparam int unsigned COUNT_BITS = $clog2(DEPTH) + 1;
 
-  logic burst_valid, has_room, asks, pops;
+  logic burst_valid, has_room, ar_fire, pop;
   logic [COUNT_BITS-1:0] free_q;  // words without data or a burst that brings them
 
-  lm_axi_bursts #(.DATA_BITS(DATA_BITS), .BURST(BURST)) bursts_u (
+  lm_axi_bursts #(.DATA_BITS(DATA_BITS), .BURST(BURST)) u_bursts (
       .clk_i,
       .rst_ni,
       .start_valid_i,
@@ -53,8 +53,8 @@ module lm_axi_read_stream #(
 
   assign has_room   = |free_q[COUNT_BITS-1:$clog2(BURST)];
   assign ar_valid_o = burst_valid && has_room;
-  assign asks       = ar_valid_o && ar_ready_i;
-  assign pops       = valid_o && ready_i;
+  assign ar_fire       = ar_valid_o && ar_ready_i;
+  assign pop       = valid_o && ready_i;
   assign r_ready_o  = 1'b1;
 
   always_ff @(posedge clk_i) begin
@@ -63,12 +63,12 @@ module lm_axi_read_stream #(
       error_o <= 1'b0;
     end else begin
       // Less length + 1 words for a burst.
-      free_q  <= free_q + (asks ? ~{COUNT_BITS'(ar_length_o)} : '0) + COUNT_BITS'(pops);
+      free_q  <= free_q + (ar_fire ? ~{COUNT_BITS'(ar_length_o)} : '0) + COUNT_BITS'(pop);
       error_o <= r_valid_i && r_response_i != 2'b00;
     end
   end
 
-  lm_ram_fifo #(.WIDTH(DATA_BITS), .DEPTH(DEPTH), .RAM_STYLE(RAM_STYLE)) fifo_u (
+  lm_ram_fifo #(.WIDTH(DATA_BITS), .DEPTH(DEPTH), .RAM_STYLE(RAM_STYLE)) u_fifo (
       .clk_i,
       .rst_ni,
       .push_i(r_valid_i),

@@ -34,11 +34,11 @@ module lm_axi_write_stream #(
   localparam int unsigned COUNT_BITS = $clog2(DEPTH) + 1;
   localparam int unsigned PENDING_BITS = 9;  // of bursts without a response, 256 at most
 
-  logic burst_valid, sends, are_ranges_done;
+  logic burst_valid, burst_fire, are_ranges_done;
   logic [63:0] burst_address;
   logic [7:0] burst_length;
 
-  lm_axi_bursts #(.DATA_BITS(DATA_BITS), .BURST(BURST)) bursts_u (
+  lm_axi_bursts #(.DATA_BITS(DATA_BITS), .BURST(BURST)) u_bursts (
       .clk_i,
       .rst_ni,
       .start_valid_i,
@@ -46,7 +46,7 @@ module lm_axi_write_stream #(
       .start_address_i,
       .start_words_i,
       .burst_valid_o(burst_valid),
-      .burst_ready_i(sends),
+      .burst_ready_i(burst_fire),
       .burst_address_o(burst_address),
       .burst_length_o(burst_length),
       .idle_o(are_ranges_done)
@@ -62,7 +62,7 @@ module lm_axi_write_stream #(
   assign pop     = w_valid_o && w_ready_i;
   assign left    = {1'b0, free_q} + ~{(COUNT_BITS + 1)'(burst_length)};
 
-  lm_ram_fifo #(.WIDTH(DATA_BITS), .DEPTH(DEPTH), .RAM_STYLE(RAM_STYLE)) fifo_u (
+  lm_ram_fifo #(.WIDTH(DATA_BITS), .DEPTH(DEPTH), .RAM_STYLE(RAM_STYLE)) u_fifo (
       .clk_i,
       .rst_ni,
       .push_i(push),
@@ -76,12 +76,12 @@ module lm_axi_write_stream #(
   logic has_length_room, has_length;
   logic [7:0] length, word_q;
 
-  lm_credit_fifo #(.WIDTH(8), .DEPTH(16)) lengths_u (
+  lm_credit_fifo #(.WIDTH(8), .DEPTH(16)) u_lengths (
       .clk_i,
       .rst_ni,
       .has_room_o(has_length_room),
-      .reserve_i(sends),
-      .push_i(sends),
+      .reserve_i(burst_fire),
+      .push_i(burst_fire),
       .data_i(burst_length),
       .valid_o(has_length),
       .ready_i(pop && w_last_o),
@@ -93,7 +93,7 @@ module lm_axi_write_stream #(
 
   logic [PENDING_BITS-1:0] pending_q;
 
-  assign sends = burst_valid && !left[COUNT_BITS] && has_length_room && !pending_q[PENDING_BITS-1]
+  assign burst_fire = burst_valid && !left[COUNT_BITS] && has_length_room && !pending_q[PENDING_BITS-1]
       && (!aw_valid_o || aw_ready_i);
   assign b_ready_o = 1'b1;
   assign idle_o = are_ranges_done && held_q == '0 && pending_q == '0;
@@ -115,10 +115,10 @@ module lm_axi_write_stream #(
       error_o    <= 1'b0;
     end else begin
       held_q    <= held_q + COUNT_BITS'(push) - COUNT_BITS'(pop);
-      free_q    <= (sends ? left[COUNT_BITS-1:0] : free_q) + COUNT_BITS'(push);
-      pending_q <= pending_q + PENDING_BITS'(sends) - PENDING_BITS'(b_valid_i);
+      free_q    <= (burst_fire ? left[COUNT_BITS-1:0] : free_q) + COUNT_BITS'(push);
+      pending_q <= pending_q + PENDING_BITS'(burst_fire) - PENDING_BITS'(b_valid_i);
       if (pop) word_q <= w_last_o ? '0 : word_q + 1'b1;
-      if (!aw_valid_o || aw_ready_i) aw_valid_o <= sends;
+      if (!aw_valid_o || aw_ready_i) aw_valid_o <= burst_fire;
       error_o <= b_valid_i && b_response_i != 2'b00;
     end
   end

@@ -29,10 +29,10 @@ module lm_control_registers #(
     output logic        start_o,  // one cycle; what follows keeps until done_i unless it is written
     output logic [31:0] token_o,
     output logic [31:0] position_o,
-    output logic [1:0]  flags_o,  // compute the head, write the logits
+    output logic [1:0]  flags_o,  // run the LM head, write the logits
     output logic [63:0] params_address_o,
     output logic [63:0] embedding_address_o,
-    output logic [63:0] conv_address_o,
+    output logic [63:0] conv_state_address_o,
     output logic [63:0] logits_address_o,
     output logic [64*STATE_CHANNELS-1:0]  state_address_o,
     output logic [64*WEIGHT_CHANNELS-1:0] weights_address_o,
@@ -60,7 +60,7 @@ module lm_control_registers #(
   localparam logic [11:0] COUNTERS = 12'h210;
 
   // A write happens when its address and its data are here and the last response has gone.
-  logic aw_valid_q, w_valid_q, writes;
+  logic aw_valid_q, w_valid_q, write_fire;
   logic [11:0] aw_address_q;
   logic [31:0] w_data_q, w_mask;
   logic [3:0] w_strobe_q;
@@ -68,7 +68,7 @@ module lm_control_registers #(
   assign s_aw_ready_o   = !aw_valid_q;
   assign s_w_ready_o    = !w_valid_q;
   assign s_b_response_o = 2'b00;
-  assign writes         = aw_valid_q && w_valid_q && !s_b_valid_o;
+  assign write_fire         = aw_valid_q && w_valid_q && !s_b_valid_o;
 
   for (genvar i = 0; i < 4; i++) begin : gen_mask
     assign w_mask[8*i+:8] = {8{w_strobe_q[i]}};
@@ -85,30 +85,30 @@ module lm_control_registers #(
       w_valid_q   <= 1'b0;
       s_b_valid_o <= 1'b0;
     end else begin
-      aw_valid_q  <= aw_valid_q ? !writes : s_aw_valid_i;
-      w_valid_q   <= w_valid_q ? !writes : s_w_valid_i;
-      s_b_valid_o <= s_b_valid_o ? !s_b_ready_i : writes;
+      aw_valid_q  <= aw_valid_q ? !write_fire : s_aw_valid_i;
+      w_valid_q   <= w_valid_q ? !write_fire : s_w_valid_i;
+      s_b_valid_o <= s_b_valid_o ? !s_b_ready_i : write_fire;
     end
   end
 
   // A read: the address, then the data.
-  logic ar_valid_q, reads;
+  logic ar_valid_q, read_fire;
   logic [11:0] ar_address_q;
   logic [31:0] read_word;
 
   assign s_ar_ready_o   = !ar_valid_q;
   assign s_r_response_o = 2'b00;
-  assign reads          = ar_valid_q && !s_r_valid_o;
+  assign read_fire          = ar_valid_q && !s_r_valid_o;
 
   always_ff @(posedge clk_i) begin
     if (s_ar_ready_o) ar_address_q <= {s_ar_address_i[11:2], 2'b00};
-    if (reads) s_r_data_o <= read_word;
+    if (read_fire) s_r_data_o <= read_word;
     if (!rst_ni) begin
       ar_valid_q  <= 1'b0;
       s_r_valid_o <= 1'b0;
     end else begin
-      ar_valid_q  <= ar_valid_q ? !reads : s_ar_valid_i;
-      s_r_valid_o <= s_r_valid_o ? !s_r_ready_i : reads;
+      ar_valid_q  <= ar_valid_q ? !read_fire : s_ar_valid_i;
+      s_r_valid_o <= s_r_valid_o ? !s_r_ready_i : read_fire;
     end
   end
 
@@ -116,11 +116,11 @@ module lm_control_registers #(
   // status is set rather than toggled. A start that is written counts even in the cycle of done.
   logic start_q, busy_q, done_q, ready_q, restarts_q, global_enable_q;
   logic [1:0] enable_q, status_q, toggles;
-  logic reads_control, writes_control;
+  logic control_read, control_write;
 
-  assign reads_control  = reads && ar_address_q == CONTROL;
-  assign writes_control = writes && aw_address_q == CONTROL && w_strobe_q[0];
-  assign toggles        = w_data_q[1:0] & {2{writes && aw_address_q == STATUS && w_strobe_q[0]}};
+  assign control_read  = read_fire && ar_address_q == CONTROL;
+  assign control_write = write_fire && aw_address_q == CONTROL && w_strobe_q[0];
+  assign toggles        = w_data_q[1:0] & {2{write_fire && aw_address_q == STATUS && w_strobe_q[0]}};
   assign start_o        = start_q && !busy_q;
 
   always_ff @(posedge clk_i) begin
@@ -135,13 +135,13 @@ module lm_control_registers #(
       status_q        <= '0;
       interrupt_o     <= 1'b0;
     end else begin
-      if (writes_control && w_data_q[0]) start_q <= 1'b1;
+      if (control_write && w_data_q[0]) start_q <= 1'b1;
       else if (done_i) start_q <= restarts_q;
       busy_q  <= start_o || (busy_q && !done_i);
-      done_q  <= done_i || (done_q && !reads_control);
-      ready_q <= done_i || (ready_q && !reads_control);
-      if (writes_control) restarts_q <= w_data_q[7];
-      if (writes && w_strobe_q[0]) begin
+      done_q  <= done_i || (done_q && !control_read);
+      ready_q <= done_i || (ready_q && !control_read);
+      if (control_write) restarts_q <= w_data_q[7];
+      if (write_fire && w_strobe_q[0]) begin
         if (aw_address_q == GLOBAL_ENABLE) global_enable_q <= w_data_q[0];
         if (aw_address_q == ENABLE) enable_q <= w_data_q[1:0];
       end
@@ -156,7 +156,7 @@ module lm_control_registers #(
       token_o    <= '0;
       position_o <= '0;
       flags_o    <= '0;
-    end else if (writes) begin
+    end else if (write_fire) begin
       if (aw_address_q == TOKEN) token_o <= (token_o & ~w_mask) | (w_data_q & w_mask);
       if (aw_address_q == POSITION) position_o <= (position_o & ~w_mask) | (w_data_q & w_mask);
       if (aw_address_q == FLAGS && w_strobe_q[0]) flags_o <= w_data_q[1:0];
@@ -175,7 +175,7 @@ module lm_control_registers #(
       logic [31:0] half_q;
       always_ff @(posedge clk_i) begin
         if (!rst_ni) half_q <= '0;
-        else if (writes && aw_address_q == OFFSET) begin
+        else if (write_fire && aw_address_q == OFFSET) begin
           half_q <= (half_q & ~w_mask) | (w_data_q & w_mask);
         end
       end
@@ -191,7 +191,7 @@ module lm_control_registers #(
     end
   end
 
-  assign {logits_address_o, conv_address_o, embedding_address_o, params_address_o} = halves[255:0];
+  assign {logits_address_o, conv_state_address_o, embedding_address_o, params_address_o} = halves[255:0];
   assign state_address_o   = halves[64*STATE+:64*STATE_CHANNELS];
   assign weights_address_o = halves[64*WEIGHTS+:64*WEIGHT_CHANNELS];
 

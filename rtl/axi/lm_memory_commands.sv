@@ -12,7 +12,7 @@ module lm_memory_commands #(
     // verilator lint_off UNUSEDSIGNAL
     input  logic [31:0] token_i,  // below 2^20
     // verilator lint_on UNUSEDSIGNAL
-    input  logic        writes_logits_i,
+    input  logic        write_logits_i,
     output logic        is_idle_o,
 
     input  logic        header_done_i,
@@ -20,14 +20,14 @@ module lm_memory_commands #(
     input  logic [15:0] nheads_i,
     input  logic [31:0] vocab_size_i,
     input  logic [31:0] weight_words_i,
-    input  logic [31:0] param_atoms_i,
+    input  logic [31:0] param_records_i,
     // verilator lint_off UNUSEDSIGNAL
-    input  logic [31:0] embedding_atoms_i,  // below 2^16
+    input  logic [31:0] embedding_records_i,  // below 2^16
     // verilator lint_on UNUSEDSIGNAL
 
     input  logic [63:0] params_address_i,
     input  logic [63:0] embedding_address_i,
-    input  logic [63:0] conv_address_i,
+    input  logic [63:0] conv_state_address_i,
     input  logic [63:0] logits_address_i,
     input  logic [64*STATE_CHANNELS-1:0] state_address_i,
 
@@ -75,7 +75,7 @@ module lm_memory_commands #(
     else step_q <= {step_q[1:0], header_done_i};
     heads_q            <= 32'(n_layer_i) * 32'(nheads_i);
     conv_words_q       <= 32'(n_layer_i) * ({10'b0, nheads_i, 6'b0} + 32'(BC_CHANNELS));
-    embedding_offset_q <= 36'(token_i[19:0]) * 36'(embedding_atoms_i[15:0]);
+    embedding_offset_q <= 36'(token_i[19:0]) * 36'(embedding_records_i[15:0]);
     state_words_q      <= heads_q * 32'(EXPONENT_WORDS + CODE_WORDS);
   end
 
@@ -88,7 +88,7 @@ module lm_memory_commands #(
   } piece_t;
 
   piece_t piece_q;
-  logic weights_q, conv_read_q, state_read_q, windows_q, logits_q, exponents_q, opened_q;
+  logic weights_q, conv_read_q, state_read_q, conv_states_q, logits_q, exponents_q, opened_q;
   logic [31:0] heads_left_q;
   logic [64*STATE_CHANNELS-1:0] head_address_q;
   logic state_written;
@@ -98,9 +98,9 @@ module lm_memory_commands #(
   assign params_valid_o     = piece_q == HEADER || (piece_q != NONE && opened_q);
   assign conv_read_valid_o  = conv_read_q;
   assign conv_read_words_o  = conv_words_q;
-  assign conv_write_valid_o = windows_q || logits_q;
-  assign conv_write_address_o = windows_q ? conv_address_i : logits_address_i;
-  assign conv_write_words_o = windows_q ? conv_words_q : (vocab_size_i + 32'd1) >> 1;
+  assign conv_write_valid_o = conv_states_q || logits_q;
+  assign conv_write_address_o = conv_states_q ? conv_state_address_i : logits_address_i;
+  assign conv_write_words_o = conv_states_q ? conv_words_q : (vocab_size_i + 32'd1) >> 1;
   assign state_read_valid_o = state_read_q && (&state_read_ready_i);
   assign state_read_words_o = state_words_q;
   assign state_write_valid_o = heads_left_q != '0 && (&state_write_ready_i);
@@ -122,11 +122,11 @@ module lm_memory_commands #(
     case (piece_q)
       ROW: begin
         params_address_o = embedding_address_i + 64'({embedding_offset_q, 4'b0});
-        params_words_o   = embedding_atoms_i;
+        params_words_o   = embedding_records_i;
       end
       REST: begin
         params_address_o = params_address_i + 64'd64;
-        params_words_o   = param_atoms_i;
+        params_words_o   = param_records_i;
       end
       default: begin
         params_address_o = params_address_i;
@@ -137,7 +137,7 @@ module lm_memory_commands #(
 
   // The header comes alone; if it is of no use, nothing follows.
   assign is_idle_o = !(start_i || (|step_q) || weights_q || conv_read_q || state_read_q ||
-                       windows_q || logits_q || heads_left_q != '0);
+                       conv_states_q || logits_q || heads_left_q != '0);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -146,7 +146,7 @@ module lm_memory_commands #(
       weights_q    <= 1'b0;
       conv_read_q  <= 1'b0;
       state_read_q <= 1'b0;
-      windows_q    <= 1'b0;
+      conv_states_q    <= 1'b0;
       logits_q     <= 1'b0;
       exponents_q  <= 1'b0;
       heads_left_q <= '0;
@@ -162,8 +162,8 @@ module lm_memory_commands #(
         weights_q    <= 1'b1;
         conv_read_q  <= 1'b1;
         state_read_q <= 1'b1;
-        windows_q    <= 1'b1;
-        logits_q     <= writes_logits_i;
+        conv_states_q    <= 1'b1;
+        logits_q     <= write_logits_i;
         exponents_q  <= 1'b0;
         heads_left_q <= heads_q;
       end else begin
@@ -171,8 +171,8 @@ module lm_memory_commands #(
         if (conv_read_ready_i) conv_read_q <= 1'b0;
         if (state_read_valid_o) state_read_q <= 1'b0;
         if (conv_write_ready_i) begin
-          windows_q <= 1'b0;
-          if (!windows_q) logits_q <= 1'b0;
+          conv_states_q <= 1'b0;
+          if (!conv_states_q) logits_q <= 1'b0;
         end
         if (state_write_valid_o) begin
           exponents_q <= !exponents_q;

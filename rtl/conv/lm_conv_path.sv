@@ -9,15 +9,15 @@ module lm_conv_path (
     output logic         in_ready_o,
     input  logic [7:0]   in_code_i,
     input  logic [7:0]   in_exponent_i,
-    input  logic         atom_valid_i,
-    output logic         atom_ready_o,
-    input  logic [127:0] atom_i,
-    input  logic         window_valid_i,
-    output logic         window_ready_o,
-    input  logic [63:0]  window_i,
-    output logic         window_valid_o,
-    input  logic         window_ready_i,
-    output logic [63:0]  window_o,
+    input  logic         record_valid_i,
+    output logic         record_ready_o,
+    input  logic [127:0] record_i,
+    input  logic         conv_state_valid_i,
+    output logic         conv_state_ready_o,
+    input  logic [63:0]  conv_state_i,
+    output logic         conv_state_valid_o,
+    input  logic         conv_state_ready_i,
+    output logic [63:0]  conv_state_o,
     output logic         out_valid_o,
     input  logic         out_ready_i,
     output logic [7:0]   out_code_o,
@@ -25,29 +25,29 @@ module lm_conv_path (
 );
   localparam int unsigned ACTIVATION_BITS = lightmamba_pkg::ACTIVATION_BITS;
 
-  logic takes, conv_ready, window_has_room;
+  logic in_fire, conv_ready, conv_state_has_room;
   logic sum_valid, sum_ready, value_valid, value_ready;
   logic [ACTIVATION_BITS-1:0] sum, value;
 
-  assign takes = in_valid_i && atom_valid_i && window_valid_i && conv_ready && window_has_room;
-  assign in_ready_o     = takes;
-  assign atom_ready_o   = takes;
-  assign window_ready_o = takes;
+  assign in_fire = in_valid_i && record_valid_i && conv_state_valid_i && conv_ready && conv_state_has_room;
+  assign in_ready_o     = in_fire;
+  assign record_ready_o   = in_fire;
+  assign conv_state_ready_o = in_fire;
 
   lm_conv_unit #(
       .LANES(1)
-  ) conv (
+  ) u_conv (
       .clk_i,
       .rst_ni,
-      .in_valid_i        (takes),
+      .in_valid_i        (in_fire),
       .in_ready_o        (conv_ready),
       .codes_i           (in_code_i),
       .exponent_i        (in_exponent_i),
-      .older_codes_i     (window_i[23:0]),
-      .older_exponents_i (window_i[47:24]),
-      .weights_i         (atom_i[31:0]),
-      .weight_exponents_i(atom_i[39:32]),
-      .biases_i          (atom_i[64+:ACTIVATION_BITS]),
+      .older_codes_i     (conv_state_i[23:0]),
+      .older_exponents_i (conv_state_i[47:24]),
+      .weights_i         (record_i[31:0]),
+      .weight_exponents_i(record_i[39:32]),
+      .biases_i          (record_i[64+:ACTIVATION_BITS]),
       .out_valid_o       (sum_valid),
       .out_ready_i       (sum_ready),
       .sums_o            (sum)
@@ -55,7 +55,7 @@ module lm_conv_path (
 
   lm_silu_unit #(
       .LANES(1)
-  ) silu (
+  ) u_silu (
       .clk_i,
       .rst_ni,
       .in_valid_i  (sum_valid),
@@ -69,7 +69,7 @@ module lm_conv_path (
   lm_round_bfp8 #(
       .LANES  (1),
       .IN_BITS(ACTIVATION_BITS)
-  ) round_block (
+  ) u_round_block (
       .clk_i,
       .rst_ni,
       .in_valid_i    (value_valid),
@@ -86,19 +86,19 @@ module lm_conv_path (
   lm_credit_fifo #(
       .WIDTH(48),
       .DEPTH(4)
-  ) windows (
+  ) u_conv_states (
       .clk_i,
       .rst_ni,
-      .has_room_o(window_has_room),
-      .reserve_i (takes),
-      .push_i    (takes),
-      .data_i    ({in_exponent_i, window_i[47:32], in_code_i, window_i[23:8]}),
-      .valid_o   (window_valid_o),
-      .ready_i   (window_ready_i),
-      .data_o    (window_o[47:0])
+      .has_room_o(conv_state_has_room),
+      .reserve_i (in_fire),
+      .push_i    (in_fire),
+      .data_i    ({in_exponent_i, conv_state_i[47:32], in_code_i, conv_state_i[23:8]}),
+      .valid_o   (conv_state_valid_o),
+      .ready_i   (conv_state_ready_i),
+      .data_o    (conv_state_o[47:0])
   );
-  assign window_o[63:48] = '0;
+  assign conv_state_o[63:48] = '0;
 
   logic unused;
-  assign unused = &{1'b0, atom_i[127:64+ACTIVATION_BITS], atom_i[63:40], window_i[63:48]};
+  assign unused = &{1'b0, record_i[127:64+ACTIVATION_BITS], record_i[63:40], conv_state_i[63:48]};
 endmodule

@@ -38,10 +38,10 @@ module lm_conv_unit #(
   logic [STAGES-1:0] valid_q;
   logic [LANES*VALUE_BITS-1:0] sums;
 
-  assign valid = in_valid_i & in_ready_o;
+  assign valid = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) valid_q <= '0;
+    if (!rst_ni) valid_q <= '0;
     else valid_q <= {valid_q[STAGES-2:0], valid};
   end
 
@@ -59,14 +59,14 @@ module lm_conv_unit #(
     biases_q <= biases_i;
   end
 
-  for (genvar lane = 0; lane < LANES; lane++) begin : g_lane
+  for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     logic [TAPS*VALUE_BITS-1:0] values;
 
-    for (genvar tap = 0; tap < TAPS; tap++) begin : g_tap
+    for (genvar tap = 0; tap < TAPS; tap++) begin : gen_tap
       logic signed [CODE_BITS-1:0] code, weight;
       logic signed [EXPONENT_BITS-1:0] exponent, weight_exponent;
       logic signed [PRODUCT_BITS-1:0] multiplied_q, product_q;
-      logic signed [SHIFT_BITS-1:0] exponent_q, right_q;
+      logic signed [SHIFT_BITS-1:0] exponent_q, shift_q;
 
       assign code = codes_q[(tap*LANES+lane)*CODE_BITS+:CODE_BITS];
       assign weight = weights_q[(lane*TAPS+tap)*CODE_BITS+:CODE_BITS];
@@ -77,17 +77,17 @@ module lm_conv_unit #(
         multiplied_q <= PRODUCT_BITS'(code) * PRODUCT_BITS'(weight);
         product_q <= multiplied_q;
         exponent_q <= SHIFT_BITS'(exponent) + SHIFT_BITS'(weight_exponent);
-        right_q <= -FRACTION_BITS - exponent_q;
+        shift_q <= -FRACTION_BITS - exponent_q;
       end
 
       lm_rescale_pipeline #(
           .IN_BITS(PRODUCT_BITS),
           .OUT_BITS(VALUE_BITS),
           .SHIFT_BITS(SHIFT_BITS)
-      ) i_rescale (
+      ) u_rescale (
           .clk_i,
           .x_i(product_q),
-          .right_i(right_q),
+          .shift_i(shift_q),
           .y_o(values[tap*VALUE_BITS+:VALUE_BITS])
       );
     end
@@ -99,14 +99,14 @@ module lm_conv_unit #(
     lm_shift_register #(
         .BITS(VALUE_BITS),
         .CYCLES(BIAS_STAGES)
-    ) i_bias (
+    ) u_bias (
         .clk_i,
         .advance_i(1'b1),
         .x_i(biases_q[lane*VALUE_BITS+:VALUE_BITS]),
         .y_o(bias)
     );
 
-    assign is_inside = &total_q[SUM_BITS-1:VALUE_BITS-1] | ~(|total_q[SUM_BITS-1:VALUE_BITS-1]);
+    assign is_inside = &total_q[SUM_BITS-1:VALUE_BITS-1] || !(|total_q[SUM_BITS-1:VALUE_BITS-1]);
 
     always_ff @(posedge clk_i) begin
       older_q <= SUM_BITS'($signed(values[0+:VALUE_BITS])) +
@@ -124,7 +124,7 @@ module lm_conv_unit #(
   lm_credit_fifo #(
       .WIDTH(LANES * VALUE_BITS),
       .DEPTH(16)
-  ) i_out (
+  ) u_out (
       .clk_i,
       .rst_ni,
       .has_room_o(in_ready_o),

@@ -25,9 +25,9 @@ module lm_core #(
 
     input  logic                     start_i,
     input  logic [15:0]              position_i,
-    input  logic                     wants_head_i,
-    input  logic                     wants_logits_i,
-    input  logic                     is_written_i,  // memory has all that was given to it
+    input  logic                     run_lm_head_i,
+    input  logic                     write_logits_i,
+    input  logic                     writes_drained_i,  // memory has all that was given to it
     output logic                     done_o,        // a pulse
     output logic [1:0]               errors_o,      // no image; a shape beyond this core's
     output logic [31:0]              next_token_o,
@@ -40,8 +40,8 @@ module lm_core #(
     output logic [15:0]              nheads_o,
     output logic [31:0]              vocab_size_o,
     output logic [31:0]              weight_words_o,
-    output logic [31:0]              param_atoms_o,
-    output logic [31:0]              embedding_atoms_o,
+    output logic [31:0]              param_records_o,
+    output logic [31:0]              embedding_records_o,
 
     input  logic [WEIGHT_CHANNELS-1:0]             weights_valid_i,
     output logic [WEIGHT_CHANNELS-1:0]             weights_ready_o,
@@ -49,12 +49,12 @@ module lm_core #(
     input  logic                     params_valid_i,
     output logic                     params_ready_o,
     input  logic [127:0]             params_i,
-    input  logic                     window_valid_i,
-    output logic                     window_ready_o,
-    input  logic [63:0]              window_i,
-    output logic                     window_valid_o,  // and logits after all windows
-    input  logic                     window_ready_i,
-    output logic [63:0]              window_o,
+    input  logic                     conv_state_valid_i,
+    output logic                     conv_state_ready_o,
+    input  logic [63:0]              conv_state_i,
+    output logic                     conv_state_valid_o,  // and logits after all windows
+    input  logic                     conv_state_ready_i,
+    output logic [63:0]              conv_state_o,
     input  logic                     state_valid_i,
     output logic                     state_ready_o,
     input  logic [STATE_WORD_BITS-1:0] state_i,
@@ -94,16 +94,16 @@ module lm_core #(
     LOAD_GATED,
     START_OUT,
     LOAD_RESIDUAL,
-    START_HEAD,
+    START_LM_HEAD,
     LOGITS,
     WRITE
   } state_t;
 
   state_t state_q, state_d;
   logic [15:0] layer_q;
-  logic [15:0] layer_threshold_q, position_threshold_q;
-  logic is_in_q, is_head_q;  // the product whose sums come
-  logic starts_product, starts_load, load_done, root_done_q, bank_q;
+  logic [15:0] layer_dither_q, position_dither_q;
+  logic is_in_q, is_lm_head_q;  // the product whose sums come
+  logic product_start, load_start, load_done, root_done_q, bank_q;
   logic needs_scalars_q, scalars_taken_q;
   logic is_last_layer, is_bad_header;
 
@@ -115,15 +115,15 @@ module lm_core #(
   logic [15:0] m;
   logic [7:0] log2_n;
   // verilator lint_on UNUSEDSIGNAL
-  logic [7:0] least_mantissa, least_exponent, most_mantissa, most_exponent;
-  logic [7:0] residual_fraction_bits, embedding_right, in_exponent, out_exponent;
+  logic [7:0] min_mantissa, min_exponent, max_mantissa, max_exponent;
+  logic [7:0] residual_fraction_bits, embedding_shift, in_exponent, out_exponent;
   logic [15:0] in_clip, out_clip;
-  logic [31:0] all_weight_words, headless_weight_words;
+  logic [31:0] all_weight_words, weight_words_without_lm_head;
   logic [63:0] epsilon, gated_epsilon;
   logic scalars_taken, signs_write;
   logic [$clog2(MAX_M)-1:0] signs_address;
-  logic embedding_atom_valid, embedding_atom_ready, head_atom_valid, head_atom_ready;
-  logic conv_atom_valid, conv_atom_ready, gain_atom_valid, gain_atom_ready;
+  logic embedding_record_valid, embedding_record_ready, head_record_valid, head_record_ready;
+  logic conv_record_valid, conv_record_ready, gain_record_valid, gain_record_ready;
 
   lm_param_reader #(
       .MAX_D_MODEL(MAX_D_MODEL),
@@ -131,13 +131,13 @@ module lm_core #(
       .MAX_M      (MAX_M),
       .OUT_LANES  (OUT_LANES),
       .QUEUE_DEPTH(QUEUE_DEPTH)
-  ) param_reader_u (
+  ) u_param_reader (
       .clk_i,
       .rst_ni,
       .start_i,
       .valid_i                 (params_valid_i),
       .ready_o                 (params_ready_o),
-      .atom_i                  (params_i),
+      .record_i                  (params_i),
       .header_done_o           (header_done),
       .is_no_image_o           (is_no_image),
       .is_too_large_o          (is_too_large),
@@ -149,17 +149,17 @@ module lm_core #(
       .is_checkpoint_order_o   (is_checkpoint_order),
       .vocab_size_o,
       .weight_words_o          (all_weight_words),
-      .headless_weight_words_o (headless_weight_words),
-      .param_atoms_o,
-      .embedding_atoms_o,
+      .weight_words_without_lm_head_o (weight_words_without_lm_head),
+      .param_records_o,
+      .embedding_records_o,
       .epsilon_o               (epsilon),
       .gated_epsilon_o         (gated_epsilon),
-      .least_mantissa_o        (least_mantissa),
-      .least_exponent_o        (least_exponent),
-      .most_mantissa_o         (most_mantissa),
-      .most_exponent_o         (most_exponent),
+      .min_mantissa_o        (min_mantissa),
+      .min_exponent_o        (min_exponent),
+      .max_mantissa_o         (max_mantissa),
+      .max_exponent_o         (max_exponent),
       .residual_fraction_bits_o(residual_fraction_bits),
-      .embedding_right_o       (embedding_right),
+      .embedding_shift_o       (embedding_shift),
       .scalars_ready_i         (needs_scalars_q),
       .scalars_taken_o         (scalars_taken),
       .in_clip_o               (in_clip),
@@ -168,20 +168,20 @@ module lm_core #(
       .out_exponent_o          (out_exponent),
       .signs_write_o           (signs_write),
       .signs_address_o         (signs_address),
-      .embedding_valid_o       (embedding_atom_valid),
-      .embedding_ready_i       (embedding_atom_ready),
-      .head_valid_o            (head_atom_valid),
-      .head_ready_i            (head_atom_ready),
-      .conv_valid_o            (conv_atom_valid),
-      .conv_ready_i            (conv_atom_ready),
-      .gain_valid_o            (gain_atom_valid),
-      .gain_ready_i            (gain_atom_ready)
+      .embedding_valid_o       (embedding_record_valid),
+      .embedding_ready_i       (embedding_record_ready),
+      .head_valid_o            (head_record_valid),
+      .head_ready_i            (head_record_ready),
+      .conv_valid_o            (conv_record_valid),
+      .conv_ready_i            (conv_record_ready),
+      .gain_valid_o            (gain_record_valid),
+      .gain_ready_i            (gain_record_ready)
   );
 
   assign is_bad_header  = is_no_image || is_too_large;
   assign header_done_o  = header_done && !is_bad_header;
   assign nheads_o       = nheads;
-  assign weight_words_o = wants_head_i ? all_weight_words : headless_weight_words;
+  assign weight_words_o = run_lm_head_i ? all_weight_words : weight_words_without_lm_head;
   assign d_inner        = nheads << $clog2(HEADDIM);
   assign is_last_layer  = layer_q == n_layer_o - 16'd1;
 
@@ -189,41 +189,41 @@ module lm_core #(
 
   always_comb begin
     state_d        = state_q;
-    starts_load    = 1'b0;
-    starts_product = 1'b0;
+    load_start    = 1'b0;
+    product_start = 1'b0;
     case (state_q)
       IDLE: if (start_i) state_d = HEADER;
       HEADER: begin
         if (header_done) state_d = is_bad_header ? WRITE : LOAD_EMBEDDING;
-        starts_load = header_done_o;
+        load_start = header_done_o;
       end
       LOAD_EMBEDDING: if (load_done && root_done_q) state_d = START_IN;
       START_IN: begin
-        starts_product = 1'b1;
+        product_start = 1'b1;
         state_d        = LOAD_GATED;
       end
       LOAD_GATED: begin
         // The layer's scalars have to be there first.
-        starts_load = scalars_taken_q;
+        load_start = scalars_taken_q;
         if (!needs_scalars_q && !scalars_taken_q && load_done && root_done_q) state_d = START_OUT;
       end
       START_OUT: begin
-        starts_product = 1'b1;
-        starts_load    = 1'b1;
+        product_start = 1'b1;
+        load_start    = 1'b1;
         state_d        = LOAD_RESIDUAL;
       end
       LOAD_RESIDUAL: begin
         if (load_done && root_done_q) begin
           if (!is_last_layer) state_d = START_IN;
-          else state_d = wants_head_i ? START_HEAD : WRITE;
+          else state_d = run_lm_head_i ? START_LM_HEAD : WRITE;
         end
       end
-      START_HEAD: begin
-        starts_product = 1'b1;
+      START_LM_HEAD: begin
+        product_start = 1'b1;
         state_d        = LOGITS;
       end
       LOGITS: if (logits_done) state_d = WRITE;
-      WRITE: if (is_written_i) state_d = IDLE;
+      WRITE: if (writes_drained_i) state_d = IDLE;
       default: state_d = IDLE;
     endcase
   end
@@ -231,7 +231,7 @@ module lm_core #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni) state_q <= IDLE;
     else state_q <= state_d;
-    done_o <= rst_ni && state_q == WRITE && is_written_i;
+    done_o <= rst_ni && state_q == WRITE && writes_drained_i;
 
     scalars_taken_q <= rst_ni && scalars_taken;
     if (!rst_ni) needs_scalars_q <= 1'b0;
@@ -245,48 +245,48 @@ module lm_core #(
     if (start_i) begin
       layer_q              <= '0;
       bank_q               <= 1'b0;
-      layer_threshold_q    <= '0;
-      position_threshold_q <= position_i * 16'd49471;
+      layer_dither_q    <= '0;
+      position_dither_q <= position_i * 16'd49471;
     end
     if (state_q == LOAD_RESIDUAL && state_d != LOAD_RESIDUAL) begin
       layer_q           <= layer_q + 16'd1;
-      layer_threshold_q <= layer_threshold_q + 16'd20021;
+      layer_dither_q <= layer_dither_q + 16'd20021;
     end
-    if (starts_product) begin
+    if (product_start) begin
       bank_q    <= ~bank_q;
       is_in_q   <= state_q == START_IN;
-      is_head_q <= state_q == START_HEAD;
+      is_lm_head_q <= state_q == START_LM_HEAD;
     end
   end
 
   // The residual and the vectors of the matrix unit.
   logic embedded_valid, embedded_ready, residual_in_valid, residual_in_ready;
-  logic residual_valid, residual_ready, residual_last, residual_loads, residual_squares_ready;
-  logic residual_goes, residual_load_ready, fixed_valid, fixed_ready, adds_residual;
+  logic residual_valid, residual_ready, residual_last, residual_fire, residual_squares_ready;
+  logic residual_load_ready, fixed_valid, fixed_ready, adds_residual;
   logic signed [RESIDUAL_BITS-1:0] embedded, residual_in, residual, update;
   logic rotated_valid, rotated_ready;
   logic [OUT_LANES*ROTATED_BITS-1:0] rotated;
 
-  lm_embedding_unit embedding (
+  lm_embedding_unit u_embedding (
       .clk_i,
       .rst_ni,
-      .right_i     (embedding_right),
-      .atom_valid_i(embedding_atom_valid),
-      .atom_ready_o(embedding_atom_ready),
-      .atom_i      (params_i),
+      .shift_i     (embedding_shift),
+      .record_valid_i(embedding_record_valid),
+      .record_ready_o(embedding_record_ready),
+      .record_i      (params_i),
       .out_valid_o (embedded_valid),
       .out_ready_i (embedded_ready),
       .out_value_o (embedded)
   );
 
   assign adds_residual     = state_q != LOAD_EMBEDDING;
-  assign residual_in_valid = adds_residual ? fixed_valid && !is_in_q && !is_head_q : embedded_valid;
+  assign residual_in_valid = adds_residual ? fixed_valid && !is_in_q && !is_lm_head_q : embedded_valid;
   assign residual_in       = adds_residual ? update : embedded;
   assign embedded_ready    = !adds_residual && residual_in_ready;
 
   lm_residual_unit #(
       .MAX_D_MODEL(MAX_D_MODEL)
-  ) residual_u (
+  ) u_residual (
       .clk_i,
       .rst_ni,
       .last_index_i($clog2(MAX_D_MODEL)'(d_model - 16'd1)),
@@ -300,9 +300,8 @@ module lm_core #(
       .out_last_o  (residual_last)
   );
 
-  assign residual_goes  = residual_load_ready && residual_squares_ready;
-  assign residual_ready = residual_goes;
-  assign residual_loads = residual_valid && residual_goes;
+  assign residual_ready  = residual_load_ready && residual_squares_ready;
+  assign residual_fire = residual_valid && residual_ready;
 
   logic [GROUPS_BITS-1:0] load_groups;
   logic load_bank, code_we, multiplier_we;
@@ -322,10 +321,10 @@ module lm_core #(
       .LANES         (OUT_LANES),
       .MAX_GROUPS    (MAX_GROUPS),
       .MMU_MAX_GROUPS(MAX_GROUPS)
-  ) loader (
+  ) u_loader (
       .clk_i,
       .rst_ni,
-      .start_i           (starts_load),
+      .start_i           (load_start),
       .is_rotated_i      (loads_gated),
       .bank_i            (state_q == START_OUT ? ~bank_q : bank_q),
       .groups_i          (load_groups),
@@ -350,12 +349,12 @@ module lm_core #(
   assign load_done = load_done_q || load_done_now;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || starts_load) load_done_q <= 1'b0;
+    if (!rst_ni || load_start) load_done_q <= 1'b0;
     else load_done_q <= load_done;
   end
 
   // Norms: the sum of squares of what is loaded, and its inverse root.
-  logic gated_valid, gated_ready, gated_goes, gated_squares_ready, gated_gain_ready, gated_last;
+  logic gated_valid, gated_ready, gated_squares_ready, gated_gain_ready, gated_last;
   logic signed [GATED_BITS-1:0] gated;
   logic residual_sum_valid, residual_sum_ready, gated_sum_valid, gated_sum_ready, root_valid;
   logic [63:0] residual_sum, gated_sum;
@@ -365,8 +364,8 @@ module lm_core #(
   lm_sum_of_squares_unit #(
       .LANES  (1),
       .IN_BITS(RESIDUAL_BITS),
-      .RIGHT  (0)
-  ) residual_squares (
+      .SHIFT  (0)
+  ) u_residual_squares (
       .clk_i,
       .rst_ni,
       .epsilon_i  (epsilon),
@@ -382,8 +381,8 @@ module lm_core #(
   lm_sum_of_squares_unit #(
       .LANES  (1),
       .IN_BITS(GATED_BITS),
-      .RIGHT  (12)
-  ) gated_squares (
+      .SHIFT  (12)
+  ) u_gated_squares (
       .clk_i,
       .rst_ni,
       .epsilon_i  (gated_epsilon),
@@ -398,7 +397,7 @@ module lm_core #(
 
   // They never come at once: one follows in_proj, the other out_proj.
   logic root_ready;
-  lm_inverse_root_unit inverse_root (
+  lm_inverse_root_unit u_inverse_root (
       .clk_i,
       .rst_ni,
       .in_valid_i    (residual_sum_valid || gated_sum_valid),
@@ -417,20 +416,20 @@ module lm_core #(
       root_mantissa_q <= root_mantissa;
       root_exponent_q <= root_exponent;
     end
-    if (!rst_ni || start_i || starts_product) root_done_q <= 1'b0;
+    if (!rst_ni || start_i || product_start) root_done_q <= 1'b0;
     else if (root_valid) root_done_q <= 1'b1;
   end
 
   // The matrix unit.
   logic [WEIGHT_CHANNELS-1:0] unpacked_valid;
-  logic w_valid, w_ready, w_takes;
+  logic w_valid, w_ready, w_fire;
   logic [4*ROWS*COLUMNS-1:0] w_codes;
   logic [lightmamba_pkg::SCALE_BITS*ROWS-1:0] w_scales;
   logic [1:0] bank_busy;
   logic product_ready, sums_valid, sums_ready, sums_last;
   logic [SUM_BITS*ROWS-1:0] sums;
   logic [MMU_GROUP_BITS:0] product_groups;
-  logic [COUNT_BITS-1:0] first_rows, second_rows, most_rows;
+  logic [COUNT_BITS-1:0] first_rows, second_rows, block_rows;
   logic [TILE_BITS-1:0] tiles;
 
   for (genvar c = 0; c < WEIGHT_CHANNELS; c++) begin : gen_channel
@@ -438,7 +437,7 @@ module lm_core #(
     lm_weight_unpack #(
         .ROWS   (ROWS / WEIGHT_CHANNELS),
         .COLUMNS(COLUMNS)
-    ) unpack (
+    ) u_unpack (
         .clk_i,
         .rst_ni,
         .clear_i     (start_i),
@@ -446,17 +445,17 @@ module lm_core #(
         .in_ready_o  (weights_ready_o[c]),
         .in_data_i   (weights_i[c*WEIGHT_BITS+:WEIGHT_BITS]),
         .out_valid_o (unpacked_valid[c]),
-        .out_ready_i (w_takes),
+        .out_ready_i (w_fire),
         .out_codes_o (w_codes[c*WEIGHT_BITS+:WEIGHT_BITS]),
         .out_scales_o(w_scales[c*SCALES+:SCALES])
     );
   end
 
   assign w_valid = &unpacked_valid;
-  assign w_takes = w_valid && w_ready;
+  assign w_fire = w_valid && w_ready;
 
   // Rows: in_proj's in two segments, as dt is padded to whole tiles.
-  assign most_rows = COUNT_BITS'({d_inner, 1'b0}) + COUNT_BITS'(BC_CODES);
+  assign block_rows = COUNT_BITS'({d_inner, 1'b0}) + COUNT_BITS'(BC_CODES);
   assign product_groups =
       (MMU_GROUP_BITS + 1)'((state_q == START_OUT ? d_inner : d_model) / 16'(GROUP));
   assign tiles = TILE_BITS'((first_rows + COUNT_BITS'(ROWS - 1)) >> ROW_BITS) +
@@ -466,9 +465,9 @@ module lm_core #(
     first_rows  = COUNT_BITS'(d_model);
     second_rows = '0;
     if (state_q == START_IN) begin
-      first_rows  = is_checkpoint_order ? most_rows : COUNT_BITS'(nheads);
-      second_rows = is_checkpoint_order ? COUNT_BITS'(nheads) : most_rows;
-    end else if (state_q == START_HEAD) begin
+      first_rows  = is_checkpoint_order ? block_rows : COUNT_BITS'(nheads);
+      second_rows = is_checkpoint_order ? COUNT_BITS'(nheads) : block_rows;
+    end else if (state_q == START_LM_HEAD) begin
       first_rows = COUNT_BITS'(vocab_size_o);
     end
   end
@@ -479,7 +478,7 @@ module lm_core #(
       .MAX_GROUPS(MAX_GROUPS),
       .TILE_BITS (TILE_BITS),
       .USE_DSP   (USE_DSP)
-  ) mmu_u (
+  ) u_mmu (
       .clk_i,
       .rst_ni,
       .vector_bank_i     (load_bank),
@@ -490,7 +489,7 @@ module lm_core #(
       .multiplier_group_i(multiplier_group),
       .multiplier_i      (multiplier),
       .bank_busy_o       (bank_busy),
-      .start_valid_i     (starts_product),
+      .start_valid_i     (product_start),
       .start_ready_o     (product_ready),
       .start_bank_i      (bank_q),
       .groups_i          (product_groups),
@@ -515,10 +514,10 @@ module lm_core #(
   lm_sum_serializer #(
       .ROWS      (ROWS),
       .COUNT_BITS(COUNT_BITS)
-  ) serializer (
+  ) u_serializer (
       .clk_i,
       .rst_ni,
-      .start_i        (starts_product),
+      .start_i        (product_start),
       .first_rows_i   (first_rows),
       .second_rows_i  (second_rows),
       .in_valid_i     (sums_valid),
@@ -532,7 +531,7 @@ module lm_core #(
   );
 
   always_ff @(posedge clk_i) begin
-    if (starts_product) begin
+    if (product_start) begin
       product_mantissa_q <= root_mantissa_q;
       product_exponent_q <= vector_exponent + root_exponent_q +
           (state_q == START_OUT ? out_exponent : in_exponent);
@@ -549,14 +548,14 @@ module lm_core #(
 
   always_comb begin
     if (is_in_q) fraction_bits = 8'(lightmamba_pkg::DT_FRACTION_BITS);
-    else if (is_head_q) fraction_bits = 8'(lightmamba_pkg::FRACTION_BITS);
+    else if (is_lm_head_q) fraction_bits = 8'(lightmamba_pkg::FRACTION_BITS);
     else fraction_bits = residual_fraction_bits;
   end
 
   lm_sums_to_fixed #(
       .LANES   (1),
       .OUT_BITS(32)
-  ) scale_sum_u (
+  ) u_scale_sum (
       .clk_i,
       .rst_ni,
       .in_valid_i        (sum_valid && !sum_is_block),
@@ -571,11 +570,11 @@ module lm_core #(
   );
 
   assign dt_valid    = fixed_valid && is_in_q;
-  assign logit_valid = fixed_valid && is_head_q;
+  assign logit_valid = fixed_valid && is_lm_head_q;
 
   always_comb begin
     if (is_in_q) fixed_ready = dt_ready;
-    else if (is_head_q) fixed_ready = logit_ready;
+    else if (is_lm_head_q) fixed_ready = logit_ready;
     else fixed_ready = adds_residual && residual_in_ready;
   end
 
@@ -584,7 +583,7 @@ module lm_core #(
   lm_saturate #(
       .IN_BITS (32),
       .OUT_BITS(RESIDUAL_BITS)
-  ) to_update (
+  ) u_to_update (
       .x_i(fixed),
       .y_o(update)
   );
@@ -592,7 +591,7 @@ module lm_core #(
   lm_saturate #(
       .IN_BITS (32),
       .OUT_BITS(lightmamba_pkg::DT_BITS)
-  ) to_raw_dt (
+  ) u_to_raw_dt (
       .x_i(fixed),
       .y_o(raw_dt)
   );
@@ -603,7 +602,7 @@ module lm_core #(
 
   lm_sums_to_bfp8 #(
       .LANES(1)
-  ) scale_sums (
+  ) u_scale_sums (
       .clk_i,
       .rst_ni,
       .in_valid_i    (sum_valid && sum_is_block),
@@ -628,7 +627,7 @@ module lm_core #(
   assign block_ready = block_is_z ? z_has_room : conv_in_ready;
 
   always_ff @(posedge clk_i) begin
-    if (starts_product) block_row_q <= '0;
+    if (product_start) block_row_q <= '0;
     else if (block_valid && block_ready) block_row_q <= block_row_q + COUNT_BITS'(1);
   end
 
@@ -638,7 +637,7 @@ module lm_core #(
   lm_credit_fifo #(
       .WIDTH(16),
       .DEPTH(QUEUE_DEPTH)
-  ) z_queue (
+  ) u_z_queue (
       .clk_i,
       .rst_ni,
       .has_room_o(z_has_room),
@@ -650,26 +649,26 @@ module lm_core #(
       .data_o    ({z_exponent, z_code})
   );
 
-  logic conv_valid, conv_ready, conv_is_x, window_out_valid, window_out_ready;
+  logic conv_valid, conv_ready, conv_is_x, conv_state_out_valid, conv_state_out_ready;
   logic [7:0] conv_code, conv_exponent;
-  logic [63:0] window_out;
+  logic [63:0] conv_state_out;
 
-  lm_conv_path conv (
+  lm_conv_path u_conv (
       .clk_i,
       .rst_ni,
       .in_valid_i    (block_valid && !block_is_z),
       .in_ready_o    (conv_in_ready),
       .in_code_i     (block_code),
       .in_exponent_i (block_exponent),
-      .atom_valid_i  (conv_atom_valid),
-      .atom_ready_o  (conv_atom_ready),
-      .atom_i        (params_i),
-      .window_valid_i,
-      .window_ready_o,
-      .window_i,
-      .window_valid_o(window_out_valid),
-      .window_ready_i(window_out_ready),
-      .window_o      (window_out),
+      .record_valid_i  (conv_record_valid),
+      .record_ready_o  (conv_record_ready),
+      .record_i        (params_i),
+      .conv_state_valid_i,
+      .conv_state_ready_o,
+      .conv_state_i,
+      .conv_state_valid_o(conv_state_out_valid),
+      .conv_state_ready_i(conv_state_out_ready),
+      .conv_state_o      (conv_state_out),
       .out_valid_o   (conv_valid),
       .out_ready_i   (conv_ready),
       .out_code_o    (conv_code),
@@ -691,7 +690,7 @@ module lm_core #(
   lm_credit_fifo #(
       .WIDTH(16),
       .DEPTH(QUEUE_DEPTH)
-  ) x_queue (
+  ) u_x_queue (
       .clk_i,
       .rst_ni,
       .has_room_o(x_has_room),
@@ -706,7 +705,7 @@ module lm_core #(
   lm_serial_to_parallel #(
       .BITS (8),
       .COUNT(SSM_LANES)
-  ) gather_bc (
+  ) u_gather_bc (
       .clk_i,
       .rst_ni,
       .in_valid_i (bc_valid),
@@ -720,14 +719,14 @@ module lm_core #(
   // A beat is complete a cycle after its last code.
   always_ff @(posedge clk_i) begin
     bc_exponent_q <= conv_exponent;
-    if (starts_product) begin
+    if (product_start) begin
       conv_channel_q <= '0;
       bc_beat_q      <= '0;
     end else begin
       if (conv_valid && conv_ready) conv_channel_q <= conv_channel_q + 16'd1;
       if (bc_beat_valid) bc_beat_q <= bc_beat_q + (STATE_BEAT_BITS + 1)'(1);
     end
-    if (!rst_ni || starts_product) has_bc_q <= 1'b0;
+    if (!rst_ni || product_start) has_bc_q <= 1'b0;
     else if (bc_beat_valid && (&bc_beat_q)) has_bc_q <= 1'b1;
   end
 
@@ -735,24 +734,24 @@ module lm_core #(
   localparam int unsigned D_BITS = 16 + EXPONENT_BITS;
   localparam int unsigned DECAY_BITS = 2 * (lightmamba_pkg::SIGNIFICANT_BITS + EXPONENT_BITS);
   localparam int unsigned DECAYS = 1 << $clog2(MAX_HEADS);
-  logic dt_takes, dt_unit_ready, d_has_room, decay_valid, decay_ready, decays_have_room;
-  logic head_has_decay, head_has_d, head_takes, ssm_head_valid, ssm_head_ready;
+  logic dt_fire, dt_unit_ready, d_has_room, decay_valid, decay_ready, decays_have_room;
+  logic head_has_decay, head_has_d, head_fire, ssm_head_valid, ssm_head_ready;
   logic [DECAY_BITS-1:0] decay, head_decay;
   logic [D_BITS-1:0] head_d;
 
-  assign dt_takes       = dt_valid && head_atom_valid && dt_unit_ready && d_has_room;
-  assign dt_ready       = dt_takes;
-  assign head_atom_ready = dt_takes;
+  assign dt_fire       = dt_valid && head_record_valid && dt_unit_ready && d_has_room;
+  assign dt_ready       = dt_fire;
+  assign head_record_ready = dt_fire;
   assign decay_ready    = decays_have_room;
 
-  lm_decay_unit decays (
+  lm_decay_unit u_decays (
       .clk_i,
       .rst_ni,
-      .least_mantissa_i   (least_mantissa),
-      .least_exponent_i   (least_exponent),
-      .most_mantissa_i    (most_mantissa),
-      .most_exponent_i    (most_exponent),
-      .in_valid_i         (dt_takes),
+      .min_mantissa_i   (min_mantissa),
+      .min_exponent_i   (min_exponent),
+      .max_mantissa_i    (max_mantissa),
+      .max_exponent_i    (max_exponent),
+      .in_valid_i         (dt_fire),
       .in_ready_o         (dt_unit_ready),
       .in_raw_i           (raw_dt),
       .in_bias_i          (params_i[lightmamba_pkg::DT_BITS-1:0]),
@@ -762,29 +761,29 @@ module lm_core #(
       .out_ready_i        (decay_ready),
       .out_dt_mantissa_o  (decay[7:0]),
       .out_dt_exponent_o  (decay[15:8]),
-      .out_rest_mantissa_o(decay[23:16]),
-      .out_rest_exponent_o(decay[31:24])
+      .out_complement_mantissa_o(decay[23:16]),
+      .out_complement_exponent_o(decay[31:24])
   );
 
   lm_credit_fifo #(
       .WIDTH(D_BITS),
       .DEPTH(DECAYS)
-  ) d_queue (
+  ) u_d_queue (
       .clk_i,
       .rst_ni,
       .has_room_o(d_has_room),
-      .reserve_i (dt_takes),
-      .push_i    (dt_takes),
+      .reserve_i (dt_fire),
+      .push_i    (dt_fire),
       .data_i    (params_i[64+:D_BITS]),
       .valid_o   (head_has_d),
-      .ready_i   (head_takes),
+      .ready_i   (head_fire),
       .data_o    (head_d)
   );
 
   lm_credit_fifo #(
       .WIDTH(DECAY_BITS),
       .DEPTH(DECAYS)
-  ) decay_queue (
+  ) u_decay_queue (
       .clk_i,
       .rst_ni,
       .has_room_o(decays_have_room),
@@ -792,30 +791,30 @@ module lm_core #(
       .push_i    (decay_valid && decays_have_room),
       .data_i    (decay),
       .valid_o   (head_has_decay),
-      .ready_i   (head_takes),
+      .ready_i   (head_fire),
       .data_o    (head_decay)
   );
 
   // A head enters with the exponent of its first x; then its rows.
   logic [$clog2(HEADDIM)-1:0] row_q;
   logic is_head_in_q, row_valid, row_ready;
-  logic [15:0] head_threshold_q;
+  logic [15:0] head_dither_q;
 
   assign ssm_head_valid = !is_head_in_q && has_bc_q && head_has_decay && head_has_d && x_valid;
-  assign head_takes     = ssm_head_valid && ssm_head_ready;
+  assign head_fire     = ssm_head_valid && ssm_head_ready;
   assign row_valid      = is_head_in_q && x_valid;
   assign x_ready        = is_head_in_q && row_ready;
 
   always_ff @(posedge clk_i) begin
-    if (starts_product) begin
-      head_threshold_q <= position_threshold_q + layer_threshold_q;
-    end else if (head_takes) begin
-      head_threshold_q <= head_threshold_q + 16'(HEADDIM * D_STATE * 37345);
+    if (product_start) begin
+      head_dither_q <= position_dither_q + layer_dither_q;
+    end else if (head_fire) begin
+      head_dither_q <= head_dither_q + 16'(HEADDIM * D_STATE * 37345);
     end
     if (!rst_ni) begin
       is_head_in_q <= 1'b0;
       row_q        <= '0;
-    end else if (head_takes) begin
+    end else if (head_fire) begin
       is_head_in_q <= 1'b1;
     end else if (row_valid && row_ready) begin
       row_q <= row_q + $clog2(HEADDIM)'(1);
@@ -834,7 +833,7 @@ module lm_core #(
       .CHANNELS(STATE_CHANNELS),
       .ROWS    (HEADDIM),
       .D_STATE (D_STATE)
-  ) state_reader_u (
+  ) u_state_reader (
       .clk_i,
       .rst_ni,
       .in_valid_i    (state_valid_i),
@@ -850,7 +849,7 @@ module lm_core #(
       .LANES  (SSM_LANES),
       .D_STATE(D_STATE),
       .BLOCK  (HEADDIM)
-  ) ssm (
+  ) u_ssm (
       .clk_i,
       .rst_ni,
       .b_write_i           (bc_beat_valid && !bc_beat_q[STATE_BEAT_BITS]),
@@ -869,12 +868,12 @@ module lm_core #(
       .head_rows_i         (8'(HEADDIM)),
       .head_dt_mantissa_i  (head_decay[7:0]),
       .head_dt_exponent_i  (head_decay[15:8]),
-      .head_rest_mantissa_i(head_decay[23:16]),
-      .head_rest_exponent_i(head_decay[31:24]),
+      .head_complement_mantissa_i(head_decay[23:16]),
+      .head_complement_exponent_i(head_decay[31:24]),
       .head_x_exponent_i   (x_exponent),
       .head_d_mantissa_i   (head_d[15:0]),
       .head_d_exponent_i   (head_d[16+:8]),
-      .head_threshold_i    (head_threshold_q),
+      .head_dither_i    (head_dither_q),
       .row_valid_i         (row_valid),
       .row_ready_o         (row_ready),
       .row_x_i             (x_code),
@@ -896,7 +895,7 @@ module lm_core #(
       .CHANNELS(STATE_CHANNELS),
       .ROWS    (HEADDIM),
       .D_STATE (D_STATE)
-  ) state_writer_u (
+  ) u_state_writer (
       .clk_i,
       .rst_ni,
       .in_valid_i   (next_state_valid),
@@ -919,7 +918,7 @@ module lm_core #(
   lm_round_bfp8 #(
       .LANES  (1),
       .IN_BITS(lightmamba_pkg::OUTPUT_BITS)
-  ) round_y (
+  ) u_round_y (
       .clk_i,
       .rst_ni,
       .in_valid_i    (y_valid),
@@ -932,7 +931,7 @@ module lm_core #(
       .out_exponent_o(y_exponent)
   );
 
-  lm_gate_unit gate (
+  lm_gate_unit u_gate (
       .clk_i,
       .rst_ni,
       .y_valid_i   (y_block_valid),
@@ -948,37 +947,36 @@ module lm_core #(
       .out_value_o (gated)
   );
 
-  assign gated_goes  = gated_gain_ready && gated_squares_ready;
-  assign gated_ready = gated_goes;
+  assign gated_ready  = gated_gain_ready && gated_squares_ready;
   assign gated_last  = gated_channel_q == d_inner - 16'd1;
 
   always_ff @(posedge clk_i) begin
-    if (starts_product) gated_channel_q <= '0;
-    else if (gated_valid && gated_goes) gated_channel_q <= gated_channel_q + 16'd1;
+    if (product_start) gated_channel_q <= '0;
+    else if (gated_valid && gated_ready) gated_channel_q <= gated_channel_q + 16'd1;
   end
 
   lm_credit_fifo #(
       .WIDTH(128),
       .DEPTH(32)
-  ) gain_queue (
+  ) u_gain_queue (
       .clk_i,
       .rst_ni,
       .has_room_o(gains_have_room),
-      .reserve_i (gain_atom_valid && gains_have_room),
-      .push_i    (gain_atom_valid && gains_have_room),
+      .reserve_i (gain_record_valid && gains_have_room),
+      .push_i    (gain_record_valid && gains_have_room),
       .data_i    (params_i),
       .valid_o   (gain_valid),
       .ready_i   (gain_ready),
       .data_o    (gains)
   );
-  assign gain_atom_ready = gains_have_room;
+  assign gain_record_ready = gains_have_room;
 
-  lm_gain_unit gate_gain (
+  lm_gain_unit u_gate_gain (
       .clk_i,
       .rst_ni,
-      .atom_valid_i(gain_valid),
-      .atom_ready_o(gain_ready),
-      .atom_i      (gains),
+      .record_valid_i(gain_valid),
+      .record_ready_o(gain_ready),
+      .record_i      (gains),
       .in_valid_i  (gated_valid && gated_squares_ready),
       .in_ready_o  (gated_gain_ready),
       .in_value_i  (gated),
@@ -993,7 +991,7 @@ module lm_core #(
       .MAX_M    (MAX_M),
       .MIX_LANES(MIX_LANES),
       .OUT_LANES(OUT_LANES)
-  ) rotation (
+  ) u_rotation (
       .clk_i,
       .rst_ni,
       .signs_write_i  (signs_write),
@@ -1018,11 +1016,11 @@ module lm_core #(
 
   lm_logit_unit #(
       .COUNT_BITS(COUNT_BITS)
-  ) logits (
+  ) u_logits (
       .clk_i,
       .rst_ni,
-      .start_i    (state_q == START_HEAD),
-      .writes_i   (wants_logits_i),
+      .start_i    (state_q == START_LM_HEAD),
+      .write_logits_i   (write_logits_i),
       .count_i    (COUNT_BITS'(vocab_size_o)),
       .in_valid_i (logit_valid),
       .in_ready_o (logit_ready),
@@ -1036,10 +1034,10 @@ module lm_core #(
   );
 
   // All windows are out before the first logit is in.
-  assign window_valid_o   = window_out_valid || pair_valid;
-  assign window_o         = window_out_valid ? window_out : pair;
-  assign window_out_ready = window_ready_i;
-  assign pair_ready       = window_ready_i && !window_out_valid;
+  assign conv_state_valid_o   = conv_state_out_valid || pair_valid;
+  assign conv_state_o         = conv_state_out_valid ? conv_state_out : pair;
+  assign conv_state_out_ready = conv_state_ready_i;
+  assign pair_ready       = conv_state_ready_i && !conv_state_out_valid;
 
   // Counters (docs/memory-map.md).
   logic [7:0] counts;
@@ -1047,7 +1045,7 @@ module lm_core #(
 
   assign is_running = state_q != IDLE;
   assign counts[0]  = is_running;
-  assign counts[1]  = w_takes;
+  assign counts[1]  = w_fire;
   assign counts[2]  = w_ready && !w_valid;
   assign counts[3]  = bank_busy == '0 && !w_ready;
   assign counts[4]  = bank_busy != '0 && !w_ready;
@@ -1080,11 +1078,11 @@ module lm_core #(
   assign tap_conv           = {conv_exponent, conv_code};
   assign tap_y_valid        = y_valid && y_ready;
   assign tap_y              = y;
-  assign tap_gated_valid    = gated_valid && gated_goes;
+  assign tap_gated_valid    = gated_valid && gated_ready;
   assign tap_gated          = gated;
   assign tap_rotated_valid  = rotated_valid && rotated_ready;
   assign tap_rotated        = rotated;
-  assign tap_residual_valid = residual_loads;
+  assign tap_residual_valid = residual_fire;
   assign tap_residual       = residual;
   assign tap_logit_valid    = logit_valid && logit_ready;
   assign tap_logit          = fixed;

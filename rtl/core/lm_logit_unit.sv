@@ -5,7 +5,7 @@ module lm_logit_unit #(
     input  logic                  clk_i,
     input  logic                  rst_ni,
     input  logic                  start_i,
-    input  logic                  writes_i,  // steady while there is work
+    input  logic                  write_logits_i,  // steady while there is work
     input  logic [COUNT_BITS-1:0] count_i,   // of logits, steady
     input  logic                  in_valid_i,
     output logic                  in_ready_o,
@@ -18,7 +18,7 @@ module lm_logit_unit #(
     output logic signed [lightmamba_pkg::LOGIT_BITS-1:0] logit_o
 );
   logic [COUNT_BITS-1:0] index_q;
-  logic is_odd, is_last, takes, holds_q;
+  logic is_odd, is_last, in_fire, holds_q;
   logic [63:0] pair_q;
 
   assign is_odd      = index_q[0];
@@ -26,11 +26,11 @@ module lm_logit_unit #(
   assign out_valid_o = holds_q;
   assign out_pair_o  = pair_q;
   assign in_ready_o  = !holds_q || out_ready_i;
-  assign takes       = in_valid_i && in_ready_o;
+  assign in_fire       = in_valid_i && in_ready_o;
   assign done_o      = index_q == count_i && !holds_q;
 
   always_ff @(posedge clk_i) begin
-    if (takes) begin
+    if (in_fire) begin
       if (is_odd) pair_q[63:32] <= in_logit_i;
       else pair_q <= {32'b0, in_logit_i};
       if (index_q == '0 || in_logit_i > logit_o) begin
@@ -42,8 +42,8 @@ module lm_logit_unit #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) holds_q <= 1'b0;
-    else holds_q <= (takes && writes_i && (is_odd || is_last)) || (holds_q && !out_ready_i);
+    else holds_q <= (in_fire && write_logits_i && (is_odd || is_last)) || (holds_q && !out_ready_i);
     if (start_i) index_q <= '0;
-    else if (takes) index_q <= index_q + COUNT_BITS'(1);
+    else if (in_fire) index_q <= index_q + COUNT_BITS'(1);
   end
 endmodule

@@ -13,7 +13,7 @@ module lm_param_reader #(
     input  logic         start_i,
     input  logic         valid_i,
     output logic         ready_o,
-    input  logic [127:0] atom_i,
+    input  logic [127:0] record_i,
 
     output logic         header_done_o,       // a pulse; all below is steady until the next header
     output logic         is_no_image_o,
@@ -26,17 +26,17 @@ module lm_param_reader #(
     output logic         is_checkpoint_order_o,
     output logic [31:0]  vocab_size_o,
     output logic [31:0]  weight_words_o,
-    output logic [31:0]  headless_weight_words_o,
-    output logic [31:0]  param_atoms_o,       // after the header
-    output logic [31:0]  embedding_atoms_o,   // of a row
+    output logic [31:0]  weight_words_without_lm_head_o,
+    output logic [31:0]  param_records_o,       // after the header
+    output logic [31:0]  embedding_records_o,   // of a row
     output logic [63:0]  epsilon_o,
     output logic [63:0]  gated_epsilon_o,
-    output logic [7:0]   least_mantissa_o,
-    output logic [7:0]   least_exponent_o,
-    output logic [7:0]   most_mantissa_o,
-    output logic [7:0]   most_exponent_o,
+    output logic [7:0]   min_mantissa_o,
+    output logic [7:0]   min_exponent_o,
+    output logic [7:0]   max_mantissa_o,
+    output logic [7:0]   max_exponent_o,
     output logic [7:0]   residual_fraction_bits_o,
-    output logic [7:0]   embedding_right_o,
+    output logic [7:0]   embedding_shift_o,
 
     // Of the product that comes next with the residual, and of a layer's out_proj. A layer's scalars,
     // that replace them, are taken when the core says so.
@@ -58,11 +58,11 @@ module lm_param_reader #(
     output logic                         gain_valid_o,
     input  logic                         gain_ready_i
 );
-  localparam int unsigned GROUP_ATOMS = 5;
-  localparam int unsigned BC_ATOMS = 256;
-  localparam int unsigned X_ATOMS = 64;
-  localparam int unsigned GAIN_ATOMS = 8;
-  localparam int unsigned LEAST_LOG2_N = OUT_LANES > 2 ? $clog2(OUT_LANES) : 1;
+  localparam int unsigned GROUP_RECORDS = 5;
+  localparam int unsigned BC_RECORDS = 256;
+  localparam int unsigned X_RECORDS = 64;
+  localparam int unsigned GAIN_RECORDS = 8;
+  localparam int unsigned MIN_LOG2_N = OUT_LANES > 2 ? $clog2(OUT_LANES) : 1;
 
   typedef enum logic [3:0] {
     IDLE,
@@ -77,10 +77,10 @@ module lm_param_reader #(
   } section_t;
 
   section_t section_q, section_d;
-  logic [15:0] left_q, left_d;    // atoms of the section after this one
+  logic [15:0] left_q, left_d;    // records of the section after this one
   logic [15:0] heads_q, heads_d;  // whose x and gains are to come after this section
   logic [15:0] layers_q, layers_d;
-  logic takes, ends;
+  logic record_fire, section_end;
   logic [15:0] clip_q, nheads, d_model;
   logic [7:0] exponent_q;
   logic [31:0] d_inner;
@@ -88,14 +88,14 @@ module lm_param_reader #(
   assign nheads  = nheads_o;
   assign d_model = d_model_o;
   assign d_inner = 32'(nheads) << 6;
-  assign takes   = valid_i && ready_o;
-  assign ends    = takes && left_q == '0;
+  assign record_fire   = valid_i && ready_o;
+  assign section_end    = record_fire && left_q == '0;
 
   assign embedding_valid_o = valid_i && section_q == EMBEDDING;
   assign head_valid_o      = valid_i && section_q == HEADS;
   assign conv_valid_o      = valid_i && (section_q == CONV_BC || section_q == CONV_X);
   assign gain_valid_o      = valid_i && section_q == GAINS;
-  assign scalars_taken_o   = takes && section_q == SCALARS;
+  assign scalars_taken_o   = record_fire && section_q == SCALARS;
   assign signs_write_o     = valid_i && section_q == SIGNS;
   assign signs_address_o   = SIGN_ADDRESS_BITS'(m_o - 16'd1 - left_q);
 
@@ -118,11 +118,11 @@ module lm_param_reader #(
     left_d    = left_q - 16'd1;
     heads_d   = heads_q;
     layers_d  = layers_q;
-    if (ends) begin
+    if (section_end) begin
       case (section_q)
         HEADER: begin
           section_d = EMBEDDING;
-          left_d    = 16'(GROUP_ATOMS) * 16'(d_model >> 7) - 16'd1;
+          left_d    = 16'(GROUP_RECORDS) * 16'(d_model >> 7) - 16'd1;
           layers_d  = n_layer_o - 16'd1;
         end
         EMBEDDING: begin
@@ -135,25 +135,25 @@ module lm_param_reader #(
         end
         SCALARS: begin
           section_d = is_checkpoint_order_o ? CONV_X : HEADS;
-          left_d    = is_checkpoint_order_o ? 16'(X_ATOMS) * nheads - 16'd1 : nheads - 16'd1;
+          left_d    = is_checkpoint_order_o ? 16'(X_RECORDS) * nheads - 16'd1 : nheads - 16'd1;
           heads_d   = nheads - 16'd1;
         end
         HEADS: begin
           section_d = is_checkpoint_order_o ? GAINS : CONV_BC;
-          left_d = is_checkpoint_order_o ? 16'(GAIN_ATOMS) * nheads - 16'd1 : 16'(BC_ATOMS - 1);
+          left_d = is_checkpoint_order_o ? 16'(GAIN_RECORDS) * nheads - 16'd1 : 16'(BC_RECORDS - 1);
         end
         CONV_BC: begin
           section_d = is_checkpoint_order_o ? HEADS : CONV_X;
-          left_d    = is_checkpoint_order_o ? nheads - 16'd1 : 16'(X_ATOMS - 1);
+          left_d    = is_checkpoint_order_o ? nheads - 16'd1 : 16'(X_RECORDS - 1);
         end
         CONV_X: begin
           section_d = is_checkpoint_order_o ? CONV_BC : GAINS;
-          left_d    = is_checkpoint_order_o ? 16'(BC_ATOMS - 1) : 16'(GAIN_ATOMS - 1);
+          left_d    = is_checkpoint_order_o ? 16'(BC_RECORDS - 1) : 16'(GAIN_RECORDS - 1);
         end
         default: begin
           if (heads_q != '0 && !is_checkpoint_order_o) begin
             section_d = CONV_X;
-            left_d    = 16'(X_ATOMS - 1);
+            left_d    = 16'(X_RECORDS - 1);
             heads_d   = heads_q - 16'd1;
           end else begin
             section_d = layers_q == '0 ? IDLE : SCALARS;
@@ -172,73 +172,73 @@ module lm_param_reader #(
       section_q <= HEADER;
     end else if (header_done_o && (is_no_image_o || is_too_large_o)) begin
       section_q <= IDLE;
-    end else if (takes) begin
+    end else if (record_fire) begin
       section_q <= section_d;
     end
     if (start_i) begin
       left_q <= 16'd3;
-    end else if (takes) begin
+    end else if (record_fire) begin
       left_q   <= left_d;
       heads_q  <= heads_d;
       layers_q <= layers_d;
     end
   end
 
-  // The header, the fourth atom of which ends it; its fields stand a cycle before the check.
+  // The header, the fourth record of which ends it; its fields stand a cycle before the check.
   always_ff @(posedge clk_i) begin
-    if (takes && section_q == HEADER) begin
+    if (record_fire && section_q == HEADER) begin
       case (left_q[1:0])
         2'd3: begin
-          is_no_image_o         <= atom_i[31:0] != 32'h314d_414c;
-          n_layer_o             <= atom_i[47:32];
-          nheads_o              <= atom_i[63:48];
-          d_model_o             <= atom_i[79:64];
-          m_o                   <= atom_i[95:80];
-          log2_n_o              <= atom_i[103:96];
-          is_checkpoint_order_o <= atom_i[104];
+          is_no_image_o         <= record_i[31:0] != 32'h314d_414c;
+          n_layer_o             <= record_i[47:32];
+          nheads_o              <= record_i[63:48];
+          d_model_o             <= record_i[79:64];
+          m_o                   <= record_i[95:80];
+          log2_n_o              <= record_i[103:96];
+          is_checkpoint_order_o <= record_i[104];
         end
         2'd2: begin
-          vocab_size_o      <= atom_i[31:0];
-          weight_words_o    <= atom_i[63:32];
-          param_atoms_o     <= atom_i[95:64];
-          embedding_atoms_o <= atom_i[127:96];
+          vocab_size_o      <= record_i[31:0];
+          weight_words_o    <= record_i[63:32];
+          param_records_o     <= record_i[95:64];
+          embedding_records_o <= record_i[127:96];
         end
         2'd1: begin
-          epsilon_o       <= atom_i[63:0];
-          gated_epsilon_o <= atom_i[127:64];
+          epsilon_o       <= record_i[63:0];
+          gated_epsilon_o <= record_i[127:64];
           is_too_large_o  <= n_layer_o == '0 || (|n_layer_o[15:12]) || nheads == '0 || nheads[0] ||
               nheads > 16'(MAX_HEADS) || d_model == '0 || d_model[6:0] != '0 ||
               d_model > 16'(MAX_D_MODEL) || m_o == '0 || m_o > 16'(MAX_M) ||
-              log2_n_o > 8'd7 || log2_n_o < 8'(LEAST_LOG2_N) ||
+              log2_n_o > 8'd7 || log2_n_o < 8'(MIN_LOG2_N) ||
               32'(m_o) << log2_n_o[2:0] != d_inner || vocab_size_o == '0 ||
               |vocab_size_o[31:20] || (is_checkpoint_order_o && d_inner > 32'(QUEUE_DEPTH));
         end
         default: begin
-          least_mantissa_o         <= atom_i[7:0];
-          least_exponent_o         <= atom_i[15:8];
-          most_mantissa_o          <= atom_i[23:16];
-          most_exponent_o          <= atom_i[31:24];
-          residual_fraction_bits_o <= atom_i[39:32];
-          embedding_right_o        <= atom_i[47:40];
-          headless_weight_words_o  <= atom_i[127:96];
+          min_mantissa_o         <= record_i[7:0];
+          min_exponent_o         <= record_i[15:8];
+          max_mantissa_o          <= record_i[23:16];
+          max_exponent_o          <= record_i[31:24];
+          residual_fraction_bits_o <= record_i[39:32];
+          embedding_shift_o        <= record_i[47:40];
+          weight_words_without_lm_head_o  <= record_i[127:96];
         end
       endcase
     end
-    header_done_o <= rst_ni && ends && section_q == HEADER;
+    header_done_o <= rst_ni && section_end && section_q == HEADER;
   end
 
   assign in_clip_o     = clip_q;
   assign in_exponent_o = exponent_q;
 
   always_ff @(posedge clk_i) begin
-    if (takes && section_q == HEADER && left_q == '0) begin
-      clip_q     <= atom_i[63:48];
-      exponent_q <= atom_i[71:64];
+    if (record_fire && section_q == HEADER && left_q == '0) begin
+      clip_q     <= record_i[63:48];
+      exponent_q <= record_i[71:64];
     end else if (scalars_taken_o) begin
-      out_clip_o     <= atom_i[15:0];
-      clip_q         <= atom_i[31:16];
-      out_exponent_o <= atom_i[39:32];
-      exponent_q     <= atom_i[47:40];
+      out_clip_o     <= record_i[15:0];
+      clip_q         <= record_i[31:16];
+      out_exponent_o <= record_i[39:32];
+      exponent_q     <= record_i[47:40];
     end
   end
 endmodule

@@ -23,11 +23,11 @@ module lm_residual_unit #(
   logic [INDEX_BITS-1:0] index_q, index1_q, index2_q, index3_q;
   logic signed [BITS-1:0] value1_q, value2_q, read1_q, read2_q;
   logic signed [BITS:0] sum;
-  logic advance, takes, is_last;
+  logic advance, in_fire, is_last;
 
   lm_pipeline #(
       .CYCLES(3)
-  ) stages (
+  ) u_stages (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -37,13 +37,13 @@ module lm_residual_unit #(
       .out_ready_i
   );
 
-  assign takes   = in_valid_i && in_ready_o;
+  assign in_fire   = in_valid_i && in_ready_o;
   assign is_last = index_q == last_index_i;
   assign sum     = (BITS + 1)'(value2_q) + (adds_i ? (BITS + 1)'(read2_q) : (BITS + 1)'(0));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) index_q <= '0;
-    else if (takes) index_q <= is_last ? '0 : index_q + INDEX_BITS'(1);
+    else if (in_fire) index_q <= is_last ? '0 : index_q + INDEX_BITS'(1);
   end
 
   // Each place is read and written once for a vector, so that what is on its way is not read.

@@ -62,7 +62,7 @@ module lm_htu #(
   lm_htu_butterfly #(
       .MAX_N  (MAX_N),
       .IN_BITS(IN_BITS)
-  ) butterfly (
+  ) u_butterfly (
       .clk_i,
       .rst_ni,
       .log2_n_i (log2_n_q),
@@ -81,7 +81,7 @@ module lm_htu #(
       .OUT_LANES(OUT_LANES),
       .IN_BITS  (BUTTERFLY_BITS),
       .OUT_BITS (OUT_BITS)
-  ) mix (
+  ) u_mix (
       .clk_i,
       .rst_ni,
       .signs_write_i,

@@ -62,7 +62,7 @@ module lm_htu_butterfly #(
     lm_htu_stage #(
         .HALF   (MAX_N >> (s + 1)),
         .IN_BITS(BITS)
-    ) stage (
+    ) u_stage (
         .clk_i,
         .rst_ni,
         .step_i  (step),
@@ -82,7 +82,7 @@ module lm_htu_butterfly #(
   lm_credit_fifo #(
       .WIDTH(OUT_BITS),
       .DEPTH(4)
-  ) results (
+  ) u_results (
       .clk_i,
       .rst_ni,
       .has_room_o(has_room),

@@ -269,7 +269,7 @@ module lm_htu_mix #(
   lm_credit_fifo #(
       .WIDTH(WORD_OUT_BITS + 1),
       .DEPTH(8)
-  ) results (
+  ) u_results (
       .clk_i,
       .rst_ni,
       .has_room_o(has_room),

@@ -89,7 +89,7 @@ module lm_bfp8_buffer #(
     first_q <= (LEVELS + 1)'({first_q, write_q[BEAT_BITS-1:0] == '0});
   end
 
-  lm_shift_register #(.BITS(TAG_BITS), .CYCLES(STAGES)) delay_tag_u (
+  lm_shift_register #(.BITS(TAG_BITS), .CYCLES(STAGES)) u_delay_tag (
       .clk_i,
       .advance_i(1'b1),
       .x_i(in_tag_i),
@@ -103,7 +103,7 @@ module lm_bfp8_buffer #(
 
   assign beat_largest = gen_level[LEVELS].largest_q;
 
-  lm_leading_zeros #(.BITS(BITS)) leading_zeros_u (
+  lm_leading_zeros #(.BITS(BITS)) u_leading_zeros (
       .x_i(largest_q),
       .count_o(zeros),
       .is_zero_o(is_zero)

@@ -11,7 +11,7 @@ module lm_lane_sum #(
 );
   localparam int unsigned LEVELS = LANES > 1 ? ($clog2(LANES) + 1) / 2 : 1;
 
-  for (genvar level = 0; level < LEVELS; level++) begin : g_level
+  for (genvar level = 0; level < LEVELS; level++) begin : gen_level
     localparam int unsigned ADDENDS = (LANES + 4 ** level - 1) / 4 ** level;
     localparam int unsigned SUMS = (ADDENDS + 3) / 4;
     localparam int unsigned ADDEND_BITS = level == 0 ? BITS : SUM_BITS;
@@ -19,7 +19,7 @@ module lm_lane_sum #(
     logic [SUMS*SUM_BITS-1:0] sums_d, sums_q;
 
     if (level == 0) assign addends = numbers_i;
-    else assign addends = g_level[level-1].sums_q;
+    else assign addends = gen_level[level-1].sums_q;
 
     always_comb begin
       sums_d = '0;
@@ -32,5 +32,5 @@ module lm_lane_sum #(
     always_ff @(posedge clk_i) sums_q <= sums_d;
   end
 
-  assign sum_o = g_level[LEVELS-1].sums_q;
+  assign sum_o = gen_level[LEVELS-1].sums_q;
 endmodule

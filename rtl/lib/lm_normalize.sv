@@ -16,7 +16,7 @@ module lm_normalize #(
   localparam int unsigned COUNT_BITS = $clog2(IN_BITS);
   // Room for the bit below the result.
   localparam int unsigned WIDE_BITS = IN_BITS > OUT_BITS ? IN_BITS : OUT_BITS + 1;
-  localparam logic signed [EXPONENT_BITS-1:0] MOST_RIGHT =
+  localparam logic signed [EXPONENT_BITS-1:0] MAX_SHIFT =
       EXPONENT_BITS'(signed'(IN_BITS) - signed'(OUT_BITS));
 
   logic [COUNT_BITS-1:0] zeros, zeros_q;
@@ -24,7 +24,7 @@ module lm_normalize #(
   logic [IN_BITS-1:0] mantissa_q;
   logic signed [EXPONENT_BITS-1:0] exponent_q;
 
-  lm_leading_zeros #(.BITS(IN_BITS)) leading_zeros_u (
+  lm_leading_zeros #(.BITS(IN_BITS)) u_leading_zeros (
       .x_i(mantissa_i),
       .count_o(zeros),
       .is_zero_o(is_zero)
@@ -35,24 +35,24 @@ module lm_normalize #(
       zeros_q    <= zeros;
       is_zero_q  <= is_zero;
       mantissa_q <= mantissa_i;
-      exponent_q <= exponent_i + MOST_RIGHT;
+      exponent_q <= exponent_i + MAX_SHIFT;
     end
   end
 
   logic [WIDE_BITS-1:0] aligned;
   logic [OUT_BITS-1:0] mantissa_d;
-  logic signed [EXPONENT_BITS-1:0] right_exponent, exponent_d;
+  logic signed [EXPONENT_BITS-1:0] aligned_exponent, exponent_d;
 
   assign aligned = (WIDE_BITS'(mantissa_q) << (WIDE_BITS - IN_BITS)) << zeros_q;
-  assign right_exponent = exponent_q - EXPONENT_BITS'(zeros_q);
+  assign aligned_exponent = exponent_q - EXPONENT_BITS'(zeros_q);
 
   lm_round_mantissa #(
       .IN_BITS(WIDE_BITS),
       .OUT_BITS(OUT_BITS),
       .EXPONENT_BITS(EXPONENT_BITS)
-  ) round_mantissa_u (
+  ) u_round_mantissa (
       .mantissa_i(aligned),
-      .exponent_i(right_exponent),
+      .exponent_i(aligned_exponent),
       .mantissa_o(mantissa_d),
       .exponent_o(exponent_d)
   );

@@ -1,4 +1,4 @@
-// y = x 2^-right to the nearest integer, halves up, within OUT_BITS. A result each cycle, LATENCY
+// y = x 2^-shift to the nearest integer, halves up, within OUT_BITS. A result each cycle, LATENCY
 // (5) cycles after its operands; never stalls. As rescale() of src/accel/numerics/fixed_point.h.
 module lm_rescale_pipeline #(
     parameter int unsigned IN_BITS = 16,
@@ -7,7 +7,7 @@ module lm_rescale_pipeline #(
 ) (
     input  logic                         clk_i,
     input  logic signed [IN_BITS-1:0]    x_i,
-    input  logic signed [SHIFT_BITS-1:0] right_i,  // negative: to the left
+    input  logic signed [SHIFT_BITS-1:0] shift_i,  // negative: to the left
     output logic signed [OUT_BITS-1:0]   y_o
 );
   // x starts OUT_BITS to the left, where all but 0 saturates, with a bit for the rounding below it,
@@ -17,14 +17,14 @@ module lm_rescale_pipeline #(
   localparam int unsigned AMOUNT_BITS = $clog2(WIDE_BITS);
   localparam int unsigned FINE_BITS = AMOUNT_BITS / 2;
   localparam int unsigned SUM_BITS = (SHIFT_BITS > AMOUNT_BITS ? SHIFT_BITS : AMOUNT_BITS + 1) + 1;
-  localparam logic signed [SUM_BITS-1:0] MOST_LEFT = SUM_BITS'(OUT_BITS);
+  localparam logic signed [SUM_BITS-1:0] MAX_LEFT = SUM_BITS'(OUT_BITS);
 
   // 1: the amount.
   logic signed [SUM_BITS-1:0] sum;
   logic [AMOUNT_BITS-1:0] amount_d, amount_q;
   logic signed [IN_BITS-1:0] x_q;
 
-  assign sum = SUM_BITS'(right_i) + MOST_LEFT;
+  assign sum = SUM_BITS'(shift_i) + MAX_LEFT;
 
   always_comb begin
     amount_d = sum[AMOUNT_BITS-1:0];
@@ -57,9 +57,9 @@ module lm_rescale_pipeline #(
         shifted_q[OUT_BITS:0]
     )) + (OUT_BITS + 2)'(1)) >>> 1);
     is_negative_q <= shifted_q[WIDE_BITS-1];
-    is_outside_q <= ~(&shifted_q[WIDE_BITS-1:OUT_BITS] | ~(|shifted_q[WIDE_BITS-1:OUT_BITS]));
+    is_outside_q <= !(&shifted_q[WIDE_BITS-1:OUT_BITS] || !(|shifted_q[WIDE_BITS-1:OUT_BITS]));
 
-    y_o <= is_outside_q | (rounded_q[OUT_BITS] ^ rounded_q[OUT_BITS-1])
+    y_o <= is_outside_q || (rounded_q[OUT_BITS] ^ rounded_q[OUT_BITS-1])
         ? {is_negative_q, {(OUT_BITS - 1) {~is_negative_q}}}
         : rounded_q[OUT_BITS-1:0];
   end

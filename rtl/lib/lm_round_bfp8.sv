@@ -37,7 +37,7 @@ module lm_round_bfp8 #(
       .BLOCK(BLOCK),
       .HEAD_BITS(HEAD_BITS),
       .TAG_BITS(EXPONENT_BITS)
-  ) block_buffer_u (
+  ) u_block_buffer (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -52,7 +52,7 @@ module lm_round_bfp8 #(
       .out_tag_o(exponent)
   );
 
-  lm_pipeline #(.CYCLES(3)) pipeline_u (
+  lm_pipeline #(.CYCLES(3)) u_pipeline (
       .clk_i,
       .rst_ni,
       .in_valid_i(beat_valid),
@@ -63,17 +63,17 @@ module lm_round_bfp8 #(
   );
 
   // From HEAD_BITS - 1 to the left, which is what a magnitude of one bit needs.
-  logic [LENGTH_BITS-1:0] right, right_1_q;
+  logic [LENGTH_BITS-1:0] shift, shift_1_q;
   logic signed [EXPONENT_BITS-1:0] exponent_1_q, exponent_2_q;
 
-  assign right = length == '0 ? '0 : length - 1'b1 + LENGTH_BITS'(is_above);
+  assign shift = length == '0 ? '0 : length - 1'b1 + LENGTH_BITS'(is_above);
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
       value_1_q <= values;
-      right_1_q <= right;
+      shift_1_q <= shift;
       exponent_1_q <= length == '0 ? ZERO_EXPONENT
-                                   : exponent + EXPONENT_BITS'(right) - EXPONENT_BITS'(HEAD_BITS - 1);
+                                   : exponent + EXPONENT_BITS'(shift) - EXPONENT_BITS'(HEAD_BITS - 1);
       exponent_2_q   <= exponent_1_q;
       out_exponent_o <= exponent_2_q;
     end
@@ -88,7 +88,7 @@ module lm_round_bfp8 #(
     // No code leaves its bits: the largest magnitude is at most 127 of them.
     always_ff @(posedge clk_i) begin
       if (advance) begin
-        halves_2_q <= (BLOCK_CODE_BITS + 1)'(wide >>> right_1_q);
+        halves_2_q <= (BLOCK_CODE_BITS + 1)'(wide >>> shift_1_q);
         out_codes_o[lane*BLOCK_CODE_BITS+:BLOCK_CODE_BITS] <=
             halves_2_q[BLOCK_CODE_BITS:1] + BLOCK_CODE_BITS'(halves_2_q[0]);
       end

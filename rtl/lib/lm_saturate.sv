@@ -9,6 +9,6 @@ module lm_saturate #(
   logic is_inside;
 
   // All bits above the result are copies of its sign.
-  assign is_inside = &x_i[IN_BITS-1:OUT_BITS-1] | ~(|x_i[IN_BITS-1:OUT_BITS-1]);
+  assign is_inside = &x_i[IN_BITS-1:OUT_BITS-1] || !(|x_i[IN_BITS-1:OUT_BITS-1]);
   assign y_o = is_inside ? x_i[OUT_BITS-1:0] : {x_i[IN_BITS-1], {(OUT_BITS - 1) {~x_i[IN_BITS-1]}}};
 endmodule

@@ -15,25 +15,25 @@ module lm_serial_to_parallel #(
   localparam int unsigned COUNT_BITS = $clog2(COUNT + 1);
 
   logic [COUNT_BITS-1:0] count_q;
-  logic takes, gives;
+  logic in_fire, out_fire;
 
   assign out_valid_o = count_q == COUNT_BITS'(COUNT);
   assign in_ready_o  = !out_valid_o || out_ready_i;
-  assign takes       = in_valid_i && in_ready_o;
-  assign gives       = out_valid_o && out_ready_i;
+  assign in_fire       = in_valid_i && in_ready_o;
+  assign out_fire       = out_valid_o && out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) count_q <= '0;
-    else count_q <= (gives ? '0 : count_q) + COUNT_BITS'(takes);
+    else count_q <= (out_fire ? '0 : count_q) + COUNT_BITS'(in_fire);
   end
 
   if (COUNT == 1) begin : gen_one
     always_ff @(posedge clk_i) begin
-      if (takes) out_data_o <= in_data_i;
+      if (in_fire) out_data_o <= in_data_i;
     end
   end else begin : gen_many
     always_ff @(posedge clk_i) begin
-      if (takes) out_data_o <= {in_data_i, out_data_o[COUNT*BITS-1:BITS]};
+      if (in_fire) out_data_o <= {in_data_i, out_data_o[COUNT*BITS-1:BITS]};
     end
   end
 endmodule

@@ -23,7 +23,7 @@ module lm_silu_lane (
   logic [RISE_BITS+REST_BITS-1:0] rise_3_q;
   logic signed [PRODUCT_BITS-1:0] product_5_q;
 
-  lm_shift_register #(.BITS(ACTIVATION_BITS), .CYCLES(2)) delay_u (
+  lm_shift_register #(.BITS(ACTIVATION_BITS), .CYCLES(2)) u_delay (
       .clk_i,
       .advance_i,
       .x_i,

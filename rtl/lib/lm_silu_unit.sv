@@ -26,7 +26,7 @@ module lm_silu_unit #(
   logic [2*PAIRS*ENTRY_BITS-1:0] entry;
   logic [2*PAIRS*RISE_BITS-1:0] rise;
 
-  lm_pipeline #(.CYCLES(6)) pipeline_u (
+  lm_pipeline #(.CYCLES(6)) u_pipeline (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -48,7 +48,7 @@ module lm_silu_unit #(
   end
 
   for (genvar pair = 0; pair < PAIRS; pair++) begin : gen_rom
-    lm_sigmoid_rom sigmoid_rom_u (
+    lm_sigmoid_rom u_sigmoid_rom (
         .clk_i,
         .advance_i(advance),
         .a_index_i(index[2*pair*INDEX_BITS+:INDEX_BITS]),
@@ -61,7 +61,7 @@ module lm_silu_unit #(
   end
 
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
-    lm_silu_lane silu_lane_u (
+    lm_silu_lane u_silu_lane (
         .clk_i,
         .advance_i(advance),
         .x_i(in_values_i[lane*ACTIVATION_BITS+:ACTIVATION_BITS]),

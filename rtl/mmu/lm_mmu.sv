@@ -95,7 +95,7 @@ module lm_mmu #(
       .GROUP_BITS(GROUP_BITS),
       .WORD_BITS(WORD_BITS),
       .TILE_BITS(TILE_BITS)
-  ) sequencer (
+  ) u_sequencer (
       .clk_i,
       .rst_ni,
       .start_valid_i,
@@ -119,7 +119,7 @@ module lm_mmu #(
   lm_mmu_vectors #(
       .COLUMNS(COLUMNS),
       .MAX_GROUPS(MAX_GROUPS)
-  ) vectors (
+  ) u_vectors (
       .clk_i,
       .write_bank_i(vector_bank_i),
       .code_we_i,
@@ -152,18 +152,18 @@ module lm_mmu #(
   // A tile begins if there will be room for its sums.
   localparam int unsigned ROOM_BITS = $clog2(DEPTH + 1);
   logic [ROOM_BITS-1:0] room_q;
-  logic begins_tile, takes_beat, takes_group;
+  logic tile_first, beat_fire, group_fire;
 
-  assign begins_tile = place_q2.first_beat && place_q2.first_group;
-  assign w_ready_o   = beat_valid_q2 && (!begins_tile || room_q != '0);
-  assign takes_beat  = w_valid_i && w_ready_o;
-  assign takes_group = takes_beat && place_q2.last_beat;
+  assign tile_first = place_q2.first_beat && place_q2.first_group;
+  assign w_ready_o   = beat_valid_q2 && (!tile_first || room_q != '0);
+  assign beat_fire  = w_valid_i && w_ready_o;
+  assign group_fire = beat_fire && place_q2.last_beat;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       room_q <= ROOM_BITS'(DEPTH);
     end else begin
-      case ({takes_beat && begins_tile, sums_valid_o && sums_ready_i})
+      case ({beat_fire && tile_first, sums_valid_o && sums_ready_i})
         2'b10: room_q <= room_q - 1'b1;
         2'b01: room_q <= room_q + 1'b1;
         default: ;
@@ -177,9 +177,9 @@ module lm_mmu #(
     lm_mmu_dots_dsp #(
         .ROWS(ROWS),
         .COLUMNS(COLUMNS)
-    ) dot_products (
+    ) u_dot_products (
         .clk_i,
-        .valid_i(takes_beat),
+        .valid_i(beat_fire),
         .first_i(place_q2.first_beat),
         .weights_i(w_codes_i),
         .x_i(x),
@@ -189,9 +189,9 @@ module lm_mmu #(
     lm_mmu_dots_lut #(
         .ROWS(ROWS),
         .COLUMNS(COLUMNS)
-    ) dot_products (
+    ) u_dot_products (
         .clk_i,
-        .valid_i(takes_beat),
+        .valid_i(beat_fire),
         .first_i(place_q2.first_beat),
         .weights_i(w_codes_i),
         .x_i(x),
@@ -208,7 +208,7 @@ module lm_mmu #(
   logic first_group_q, last_group_q, last_tile_q;
 
   always_ff @(posedge clk_i) begin
-    if (takes_group) begin
+    if (group_fire) begin
       multiplier_q  <= multiplier;
       first_group_q <= place_q2.first_group;
       last_group_q  <= place_q2.last_group;
@@ -218,7 +218,7 @@ module lm_mmu #(
       scales_q <= scales_q >> SCALE_BITS;
     end
     if (!rst_ni) slots_q <= '0;
-    else if (takes_group) slots_q <= '1;
+    else if (group_fire) slots_q <= '1;
     else slots_q <= slots_q >> 1;
   end
 
@@ -229,7 +229,7 @@ module lm_mmu #(
   lm_shift_register #(
       .BITS(MULTIPLIER_BITS),
       .CYCLES(DOT_LATENCY - 1)
-  ) multiplier_line (
+  ) u_multiplier_line (
       .clk_i,
       .advance_i(1'b1),
       .x_i(multiplier_q),
@@ -239,7 +239,7 @@ module lm_mmu #(
   lm_shift_register #(
       .BITS(SCALERS * SCALE_BITS),
       .CYCLES(DOT_LATENCY - 1 + SCALE_STAGES)
-  ) scale_line (
+  ) u_scale_line (
       .clk_i,
       .advance_i(1'b1),
       .x_i(slot_scales),
@@ -249,16 +249,16 @@ module lm_mmu #(
   // At the accumulators.
   localparam int unsigned SUM_CYCLES = DOT_LATENCY - 1 + SCALER_STAGES;
   logic [SUM_CYCLES-1:0] adds_q;
-  logic adds, first_group, ends_tile, last_tile, push_q, last_q;
+  logic adds, first_group, tile_last, last_tile, push_q, last_q;
 
   lm_shift_register #(
       .BITS(3),
       .CYCLES(SUM_CYCLES)
-  ) place_line (
+  ) u_place_line (
       .clk_i,
       .advance_i(1'b1),
       .x_i({first_group_q, last_group_q && slots_q == SHARE'(1), last_tile_q}),
-      .y_o({first_group, ends_tile, last_tile})
+      .y_o({first_group, tile_last, last_tile})
   );
 
   assign adds = adds_q[SUM_CYCLES-1];
@@ -270,7 +270,7 @@ module lm_mmu #(
       push_q <= 1'b0;
     end else begin
       adds_q <= {adds_q[SUM_CYCLES-2:0], slots_q[0]};
-      push_q <= adds && ends_tile;
+      push_q <= adds && tile_last;
     end
   end
 
@@ -284,10 +284,10 @@ module lm_mmu #(
   lm_shift_register #(
       .BITS(1),
       .CYCLES(DOT_LATENCY)
-  ) load_line (
+  ) u_load_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(takes_group),
+      .x_i(group_fire),
       .y_o(loads)
   );
 
@@ -307,7 +307,7 @@ module lm_mmu #(
 
     lm_mmu_scaler #(
         .SHARE(SHARE)
-    ) scaler (
+    ) u_scaler (
         .clk_i,
         .dot_i(dot),
         .multiplier_i(slot_multiplier),
@@ -327,7 +327,7 @@ module lm_mmu #(
   lm_mmu_output_fifo #(
       .BITS(1 + ACCUMULATOR_BITS * ROWS),
       .DEPTH(DEPTH)
-  ) output_fifo (
+  ) u_output_fifo (
       .clk_i,
       .rst_ni,
       .push_i(push_q),

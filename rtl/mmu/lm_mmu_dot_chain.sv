@@ -26,7 +26,7 @@ module lm_mmu_dot_chain #(
     lm_shift_register #(
         .BITS(8),
         .CYCLES(c)
-    ) skew (
+    ) u_skew (
         .clk_i,
         .advance_i(1'b1),
         .x_i({high_i[4*c+:4], low_i[4*c+:4]}),
@@ -35,7 +35,7 @@ module lm_mmu_dot_chain #(
     lm_int4_dual_mac #(
         .CASCADED(c != 0),
         .ACCUMULATES(ACCUMULATES && c == CHAIN - 1)
-    ) mac (
+    ) u_mac (
         .clk_i,
         .low_i(weights[3:0]),
         .high_i(weights[7:4]),

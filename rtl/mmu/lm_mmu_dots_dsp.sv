@@ -34,7 +34,7 @@ module lm_mmu_dots_dsp #(
     lm_shift_register #(
         .BITS(4),
         .CYCLES(c % LENGTH)
-    ) skew (
+    ) u_skew (
         .clk_i,
         .advance_i(1'b1),
         .x_i(x_i[4*c+:4]),
@@ -45,7 +45,7 @@ module lm_mmu_dots_dsp #(
   lm_shift_register #(
       .BITS(1),
       .CYCLES(LENGTH + 1)
-  ) accumulate_line (
+  ) u_accumulate_line (
       .clk_i,
       .advance_i(1'b1),
       .x_i(!first_i),
@@ -55,7 +55,7 @@ module lm_mmu_dots_dsp #(
   lm_shift_register #(
       .BITS(1),
       .CYCLES(LENGTH + 2)
-  ) enable_line (
+  ) u_enable_line (
       .clk_i,
       .advance_i(1'b1),
       .x_i(valid_i),
@@ -72,7 +72,7 @@ module lm_mmu_dots_dsp #(
       lm_mmu_dot_chain #(
           .CHAIN(LENGTH),
           .ACCUMULATES(ACCUMULATES)
-      ) dot_chain (
+      ) u_dot_chain (
           .clk_i,
           .low_i(weights_i[4*(2*p*COLUMNS+k*LENGTH)+:4*LENGTH]),
           .high_i(weights_i[4*((2*p+1)*COLUMNS+k*LENGTH)+:4*LENGTH]),
@@ -87,7 +87,7 @@ module lm_mmu_dots_dsp #(
         .INPUTS(CHAINS),
         .IN_BITS(PACKED_BITS),
         .OUT_BITS(PACKED_BITS)
-    ) tree (
+    ) u_tree (
         .clk_i,
         .words_i(sums),
         .sum_o(sum)

@@ -23,7 +23,7 @@ module lm_mmu_dots_lut #(
   lm_shift_register #(
       .BITS(2),
       .CYCLES(1 + $clog2(COLUMNS))
-  ) control_line (
+  ) u_control_line (
       .clk_i,
       .advance_i(1'b1),
       .x_i({first_i, valid_i}),
@@ -49,7 +49,7 @@ module lm_mmu_dots_lut #(
         .INPUTS(COLUMNS),
         .IN_BITS(8),
         .OUT_BITS(SUM_BITS)
-    ) tree (
+    ) u_tree (
         .clk_i,
         .words_i(products_q),
         .sum_o(sum)

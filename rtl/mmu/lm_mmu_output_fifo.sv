@@ -19,21 +19,21 @@ module lm_mmu_output_fifo #(
   logic [BITS-1:0] words[DEPTH];
   logic [ADDRESS_BITS:0] write_q, read_q;  // the bit above tells full from empty
   logic [BITS-1:0] data_q;
-  logic valid_q, pops;
+  logic valid_q, pop;
 
-  assign pops = write_q != read_q && (!valid_q || ready_i);
+  assign pop = write_q != read_q && (!valid_q || ready_i);
 
   always_ff @(posedge clk_i) begin
     if (push_i) words[write_q[ADDRESS_BITS-1:0]] <= data_i;
-    if (pops) data_q <= words[read_q[ADDRESS_BITS-1:0]];
+    if (pop) data_q <= words[read_q[ADDRESS_BITS-1:0]];
     if (!rst_ni) begin
       write_q <= '0;
       read_q  <= '0;
       valid_q <= 1'b0;
     end else begin
       if (push_i) write_q <= write_q + 1'b1;
-      if (pops) read_q <= read_q + 1'b1;
-      valid_q <= pops || (valid_q && !ready_i);
+      if (pop) read_q <= read_q + 1'b1;
+      valid_q <= pop || (valid_q && !ready_i);
     end
   end
 

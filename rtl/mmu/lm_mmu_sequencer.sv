@@ -37,10 +37,10 @@ module lm_mmu_sequencer #(
   logic waiting_valid_d, waiting_valid_q, product_valid_d, product_valid_q;
   logic [GROUP_BITS-1:0] group_d, group_q;
   logic [WORD_BITS-1:0] word_d, word_q;
-  logic last_beat, last_group, last_tile, takes_start, is_free;
+  logic last_beat, last_group, last_tile, start_fire, is_free;
 
   assign start = {bank_i, groups_i, tiles_i};
-  assign takes_start = start_valid_i && start_ready_o;
+  assign start_fire = start_valid_i && start_ready_o;
 
   if (BEATS == 1) begin : gen_one_beat
     assign first_beat_o = 1'b1;
@@ -72,10 +72,10 @@ module lm_mmu_sequencer #(
     end
 
     product_valid_d = product_valid_q;
-    waiting_valid_d = waiting_valid_q || takes_start;
+    waiting_valid_d = waiting_valid_q || start_fire;
     if (is_free) begin
       product_d       = waiting_valid_q ? waiting_q : start;
-      product_valid_d = waiting_valid_q || takes_start;
+      product_valid_d = waiting_valid_q || start_fire;
       waiting_valid_d = 1'b0;
     end
   end

@@ -33,7 +33,7 @@ module lm_quantize_lane #(
 
   assign wide = signed'({x_i, {LEFT{1'b0}}});
   // -8 ... 7: all bits above are copies of the sign.
-  assign is_inside = &rounded5_q[ROUNDED_BITS-1:3] | ~(|rounded5_q[ROUNDED_BITS-1:3]);
+  assign is_inside = &rounded5_q[ROUNDED_BITS-1:3] || !(|rounded5_q[ROUNDED_BITS-1:3]);
 
   always_ff @(posedge clk_i) begin
     coarse1_q  <= COARSE_BITS'(wide >>> {coarse_place_i, 3'b000});

@@ -40,7 +40,7 @@ module lm_quantize_multipliers #(
 
   // 1, a scale; 2, shifted, with a bit for the rounding; then the multiplier.
   logic valid1_q, valid2_q, last1_q, last2_q, negative2_q;
-  logic [PLACE_BITS-1:0] right1;
+  logic [PLACE_BITS-1:0] shift1;
   logic [12:0] shifted2_q;
   logic signed [MULTIPLIER_BITS-1:0] magnitude2;
 
@@ -50,7 +50,7 @@ module lm_quantize_multipliers #(
   assign advance = multiplier_ready_i || !multiplier_valid_o;
   assign exponent_o = is_any_q ? EXPONENT_BITS'(signed'({1'b0, largest_q})) - 10
                                : ZERO_EXPONENT;
-  assign right1 = largest_q - scale1_q.place;
+  assign shift1 = largest_q - scale1_q.place;
   assign magnitude2 = signed'({1'b0, shifted2_q[12:1]}) + signed'(MULTIPLIER_BITS'(shifted2_q[0]));
 
   always_ff @(posedge clk_i) begin
@@ -88,7 +88,7 @@ module lm_quantize_multipliers #(
     if (advance) begin
       scale1_q          <= scales_q[ADDRESS_BITS'(given_q)];
       last1_q           <= is_last;
-      shifted2_q        <= {scale1_q.mantissa, 2'b00} >> right1;
+      shifted2_q        <= {scale1_q.mantissa, 2'b00} >> shift1;
       negative2_q       <= scale1_q.is_negative;
       last2_q           <= last1_q;
       multiplier_o      <= negative2_q ? -magnitude2 : magnitude2;

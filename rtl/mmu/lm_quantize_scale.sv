@@ -68,7 +68,7 @@ module lm_quantize_scale #(
 
   assign rounded5 = (kept5_q >> 1) + KEPT_BITS'(kept5_q[0]);
 
-  lm_reciprocal_rom reciprocals (
+  lm_reciprocal_rom u_reciprocals (
       .clk_i,
       .advance_i(1'b1),
       .index_i  (mantissa6_q[9:0]),

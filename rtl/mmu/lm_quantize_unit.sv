@@ -152,7 +152,7 @@ module lm_quantize_unit #(
   lm_quantize_maximum #(
       .LANES  (LANES),
       .IN_BITS(IN_BITS)
-  ) maximum_of_group (
+  ) u_maximum_of_group (
       .clk_i,
       .rst_ni,
       .valid_i      (take),
@@ -167,7 +167,7 @@ module lm_quantize_unit #(
   lm_quantize_scale #(
       .IN_BITS  (IN_BITS),
       .CLIP_BITS(CLIP_BITS)
-  ) scale_of_group (
+  ) u_scale_of_group (
       .clk_i,
       .rst_ni,
       .valid_i      (maximum_valid),
@@ -184,7 +184,7 @@ module lm_quantize_unit #(
   lm_quantize_multipliers #(
       .MAX_GROUPS(MAX_GROUPS),
       .PLACE_BITS(PLACE_BITS)
-  ) multipliers (
+  ) u_multipliers (
       .clk_i,
       .rst_ni,
       .start_i      (start),
@@ -203,7 +203,7 @@ module lm_quantize_unit #(
   lm_credit_fifo #(
       .WIDTH(PLACE_BITS + 18),
       .DEPTH(SCALES)
-  ) scales (
+  ) u_scales (
       .clk_i,
       .rst_ni,
       .has_room_o(scales_have_room),
@@ -249,7 +249,7 @@ module lm_quantize_unit #(
     lm_quantize_lane #(
         .IN_BITS   (IN_BITS),
         .PLACE_BITS(PLACE_BITS)
-    ) lane (
+    ) u_lane (
         .clk_i,
         .x_i           (x),
         .coarse_place_i(place0_q[PLACE_BITS-1:3]),
@@ -262,7 +262,7 @@ module lm_quantize_unit #(
   lm_credit_fifo #(
       .WIDTH(LANES * CODE_BITS + 1),
       .DEPTH(16)
-  ) results (
+  ) u_results (
       .clk_i,
       .rst_ni,
       .has_room_o(codes_have_room),

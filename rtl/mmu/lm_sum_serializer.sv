@@ -28,26 +28,26 @@ module lm_sum_serializer #(
   logic [COUNT_BITS-1:0] rows_left_q, second_rows_q;  // of the segment
   logic [ROW_BITS-1:0] row_q;
   logic [SUM_BITS*ROWS-1:0] sums_q;
-  logic holds_q, is_second_q, leaves, ends_segment, ends_tile, takes;
+  logic holds_q, is_second_q, out_fire, segment_last, tile_last, in_fire;
 
   assign out_valid_o     = holds_q;
   assign out_sum_o       = sums_q[SUM_BITS-1:0];
   assign out_is_second_o = is_second_q;
-  assign ends_segment    = rows_left_q == COUNT_BITS'(1);
-  assign ends_tile       = ends_segment || row_q == ROW_BITS'(ROWS - 1);
-  assign out_last_o      = ends_segment && (is_second_q || second_rows_q == '0);
-  assign leaves          = holds_q && out_ready_i;
-  assign in_ready_o      = !holds_q || (leaves && ends_tile);
-  assign takes           = in_valid_i && in_ready_o;
+  assign segment_last    = rows_left_q == COUNT_BITS'(1);
+  assign tile_last       = segment_last || row_q == ROW_BITS'(ROWS - 1);
+  assign out_last_o      = segment_last && (is_second_q || second_rows_q == '0);
+  assign out_fire          = holds_q && out_ready_i;
+  assign in_ready_o      = !holds_q || (out_fire && tile_last);
+  assign in_fire           = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
-    if (takes) sums_q <= in_sums_i;
-    else if (leaves) sums_q <= sums_q >> SUM_BITS;
+    if (in_fire) sums_q <= in_sums_i;
+    else if (out_fire) sums_q <= sums_q >> SUM_BITS;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) holds_q <= 1'b0;
-    else holds_q <= takes || (holds_q && !(leaves && ends_tile));
+    else holds_q <= in_fire || (holds_q && !(out_fire && tile_last));
   end
 
   always_ff @(posedge clk_i) begin
@@ -56,10 +56,10 @@ module lm_sum_serializer #(
       second_rows_q <= second_rows_i;
       is_second_q   <= 1'b0;
       row_q         <= '0;
-    end else if (leaves) begin
-      row_q       <= ends_tile ? '0 : row_q + ROW_BITS'(1);
+    end else if (out_fire) begin
+      row_q       <= tile_last ? '0 : row_q + ROW_BITS'(1);
       rows_left_q <= rows_left_q - COUNT_BITS'(1);
-      if (ends_segment) begin
+      if (segment_last) begin
         rows_left_q <= second_rows_q;
         is_second_q <= 1'b1;
       end

@@ -5,7 +5,7 @@ module lm_sum_times_root (
     input  logic clk_i,
     input  logic advance_i,
     input  logic signed [lightmamba_pkg::ACCUMULATOR_BITS-1:0] sum_i,
-    input  logic [4:0] right_i,
+    input  logic [4:0] shift_i,
     input  logic [lightmamba_pkg::ROOT_BITS-1:0] mantissa_i,
     output logic signed [lightmamba_pkg::KEPT_BITS+lightmamba_pkg::ROOT_BITS-1:0] product_o
 );
@@ -14,7 +14,7 @@ module lm_sum_times_root (
   localparam int unsigned ROOT_BITS = lightmamba_pkg::ROOT_BITS;
 
   localparam int unsigned PRODUCT_BITS = KEPT_BITS + ROOT_BITS;
-  localparam logic signed [KEPT_BITS-1:0] MOST = {1'b0, {(KEPT_BITS - 1) {1'b1}}};
+  localparam logic signed [KEPT_BITS-1:0] MAX = {1'b0, {(KEPT_BITS - 1) {1'b1}}};
 
   logic signed [ACCUMULATOR_BITS:0] wide;
   logic signed [KEPT_BITS:0] halves_1_q;
@@ -25,11 +25,11 @@ module lm_sum_times_root (
 
   always_ff @(posedge clk_i) begin
     if (advance_i) begin
-      halves_1_q   <= (KEPT_BITS + 1)'(wide >>> right_i);
+      halves_1_q   <= (KEPT_BITS + 1)'(wide >>> shift_i);
       mantissa_1_q <= mantissa_i;
 
       // Only what lies half below the next power of two could leave the bits.
-      if (halves_1_q[KEPT_BITS:1] == MOST) kept_2_q <= MOST;
+      if (halves_1_q[KEPT_BITS:1] == MAX) kept_2_q <= MAX;
       else kept_2_q <= halves_1_q[KEPT_BITS:1] + KEPT_BITS'(halves_1_q[0]);
       mantissa_2_q <= mantissa_1_q;
 

@@ -38,7 +38,7 @@ module lm_sums_to_bfp8 #(
       .LANES(LANES),
       .BITS(ACCUMULATOR_BITS),
       .TAG_BITS(TAG_BITS)
-  ) block_buffer_u (
+  ) u_block_buffer (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -53,7 +53,7 @@ module lm_sums_to_bfp8 #(
       .out_tag_o({mantissa, exponent})
   );
 
-  lm_pipeline #(.CYCLES(4)) pipeline_u (
+  lm_pipeline #(.CYCLES(4)) u_pipeline (
       .clk_i,
       .rst_ni,
       .in_valid_i(beat_valid),
@@ -63,40 +63,40 @@ module lm_sums_to_bfp8 #(
       .out_ready_i(product_ready)
   );
 
-  logic [4:0] right, right_1_q;
+  logic [4:0] shift, shift_1_q;
 
-  assign right = length > KEPT_LENGTH ? 5'(length - KEPT_LENGTH) : '0;
+  assign shift = length > KEPT_LENGTH ? 5'(length - KEPT_LENGTH) : '0;
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
       sum_1_q      <= sums;
       mantissa_1_q <= mantissa;
-      right_1_q    <= right;
-      exponent_1_q <= exponent + EXPONENT_BITS'(right);
+      shift_1_q    <= shift;
+      exponent_1_q <= exponent + EXPONENT_BITS'(shift);
     end
   end
 
   logic [LANES*PRODUCT_BITS-1:0] products;
 
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
-    lm_sum_times_root scaled_product_u (
+    lm_sum_times_root u_scaled_product (
         .clk_i,
         .advance_i(advance),
         .sum_i(sum_1_q[lane*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
-        .right_i(right_1_q),
+        .shift_i(shift_1_q),
         .mantissa_i(mantissa_1_q),
         .product_o(products[lane*PRODUCT_BITS+:PRODUCT_BITS])
     );
   end
 
-  lm_shift_register #(.BITS(EXPONENT_BITS), .CYCLES(3)) delay_exponent_u (
+  lm_shift_register #(.BITS(EXPONENT_BITS), .CYCLES(3)) u_delay_exponent (
       .clk_i,
       .advance_i(advance),
       .x_i(exponent_1_q),
       .y_o(exponent_4)
   );
 
-  lm_round_bfp8 #(.LANES(LANES), .IN_BITS(PRODUCT_BITS)) round_block_u (
+  lm_round_bfp8 #(.LANES(LANES), .IN_BITS(PRODUCT_BITS)) u_round_block (
       .clk_i,
       .rst_ni,
       .in_valid_i(product_valid),

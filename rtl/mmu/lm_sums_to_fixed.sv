@@ -1,6 +1,6 @@
 // Sums of a linear layer, times an inverse root, to fixed point of OUT_BITS, each for itself. One
 // beat of LANES per cycle, 6 cycles of latency. As to_fixed_point() of scaled_sum() of
-// src/accel/numerics/golden_model.cpp, with kept_right() of the sum.
+// src/accel/numerics/golden_model.cpp, with kept_shift() of the sum.
 module lm_sums_to_fixed #(
     parameter int unsigned LANES = 4,
     parameter int unsigned OUT_BITS = 26
@@ -24,7 +24,7 @@ module lm_sums_to_fixed #(
   logic signed [9:0] left_2;
   logic [ROOT_BITS-1:0] mantissa_2;
 
-  lm_pipeline #(.CYCLES(6)) pipeline_u (
+  lm_pipeline #(.CYCLES(6)) u_pipeline (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -34,7 +34,7 @@ module lm_sums_to_fixed #(
       .out_ready_i
   );
 
-  lm_shift_register #(.BITS(10 + ROOT_BITS), .CYCLES(2)) delay_u (
+  lm_shift_register #(.BITS(10 + ROOT_BITS), .CYCLES(2)) u_delay (
       .clk_i,
       .advance_i(advance),
       .x_i({10'(in_exponent_i) + 10'(in_fraction_bits_i), in_mantissa_i}),
@@ -42,7 +42,7 @@ module lm_sums_to_fixed #(
   );
 
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
-    lm_sums_to_fixed_lane #(.OUT_BITS(OUT_BITS)) scale_sum_lane_u (
+    lm_sums_to_fixed_lane #(.OUT_BITS(OUT_BITS)) u_scale_sum_lane (
         .clk_i,
         .advance_i(advance),
         .sum_i(in_sums_i[lane*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),

@@ -16,18 +16,18 @@ module lm_sums_to_fixed_lane #(
   localparam int unsigned PRODUCT_BITS = KEPT_BITS + ROOT_BITS;
   localparam int unsigned COUNT_BITS = $clog2(ACCUMULATOR_BITS);
   // 0 where the magnitude has KEPT_BITS - 1.
-  localparam logic [COUNT_BITS-1:0] MOST_RIGHT = COUNT_BITS'(ACCUMULATOR_BITS - (KEPT_BITS - 1));
+  localparam logic [COUNT_BITS-1:0] MAX_SHIFT = COUNT_BITS'(ACCUMULATOR_BITS - (KEPT_BITS - 1));
   // Beyond these a shift leaves 0 or saturates.
-  localparam logic signed [9:0] MOST = 10'sd63;
-  localparam logic signed [9:0] LEAST = -10'sd64;
+  localparam logic signed [9:0] MAX = 10'sd63;
+  localparam logic signed [9:0] MIN = -10'sd64;
 
   logic signed [ACCUMULATOR_BITS-1:0] sum_1_q, sum_2_q;
   logic [ACCUMULATOR_BITS-1:0] magnitude_1_q;
   logic [COUNT_BITS-1:0] zeros;
   logic is_zero;
-  logic [4:0] right_2_q;
+  logic [4:0] shift_2_q;
 
-  lm_leading_zeros #(.BITS(ACCUMULATOR_BITS)) leading_zeros_u (
+  lm_leading_zeros #(.BITS(ACCUMULATOR_BITS)) u_leading_zeros (
       .x_i(magnitude_1_q),
       .count_o(zeros),
       .is_zero_o(is_zero)
@@ -38,38 +38,38 @@ module lm_sums_to_fixed_lane #(
       sum_1_q       <= sum_i;
       magnitude_1_q <= sum_i < 0 ? -sum_i : sum_i;
       sum_2_q       <= sum_1_q;
-      right_2_q     <= is_zero || zeros > MOST_RIGHT ? '0 : 5'(MOST_RIGHT - zeros);
+      shift_2_q     <= is_zero || zeros > MAX_SHIFT ? '0 : 5'(MAX_SHIFT - zeros);
     end
   end
 
   logic signed [PRODUCT_BITS-1:0] product;
 
-  lm_sum_times_root scaled_product_u (
+  lm_sum_times_root u_scaled_product (
       .clk_i,
       .advance_i,
       .sum_i(sum_2_q),
-      .right_i(right_2_q),
+      .shift_i(shift_2_q),
       .mantissa_i(mantissa_2_i),
       .product_o(product)
   );
 
-  logic signed [9:0] right_3_q;
-  logic signed [6:0] right_4_q, right_5_q;
+  logic signed [9:0] shift_3_q;
+  logic signed [6:0] shift_4_q, shift_5_q;
   logic signed [OUT_BITS-1:0] value_d;
 
-  lm_rescale #(.IN_BITS(PRODUCT_BITS), .OUT_BITS(OUT_BITS), .SHIFT_BITS(7)) rescale_u (
+  lm_rescale #(.IN_BITS(PRODUCT_BITS), .OUT_BITS(OUT_BITS), .SHIFT_BITS(7)) u_rescale (
       .x_i(product),
-      .right_i(right_5_q),
+      .shift_i(shift_5_q),
       .y_o(value_d)
   );
 
   always_ff @(posedge clk_i) begin
     if (advance_i) begin
-      right_3_q <= -(left_2_i + signed'(10'(right_2_q)));
-      if (right_3_q > MOST) right_4_q <= 7'(MOST);
-      else if (right_3_q < LEAST) right_4_q <= 7'(LEAST);
-      else right_4_q <= 7'(right_3_q);
-      right_5_q <= right_4_q;
+      shift_3_q <= -(left_2_i + signed'(10'(shift_2_q)));
+      if (shift_3_q > MAX) shift_4_q <= 7'(MAX);
+      else if (shift_3_q < MIN) shift_4_q <= 7'(MIN);
+      else shift_4_q <= 7'(shift_3_q);
+      shift_5_q <= shift_4_q;
       value_o   <= value_d;
     end
   end

@@ -49,7 +49,7 @@ module lm_vector_loader #(
   lm_serial_to_parallel #(
       .BITS (BITS),
       .COUNT(LANES)
-  ) gather_values (
+  ) u_gather_values (
       .clk_i,
       .rst_ni,
       .in_valid_i (residual_valid_i),
@@ -74,7 +74,7 @@ module lm_vector_loader #(
   lm_quantize_unit #(
       .LANES     (LANES),
       .MAX_GROUPS(MAX_GROUPS)
-  ) quantize (
+  ) u_quantize (
       .clk_i,
       .rst_ni,
       .start_valid_i     (start_i),
@@ -102,7 +102,7 @@ module lm_vector_loader #(
   lm_serial_to_parallel #(
       .BITS (CODES_BITS),
       .COUNT(COLUMNS / LANES)
-  ) gather_codes (
+  ) u_gather_codes (
       .clk_i,
       .rst_ni,
       .in_valid_i (code_valid),

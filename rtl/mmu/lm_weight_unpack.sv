@@ -24,30 +24,30 @@ module lm_weight_unpack #(
 
   logic [WORDS_BITS-1:0] left_q;
   logic [WORD_BITS-1:0] scales_q;
-  logic has_scales, takes_codes, ends_group;
+  logic has_scales, codes_fire, group_last;
 
   assign has_scales   = left_q != '0;
   assign in_ready_o   = !has_scales || out_ready_i;
   assign out_valid_o  = has_scales && in_valid_i;
   assign out_codes_o  = in_data_i;
   assign out_scales_o = scales_q[SCALES_BITS-1:0];
-  assign takes_codes  = out_valid_o && out_ready_i;
+  assign codes_fire  = out_valid_o && out_ready_i;
 
   if (BEATS == 1) begin : gen_one_beat
-    assign ends_group = 1'b1;
+    assign group_last = 1'b1;
   end else begin : gen_beats
     // WORDS is a multiple of BEATS, so a group ends where this many are left after it.
-    assign ends_group = left_q[$clog2(BEATS)-1:0] == $clog2(BEATS)'(1);
+    assign group_last = left_q[$clog2(BEATS)-1:0] == $clog2(BEATS)'(1);
   end
 
   always_ff @(posedge clk_i) begin
     if (!has_scales) scales_q <= in_data_i;
-    else if (takes_codes && ends_group) scales_q <= scales_q >> SCALES_BITS;
+    else if (codes_fire && group_last) scales_q <= scales_q >> SCALES_BITS;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) left_q <= '0;
     else if (!has_scales && in_valid_i) left_q <= WORDS_BITS'(WORDS);
-    else if (takes_codes) left_q <= left_q - WORDS_BITS'(1);
+    else if (codes_fire) left_q <= left_q - WORDS_BITS'(1);
   end
 endmodule

@@ -1,12 +1,12 @@
 // v of the gated norm times the gain of its channel, as the Hadamard transform takes it; eight gains
-// come in an atom. A channel per cycle, 3 cycles of latency. As times_gain() of
+// come in a record. A channel per cycle, 3 cycles of latency. As times_gain() of
 // src/accel/numerics/gain_unit.h.
 module lm_gain_unit (
     input  logic         clk_i,
     input  logic         rst_ni,
-    input  logic         atom_valid_i,
-    output logic         atom_ready_o,
-    input  logic [127:0] atom_i,
+    input  logic         record_valid_i,
+    output logic         record_ready_o,
+    input  logic [127:0] record_i,
     input  logic         in_valid_i,
     output logic         in_ready_o,
     input  logic signed [lightmamba_pkg::GATED_BITS-1:0] in_value_i,
@@ -15,10 +15,10 @@ module lm_gain_unit (
     output logic signed [lightmamba_pkg::GAINED_BITS-1:0] out_value_o
 );
   localparam int unsigned GAIN_BITS = 16;
-  localparam int unsigned RIGHT = 19;
+  localparam int unsigned SHIFT = 19;
   localparam int unsigned GAINED_BITS = lightmamba_pkg::GAINED_BITS;
   localparam int unsigned PRODUCT_BITS = lightmamba_pkg::GATED_BITS + GAIN_BITS;
-  localparam int unsigned ROUNDED_BITS = PRODUCT_BITS - RIGHT + 1;
+  localparam int unsigned ROUNDED_BITS = PRODUCT_BITS - SHIFT + 1;
 
   logic [2:0] gain_q;
   logic [127:0] gains;
@@ -26,18 +26,18 @@ module lm_gain_unit (
   logic signed [PRODUCT_BITS-1:0] product1_q, product2_q;
   logic signed [ROUNDED_BITS-1:0] rounded;
   logic signed [GAINED_BITS-1:0] value;
-  logic valid, ready, takes, advance;
+  logic valid, ready, in_fire, advance;
 
-  assign valid        = in_valid_i && atom_valid_i;
-  assign takes        = valid && ready;
-  assign in_ready_o   = takes;
-  assign atom_ready_o = takes && (&gain_q);
-  assign gains        = atom_i >> {gain_q, 4'b0000};
+  assign valid        = in_valid_i && record_valid_i;
+  assign in_fire        = valid && ready;
+  assign in_ready_o   = in_fire;
+  assign record_ready_o = in_fire && (&gain_q);
+  assign gains        = record_i >> {gain_q, 4'b0000};
   assign gain         = gains[GAIN_BITS-1:0];
 
   lm_pipeline #(
       .CYCLES(3)
-  ) stages (
+  ) u_stages (
       .clk_i,
       .rst_ni,
       .in_valid_i (valid),
@@ -47,19 +47,19 @@ module lm_gain_unit (
       .out_ready_i
   );
 
-  assign rounded = ROUNDED_BITS'(((product2_q >>> (RIGHT - 1)) + PRODUCT_BITS'(1)) >>> 1);
+  assign rounded = ROUNDED_BITS'(((product2_q >>> (SHIFT - 1)) + PRODUCT_BITS'(1)) >>> 1);
 
   lm_saturate #(
       .IN_BITS (ROUNDED_BITS),
       .OUT_BITS(GAINED_BITS)
-  ) to_gained (
+  ) u_to_gained (
       .x_i(rounded),
       .y_o(value)
   );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) gain_q <= '0;
-    else if (takes) gain_q <= gain_q + 3'd1;
+    else if (in_fire) gain_q <= gain_q + 3'd1;
   end
 
   always_ff @(posedge clk_i) begin

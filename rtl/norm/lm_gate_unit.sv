@@ -29,37 +29,37 @@ module lm_gate_unit (
   localparam int unsigned PRODUCT_AT = 1 + RESCALE_CYCLES + SILU_CYCLES;
   localparam int unsigned STAGES = PRODUCT_AT + 2 + RESCALE_CYCLES;
 
-  logic takes, has_room;
+  logic in_fire, has_room;
   logic [STAGES-1:0] valid_q;
 
-  assign takes     = y_valid_i && z_valid_i && has_room;
-  assign y_ready_o = takes;
-  assign z_ready_o = takes;
+  assign in_fire     = y_valid_i && z_valid_i && has_room;
+  assign y_ready_o = in_fire;
+  assign z_ready_o = in_fire;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_q <= '0;
-    else valid_q <= {valid_q[STAGES-2:0], takes};
+    else valid_q <= {valid_q[STAGES-2:0], in_fire};
   end
 
   logic signed [7:0] z_code_q, z_exponent;
-  logic signed [SHIFT_BITS-1:0] z_right_q;
+  logic signed [SHIFT_BITS-1:0] z_shift_q;
   logic [ACTIVATION_BITS-1:0] z, silu_z;
 
   assign z_exponent = z_exponent_i;
 
   always_ff @(posedge clk_i) begin
     z_code_q  <= z_code_i;
-    z_right_q <= -FRACTION_BITS - SHIFT_BITS'(z_exponent);
+    z_shift_q <= -FRACTION_BITS - SHIFT_BITS'(z_exponent);
   end
 
   lm_rescale_pipeline #(
       .IN_BITS   (8),
       .OUT_BITS  (ACTIVATION_BITS),
       .SHIFT_BITS(SHIFT_BITS)
-  ) to_fixed_point (
+  ) u_to_fixed_point (
       .clk_i,
       .x_i    (z_code_q),
-      .right_i(z_right_q),
+      .shift_i(z_shift_q),
       .y_o    (z)
   );
 
@@ -67,7 +67,7 @@ module lm_gate_unit (
   logic silu_ready, silu_valid;
   lm_silu_unit #(
       .LANES(1)
-  ) silu (
+  ) u_silu (
       .clk_i,
       .rst_ni,
       .in_valid_i  (valid_q[RESCALE_CYCLES]),
@@ -83,7 +83,7 @@ module lm_gate_unit (
   lm_shift_register #(
       .BITS  (16),
       .CYCLES(PRODUCT_AT)
-  ) y_line (
+  ) u_y_line (
       .clk_i,
       .advance_i(1'b1),
       .x_i      ({y_exponent_i, y_code_i}),
@@ -93,7 +93,7 @@ module lm_gate_unit (
   logic signed [7:0] signed_y, signed_exponent;
   logic signed [ACTIVATION_BITS-1:0] signed_silu;
   logic signed [PRODUCT_BITS-1:0] product1_q, product2_q;
-  logic signed [SHIFT_BITS-1:0] right1_q, right2_q;
+  logic signed [SHIFT_BITS-1:0] shift1_q, shift2_q;
   logic [GATED_BITS-1:0] value;
 
   assign signed_y        = y_code;
@@ -103,29 +103,29 @@ module lm_gate_unit (
   always_ff @(posedge clk_i) begin
     product1_q <= PRODUCT_BITS'(signed_y) * PRODUCT_BITS'(signed_silu);
     product2_q <= product1_q;
-    right1_q   <= -MORE_BITS - SHIFT_BITS'(signed_exponent);
-    right2_q   <= right1_q;
+    shift1_q   <= -MORE_BITS - SHIFT_BITS'(signed_exponent);
+    shift2_q   <= shift1_q;
   end
 
   lm_rescale_pipeline #(
       .IN_BITS   (PRODUCT_BITS),
       .OUT_BITS  (GATED_BITS),
       .SHIFT_BITS(SHIFT_BITS)
-  ) to_gated (
+  ) u_to_gated (
       .clk_i,
       .x_i    (product2_q),
-      .right_i(right2_q),
+      .shift_i(shift2_q),
       .y_o    (value)
   );
 
   lm_credit_fifo #(
       .WIDTH(GATED_BITS),
       .DEPTH(32)
-  ) results (
+  ) u_results (
       .clk_i,
       .rst_ni,
       .has_room_o(has_room),
-      .reserve_i (takes),
+      .reserve_i (in_fire),
       .push_i    (valid_q[STAGES-1]),
       .data_i    (value),
       .valid_o   (out_valid_o),

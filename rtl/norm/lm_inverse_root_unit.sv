@@ -21,7 +21,7 @@ module lm_inverse_root_unit (
 
   logic advance;
 
-  lm_pipeline #(.CYCLES(6)) pipeline_u (
+  lm_pipeline #(.CYCLES(6)) u_pipeline (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -42,7 +42,7 @@ module lm_inverse_root_unit (
     assign is_pair[i] = |in_sum_i[2*i+:2];
   end
 
-  lm_leading_zeros #(.BITS(32)) leading_zeros_u (
+  lm_leading_zeros #(.BITS(32)) u_leading_zeros (
       .x_i(is_pair),
       .count_o(zeros),
       .is_zero_o(is_zero)
@@ -64,7 +64,7 @@ module lm_inverse_root_unit (
 
   assign upper = f_2_q[F_BITS-1-:2] - 2'd1;
 
-  lm_inverse_root_rom inverse_root_rom_u (
+  lm_inverse_root_rom u_inverse_root_rom (
       .clk_i,
       .advance_i(advance),
       .index_i({upper, f_2_q[F_BITS-3:REST_BITS]}),
@@ -72,14 +72,14 @@ module lm_inverse_root_unit (
       .fall_o(fall)
   );
 
-  lm_shift_register #(.BITS(REST_BITS), .CYCLES(2)) delay_rest_u (
+  lm_shift_register #(.BITS(REST_BITS), .CYCLES(2)) u_delay_rest (
       .clk_i,
       .advance_i(advance),
       .x_i(f_2_q[REST_BITS-1:0]),
       .y_o(rest_4)
   );
 
-  lm_shift_register #(.BITS(6), .CYCLES(4)) delay_zeros_u (
+  lm_shift_register #(.BITS(6), .CYCLES(4)) u_delay_zeros (
       .clk_i,
       .advance_i(advance),
       .x_i({is_zero_1_q, zeros_1_q}),

@@ -1,10 +1,10 @@
-// The sum of the squares of a vector, each 2^-RIGHT rounded down, and epsilon. One beat of LANES
+// The sum of the squares of a vector, each 2^-SHIFT rounded down, and epsilon. One beat of LANES
 // values per cycle; 5 cycles from the last beat to the sum. Epsilon is constant while there is
 // work. As sum_of_squares() of src/accel/numerics/norm_unit.h.
 module lm_sum_of_squares_unit #(
     parameter int unsigned LANES = 4,  // at most 16
     parameter int unsigned IN_BITS = 26,
-    parameter int unsigned RIGHT = 0
+    parameter int unsigned SHIFT = 0
 ) (
     input  logic clk_i,
     input  logic rst_ni,
@@ -18,14 +18,14 @@ module lm_sum_of_squares_unit #(
     output logic [63:0] out_sum_o
 );
   localparam int unsigned PRODUCT_BITS = 2 * IN_BITS;
-  localparam int unsigned SQUARE_BITS = PRODUCT_BITS - 1 - RIGHT;  // (-2^(n - 1))^2 = 2^(2n - 2)
+  localparam int unsigned SQUARE_BITS = PRODUCT_BITS - 1 - SHIFT;  // (-2^(n - 1))^2 = 2^(2n - 2)
   localparam int unsigned GROUPS = (LANES + 3) / 4;
   localparam int unsigned GROUP_BITS = SQUARE_BITS + 2;
   localparam int unsigned TOTAL_BITS = SQUARE_BITS + 4;
 
   logic advance, total_valid, total_ready, total_last;
 
-  lm_pipeline #(.CYCLES(4)) pipeline_u (
+  lm_pipeline #(.CYCLES(4)) u_pipeline (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -35,7 +35,7 @@ module lm_sum_of_squares_unit #(
       .out_ready_i(total_ready)
   );
 
-  lm_shift_register #(.BITS(1), .CYCLES(4)) delay_u (
+  lm_shift_register #(.BITS(1), .CYCLES(4)) u_delay (
       .clk_i,
       .advance_i(advance),
       .x_i(in_last_i),
@@ -59,7 +59,7 @@ module lm_sum_of_squares_unit #(
     always_ff @(posedge clk_i) begin
       if (advance) begin
         product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] <= PRODUCT_BITS'(x) * PRODUCT_BITS'(x);
-        square_q[lane*SQUARE_BITS+:SQUARE_BITS]  <= SQUARE_BITS'(product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] >> RIGHT);
+        square_q[lane*SQUARE_BITS+:SQUARE_BITS]  <= SQUARE_BITS'(product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] >> SHIFT);
       end
     end
   end

@@ -20,10 +20,10 @@ struct Head {
 };
 
 void set_limits(Vdecay_unit& unit, const DtLimits& limits) {
-  unit.least_mantissa_i = static_cast<std::uint8_t>(limits.min.mantissa);
-  unit.least_exponent_i = static_cast<std::uint8_t>(low_bits(limits.min.exponent, 8));
-  unit.most_mantissa_i = static_cast<std::uint8_t>(limits.max.mantissa);
-  unit.most_exponent_i = static_cast<std::uint8_t>(low_bits(limits.max.exponent, 8));
+  unit.min_mantissa_i = static_cast<std::uint8_t>(limits.min.mantissa);
+  unit.min_exponent_i = static_cast<std::uint8_t>(low_bits(limits.min.exponent, 8));
+  unit.max_mantissa_i = static_cast<std::uint8_t>(limits.max.mantissa);
+  unit.max_exponent_i = static_cast<std::uint8_t>(low_bits(limits.max.exponent, 8));
 }
 
 Scaled scaled(std::uint8_t mantissa, std::uint8_t exponent) {
@@ -31,26 +31,26 @@ Scaled scaled(std::uint8_t mantissa, std::uint8_t exponent) {
 }
 
 Work decay_work(Vdecay_unit& unit, const DtLimits& limits, const std::vector<Head>& heads) {
-  return {
-      .beats_in = heads.size(),
-      .beats_out = heads.size(),
-      .send =
-          [&](std::size_t i) {
-            unit.in_raw_i = static_cast<std::uint32_t>(low_bits(heads[i].raw, kDtBits));
-            unit.in_bias_i = static_cast<std::uint32_t>(low_bits(heads[i].bias, kDtBits));
-            unit.in_a_mantissa_i = static_cast<std::uint16_t>(heads[i].A.mantissa);
-            unit.in_a_exponent_i = static_cast<std::uint8_t>(low_bits(heads[i].A.exponent, 8));
-          },
-      .check =
-          [&](std::size_t i) {
-            const Head& head = heads[i];
-            const Decay golden = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
-            ASSERT_EQ(scaled(unit.out_dt_mantissa_o, unit.out_dt_exponent_o), golden.dt)
-                << head.raw << " + " << head.bias;
-            ASSERT_EQ(scaled(unit.out_rest_mantissa_o, unit.out_rest_exponent_o), golden.complement)
-                << head.raw << " + " << head.bias << ", A " << head.A.mantissa << " 2^"
-                << head.A.exponent;
-          }};
+  return {.beats_in = heads.size(),
+          .beats_out = heads.size(),
+          .send =
+              [&](std::size_t i) {
+                unit.in_raw_i = static_cast<std::uint32_t>(low_bits(heads[i].raw, kDtBits));
+                unit.in_bias_i = static_cast<std::uint32_t>(low_bits(heads[i].bias, kDtBits));
+                unit.in_a_mantissa_i = static_cast<std::uint16_t>(heads[i].A.mantissa);
+                unit.in_a_exponent_i = static_cast<std::uint8_t>(low_bits(heads[i].A.exponent, 8));
+              },
+          .check =
+              [&](std::size_t i) {
+                const Head& head = heads[i];
+                const Decay golden = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
+                ASSERT_EQ(scaled(unit.out_dt_mantissa_o, unit.out_dt_exponent_o), golden.dt)
+                    << head.raw << " + " << head.bias;
+                ASSERT_EQ(scaled(unit.out_complement_mantissa_o, unit.out_complement_exponent_o),
+                          golden.complement)
+                    << head.raw << " + " << head.bias << ", A " << head.A.mantissa << " 2^"
+                    << head.A.exponent;
+              }};
 }
 
 // From 2^-20 to 2^12, and rarely 0.

@@ -151,7 +151,7 @@ class ParamReaderRtl : public testing::Test {
       unit_.valid_i = source.offers(random_);
       const Item& item = items[source.beat()];
       for (std::size_t i = 0; i < 4; ++i) {
-        unit_.atom_i[i] =
+        unit_.record_i[i] =
             unit_.valid_i != 0 ? item.record[i] : static_cast<std::uint32_t>(random_.number(32));
       }
       const auto choose = [&] { return static_cast<CData>(!random_.chance(out_stalls)); };
@@ -230,18 +230,18 @@ class ParamReaderRtl : public testing::Test {
     EXPECT_EQ(unit_.is_checkpoint_order_o != 0, shape.is_checkpoint_order);
     EXPECT_EQ(unit_.vocab_size_o, shape.vocab_size);
     EXPECT_EQ(unit_.weight_words_o, items[1].record[1]);
-    EXPECT_EQ(unit_.param_atoms_o, items[1].record[2]);
-    EXPECT_EQ(unit_.embedding_atoms_o, items[1].record[3]);
+    EXPECT_EQ(unit_.param_records_o, items[1].record[2]);
+    EXPECT_EQ(unit_.embedding_records_o, items[1].record[3]);
     EXPECT_EQ(unit_.epsilon_o, half_of(items[2].record, 0));
     EXPECT_EQ(unit_.gated_epsilon_o, half_of(items[2].record, 1));
     const Record& last = items[3].record;
-    EXPECT_EQ(unit_.least_mantissa_o, bits_of(last, 0, 8));
-    EXPECT_EQ(unit_.least_exponent_o, bits_of(last, 8, 8));
-    EXPECT_EQ(unit_.most_mantissa_o, bits_of(last, 16, 8));
-    EXPECT_EQ(unit_.most_exponent_o, bits_of(last, 24, 8));
+    EXPECT_EQ(unit_.min_mantissa_o, bits_of(last, 0, 8));
+    EXPECT_EQ(unit_.min_exponent_o, bits_of(last, 8, 8));
+    EXPECT_EQ(unit_.max_mantissa_o, bits_of(last, 16, 8));
+    EXPECT_EQ(unit_.max_exponent_o, bits_of(last, 24, 8));
     EXPECT_EQ(unit_.residual_fraction_bits_o, bits_of(last, 32, 8));
-    EXPECT_EQ(unit_.embedding_right_o, bits_of(last, 40, 8));
-    EXPECT_EQ(unit_.headless_weight_words_o, last[3]);
+    EXPECT_EQ(unit_.embedding_shift_o, bits_of(last, 40, 8));
+    EXPECT_EQ(unit_.weight_words_without_lm_head_o, last[3]);
   }
 
   // Before a start nothing is taken.

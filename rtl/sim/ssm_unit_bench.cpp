@@ -323,12 +323,12 @@ class Driver {
     unit_.head_rows_i = static_cast<std::uint8_t>(head->x.size());
     set_lane(unit_.head_dt_mantissa_i, 0, 8, head->decay.dt.mantissa);
     set_lane(unit_.head_dt_exponent_i, 0, 8, head->decay.dt.exponent);
-    set_lane(unit_.head_rest_mantissa_i, 0, 8, head->decay.complement.mantissa);
-    set_lane(unit_.head_rest_exponent_i, 0, 8, head->decay.complement.exponent);
+    set_lane(unit_.head_complement_mantissa_i, 0, 8, head->decay.complement.mantissa);
+    set_lane(unit_.head_complement_exponent_i, 0, 8, head->decay.complement.exponent);
     set_lane(unit_.head_x_exponent_i, 0, 8, head->x_exponent);
     set_lane(unit_.head_d_mantissa_i, 0, 16, head->D);
     set_lane(unit_.head_d_exponent_i, 0, 8, head->D_exponent);
-    unit_.head_threshold_i = static_cast<std::uint16_t>(head->dither);
+    unit_.head_dither_i = static_cast<std::uint16_t>(head->dither);
   }
 
   void offer_row() {

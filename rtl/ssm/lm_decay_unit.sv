@@ -4,10 +4,10 @@
 module lm_decay_unit (
     input  logic clk_i,
     input  logic rst_ni,
-    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] least_mantissa_i,
-    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] least_exponent_i,
-    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] most_mantissa_i,
-    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] most_exponent_i,
+    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] min_mantissa_i,
+    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] min_exponent_i,
+    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] max_mantissa_i,
+    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] max_exponent_i,
     input  logic in_valid_i,
     output logic in_ready_o,
     input  logic signed [lightmamba_pkg::DT_BITS-1:0] in_raw_i,
@@ -18,8 +18,8 @@ module lm_decay_unit (
     input  logic out_ready_i,
     output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_dt_mantissa_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_dt_exponent_o,
-    output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_rest_mantissa_o,
-    output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_rest_exponent_o
+    output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_complement_mantissa_o,
+    output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_complement_exponent_o
 );
   localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
   localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
@@ -33,7 +33,7 @@ module lm_decay_unit (
 
   logic advance;
 
-  lm_pipeline #(.CYCLES(22)) pipeline_u (
+  lm_pipeline #(.CYCLES(22)) u_pipeline (
       .clk_i,
       .rst_ni,
       .in_valid_i,
@@ -60,7 +60,7 @@ module lm_decay_unit (
   logic signed [EXPONENT_BITS-1:0] dt_exponent_8;
   logic [SIGNIFICANT_BITS-1:0] dt_8;
 
-  lm_softplus softplus_u (
+  lm_softplus u_softplus (
       .clk_i,
       .advance_i(advance),
       .x_i(x_1_q),
@@ -72,27 +72,27 @@ module lm_decay_unit (
       .IN_BITS(16),
       .OUT_BITS(SIGNIFICANT_BITS),
       .EXPONENT_BITS(EXPONENT_BITS)
-  ) round_dt_u (
+  ) u_round_dt (
       .mantissa_i(dt_16),
       .exponent_i(EXPONENT_BITS'(dt_exponent_16 + 10'sd8)),
       .mantissa_o(dt_8),
       .exponent_o(dt_exponent_8)
   );
 
-  logic [SCALED_BITS-1:0] least, most, dt_8_q, dt_9_q, dt_10_q, dt_21;
+  logic [SCALED_BITS-1:0] min_dt, max_dt, dt_8_q, dt_9_q, dt_10_q, dt_21;
   logic is_below, is_above;
 
-  assign least = {least_exponent_i, least_mantissa_i};
-  assign most  = {most_exponent_i, most_mantissa_i};
+  assign min_dt = {min_exponent_i, min_mantissa_i};
+  assign max_dt  = {max_exponent_i, max_mantissa_i};
 
-  lm_scaled_less is_below_u (
+  lm_scaled_less u_is_below (
       .a_i(dt_8_q),
-      .b_i(least),
+      .b_i(min_dt),
       .is_less_o(is_below)
   );
 
-  lm_scaled_less is_above_u (
-      .a_i(most),
+  lm_scaled_less u_is_above (
+      .a_i(max_dt),
       .b_i(dt_9_q),
       .is_less_o(is_above)
   );
@@ -100,8 +100,8 @@ module lm_decay_unit (
   always_ff @(posedge clk_i) begin
     if (advance) begin
       dt_8_q  <= {dt_exponent_8, dt_8};
-      dt_9_q  <= is_below ? least : dt_8_q;
-      dt_10_q <= is_above ? most : dt_9_q;
+      dt_9_q  <= is_below ? min_dt : dt_8_q;
+      dt_10_q <= is_above ? max_dt : dt_9_q;
     end
   end
 
@@ -113,7 +113,7 @@ module lm_decay_unit (
   logic [PRODUCT_BITS-1:0] product_11_q;
   logic signed [9:0] exponent_11_q;
 
-  lm_shift_register #(.BITS(A_BITS + EXPONENT_BITS), .CYCLES(10)) delay_a_u (
+  lm_shift_register #(.BITS(A_BITS + EXPONENT_BITS), .CYCLES(10)) u_delay_a (
       .clk_i,
       .advance_i(advance),
       .x_i({in_a_mantissa_i, in_a_exponent_i}),
@@ -127,32 +127,32 @@ module lm_decay_unit (
     end
   end
 
-  logic [15:0] rest_16;
-  logic signed [9:0] rest_exponent_16;
-  logic signed [EXPONENT_BITS-1:0] rest_exponent_8;
-  logic [SIGNIFICANT_BITS-1:0] rest_8;
+  logic [15:0] complement_16;
+  logic signed [9:0] complement_exponent_16;
+  logic signed [EXPONENT_BITS-1:0] complement_exponent_8;
+  logic [SIGNIFICANT_BITS-1:0] complement_8;
 
-  lm_one_minus_exp #(.IN_BITS(PRODUCT_BITS)) one_minus_exp_u (
+  lm_one_minus_exp #(.IN_BITS(PRODUCT_BITS)) u_one_minus_exp (
       .clk_i,
       .advance_i(advance),
       .mantissa_i(product_11_q),
       .exponent_i(exponent_11_q),
-      .mantissa_o(rest_16),
-      .exponent_o(rest_exponent_16)
+      .mantissa_o(complement_16),
+      .exponent_o(complement_exponent_16)
   );
 
   lm_round_mantissa #(
       .IN_BITS(16),
       .OUT_BITS(SIGNIFICANT_BITS),
       .EXPONENT_BITS(EXPONENT_BITS)
-  ) round_rest_u (
-      .mantissa_i(rest_16),
-      .exponent_i(EXPONENT_BITS'(rest_exponent_16 + 10'sd8)),
-      .mantissa_o(rest_8),
-      .exponent_o(rest_exponent_8)
+  ) u_round_complement (
+      .mantissa_i(complement_16),
+      .exponent_i(EXPONENT_BITS'(complement_exponent_16 + 10'sd8)),
+      .mantissa_o(complement_8),
+      .exponent_o(complement_exponent_8)
   );
 
-  lm_shift_register #(.BITS(EXPONENT_BITS + SIGNIFICANT_BITS), .CYCLES(11)) delay_dt_u (
+  lm_shift_register #(.BITS(EXPONENT_BITS + SIGNIFICANT_BITS), .CYCLES(11)) u_delay_dt (
       .clk_i,
       .advance_i(advance),
       .x_i(dt_10_q),
@@ -163,8 +163,8 @@ module lm_decay_unit (
     if (advance) begin
       out_dt_mantissa_o   <= dt_21[SIGNIFICANT_BITS-1:0];
       out_dt_exponent_o   <= dt_21[SIGNIFICANT_BITS+:EXPONENT_BITS];
-      out_rest_mantissa_o <= rest_8;
-      out_rest_exponent_o <= rest_8 == '0 ? ZERO_EXPONENT : rest_exponent_8;
+      out_complement_mantissa_o <= complement_8;
+      out_complement_exponent_o <= complement_8 == '0 ? ZERO_EXPONENT : complement_exponent_8;
     end
   end
 endmodule

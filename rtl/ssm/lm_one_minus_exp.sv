@@ -22,7 +22,7 @@ module lm_one_minus_exp #(
   logic [15:0] u, u_9;
   logic signed [9:0] u_exponent, u_exponent_9;
 
-  lm_normalize #(.IN_BITS(IN_BITS), .OUT_BITS(16), .EXPONENT_BITS(10)) normalize_u (
+  lm_normalize #(.IN_BITS(IN_BITS), .OUT_BITS(16), .EXPONENT_BITS(10)) u_normalize (
       .clk_i,
       .advance_i,
       .mantissa_i,
@@ -31,7 +31,7 @@ module lm_one_minus_exp #(
       .exponent_o(u_exponent)
   );
 
-  lm_shift_register #(.BITS(26), .CYCLES(7)) delay_all_u (
+  lm_shift_register #(.BITS(26), .CYCLES(7)) u_delay_all (
       .clk_i,
       .advance_i,
       .x_i({u, u_exponent}),
@@ -44,7 +44,7 @@ module lm_one_minus_exp #(
 
   assign octave = 4'(u_exponent - FIRST_EXPONENT);
 
-  lm_decay_ratio_rom decay_ratio_rom_u (
+  lm_decay_ratio_rom u_decay_ratio_rom (
       .clk_i,
       .advance_i,
       .index_i({octave, u[14:REST_BITS]}),
@@ -52,14 +52,14 @@ module lm_one_minus_exp #(
       .fall_o(fall)
   );
 
-  lm_shift_register #(.BITS(16), .CYCLES(2)) delay_4_u (
+  lm_shift_register #(.BITS(16), .CYCLES(2)) u_delay_4 (
       .clk_i,
       .advance_i,
       .x_i(u),
       .y_o(u_4)
   );
 
-  lm_shift_register #(.BITS(16), .CYCLES(2)) delay_6_u (
+  lm_shift_register #(.BITS(16), .CYCLES(2)) u_delay_6 (
       .clk_i,
       .advance_i,
       .x_i(u_4),
@@ -80,23 +80,23 @@ module lm_one_minus_exp #(
     end
   end
 
-  lm_shift_register #(.BITS(10), .CYCLES(5)) delay_7_u (
+  lm_shift_register #(.BITS(10), .CYCLES(5)) u_delay_7 (
       .clk_i,
       .advance_i,
       .x_i(u_exponent - 10'sd16),
       .y_o(exponent_7)
   );
 
-  logic [15:0] rest_9;
-  logic signed [9:0] rest_exponent_9;
+  logic [15:0] complement_9;
+  logic signed [9:0] complement_exponent_9;
 
-  lm_normalize #(.IN_BITS(32), .OUT_BITS(16), .EXPONENT_BITS(10)) normalize_product_u (
+  lm_normalize #(.IN_BITS(32), .OUT_BITS(16), .EXPONENT_BITS(10)) u_normalize_product (
       .clk_i,
       .advance_i,
       .mantissa_i(product_7_q),
       .exponent_i(exponent_7),
-      .mantissa_o(rest_9),
-      .exponent_o(rest_exponent_9)
+      .mantissa_o(complement_9),
+      .exponent_o(complement_exponent_9)
   );
 
   always_ff @(posedge clk_i) begin
@@ -108,8 +108,8 @@ module lm_one_minus_exp #(
         mantissa_o <= ONE_MANTISSA;
         exponent_o <= ONE_EXPONENT;
       end else begin
-        mantissa_o <= rest_9;
-        exponent_o <= rest_exponent_9;
+        mantissa_o <= complement_9;
+        exponent_o <= complement_exponent_9;
       end
     end
   end

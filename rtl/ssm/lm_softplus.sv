@@ -30,7 +30,7 @@ module lm_softplus (
   assign is_below = x_i < -END;
   assign index = is_below ? '0 : {~x_i[REST_BITS+INDEX_BITS-1], x_i[REST_BITS+:INDEX_BITS-1]};
 
-  lm_softplus_rom softplus_rom_u (
+  lm_softplus_rom u_softplus_rom (
       .clk_i,
       .advance_i,
       .index_i(index),
@@ -39,7 +39,7 @@ module lm_softplus (
       .exponent_o(exponent)
   );
 
-  lm_shift_register #(.BITS(DT_BITS), .CYCLES(2)) delay_u (
+  lm_shift_register #(.BITS(DT_BITS), .CYCLES(2)) u_delay (
       .clk_i,
       .advance_i,
       .x_i(is_below ? -END : x_i),
@@ -65,7 +65,7 @@ module lm_softplus (
     end
   end
 
-  lm_normalize #(.IN_BITS(SUM_BITS), .OUT_BITS(16), .EXPONENT_BITS(10)) normalize_u (
+  lm_normalize #(.IN_BITS(SUM_BITS), .OUT_BITS(16), .EXPONENT_BITS(10)) u_normalize (
       .clk_i,
       .advance_i,
       .mantissa_i(sum_4_q),

@@ -10,14 +10,14 @@ module lm_ssm_lane (
 
     // Cycle 0.
     input logic signed [15:0] code_i,
-    input logic        [ 7:0] rest_i,  // mantissa of 1 - a
+    input logic        [ 7:0] complement_i,  // mantissa of 1 - a
     input logic signed [15:0] u_i,
     input logic signed [ 7:0] b_i,
 
     // Cycle 2.
-    input logic [4:0] kept_right_i,
-    input logic [4:0] lost_right_i,
-    input logic [4:0] added_right_i,
+    input logic [4:0] kept_shift_i,
+    input logic [4:0] lost_shift_i,
+    input logic [4:0] added_shift_i,
 
     input logic signed [7:0] c_i,  // in cycle 6
 
@@ -48,14 +48,14 @@ module lm_ssm_lane (
   always_ff @(posedge clk_i) begin
     code_q <= code_i;
     code_2_q <= code_q;
-    lost_product_q <= 24'(25'(code_i) * 25'($signed({1'b0, rest_i})));
+    lost_product_q <= 24'(25'(code_i) * 25'($signed({1'b0, complement_i})));
     lost_product_2_q <= lost_product_q;
     added_product_q <= 24'(u_i) * 24'(b_i);
     added_product_2_q <= added_product_q;
 
-    kept_q <= kept >>> kept_right_i;
-    lost_q <= lost >>> lost_right_i;
-    added_q <= added >>> added_right_i;
+    kept_q <= kept >>> kept_shift_i;
+    lost_q <= lost >>> lost_shift_i;
+    added_q <= added >>> added_shift_i;
 
     grown_q <= 30'((31'(kept_q) + 31'($signed({added_q[29:1], 1'b1}))) >>> 1);
     shrunk_q <= 30'((lost_q + $signed({{30{added_q[0]}}, 1'b1})) >>> 1);
@@ -65,7 +65,7 @@ module lm_ssm_lane (
   assign h_o = h_q;
 
   // 6: the magnitude, and what C multiplies.
-  // 7 and 8: their use. 2^right codes of 32767 hold a magnitude m of bit length 15 + right where
+  // 7 and 8: their use. 2^shift codes of 32767 hold a magnitude m of bit length 15 + shift where
   // m + (m >> 15) has that bit length too: so that of all magnitudes is that of the sums' OR.
   logic [28:0] magnitude_q;
   logic signed [24:0] short_q;

@@ -17,14 +17,14 @@ module lm_ssm_output #(
     input logic [LANES*33-1:0] products_i,
 
     // Cycle -7 and -9, with the beat that is 7 and 9 cycles later at the products.
-    input logic signed [10:0] right_i,
+    input logic signed [10:0] shift_i,
     input logic signed [23:0] direct_i,
-    input logic signed [ 9:0] direct_right_i,
+    input logic signed [ 9:0] direct_shift_i,
 
     output logic               valid_o,
     output logic signed [31:0] y_o
 );
-  localparam int unsigned RIGHT_EARLY = 7;
+  localparam int unsigned SHIFT_EARLY = 7;
   localparam int unsigned DIRECT_EARLY = 9;
   localparam int unsigned RESCALE_STAGES = 5;
   localparam int unsigned TREE_STAGES = LANES > 1 ? ($clog2(LANES) + 1) / 2 : 1;
@@ -45,7 +45,7 @@ module lm_ssm_output #(
       .LANES(LANES),
       .BITS(33),
       .SUM_BITS(BLOCK_SUM_BITS)
-  ) i_beat_sum (
+  ) u_beat_sum (
       .clk_i,
       .numbers_i(products_i),
       .sum_o(beat_sum)
@@ -54,7 +54,7 @@ module lm_ssm_output #(
   lm_shift_register #(
       .BITS(1),
       .CYCLES(TREE_STAGES)
-  ) i_first_of_block (
+  ) u_first_of_block (
       .clk_i,
       .advance_i(1'b1),
       .x_i(first_of_block_i),
@@ -63,7 +63,7 @@ module lm_ssm_output #(
 
   logic [VALUE_STAGES-1:0] valid_q;
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) valid_q <= '0;
+    if (!rst_ni) valid_q <= '0;
     else valid_q <= {valid_q[VALUE_STAGES-2:0], valid_i};
   end
 
@@ -74,39 +74,39 @@ module lm_ssm_output #(
   end
 
   // To fixed point.
-  logic signed [10:0] right;
+  logic signed [10:0] shift;
   logic signed [23:0] direct;
-  logic signed [9:0] direct_right;
+  logic signed [9:0] direct_shift;
   logic signed [VALUE_BITS-1:0] block_value, direct_value;
 
   lm_shift_register #(
       .BITS(11),
-      .CYCLES(RIGHT_EARLY + BLOCK_STAGES)
-  ) i_right (
+      .CYCLES(SHIFT_EARLY + BLOCK_STAGES)
+  ) u_shift (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(right_i),
-      .y_o(right)
+      .x_i(shift_i),
+      .y_o(shift)
   );
 
   lm_shift_register #(
       .BITS(24 + 10),
       .CYCLES(DIRECT_EARLY + BLOCK_STAGES)
-  ) i_direct (
+  ) u_direct (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({direct_i, direct_right_i}),
-      .y_o({direct, direct_right})
+      .x_i({direct_i, direct_shift_i}),
+      .y_o({direct, direct_shift})
   );
 
   lm_rescale_pipeline #(
       .IN_BITS(BLOCK_SUM_BITS),
       .OUT_BITS(VALUE_BITS),
       .SHIFT_BITS(11)
-  ) i_block_value (
+  ) u_block_value (
       .clk_i,
       .x_i(block_sum_q),
-      .right_i(right),
+      .shift_i(shift),
       .y_o(block_value)
   );
 
@@ -114,10 +114,10 @@ module lm_ssm_output #(
       .IN_BITS(24),
       .OUT_BITS(VALUE_BITS),
       .SHIFT_BITS(10)
-  ) i_direct_value (
+  ) u_direct_value (
       .clk_i,
       .x_i(direct),
-      .right_i(direct_right),
+      .shift_i(direct_shift),
       .y_o(direct_value)
   );
 
@@ -129,13 +129,13 @@ module lm_ssm_output #(
 
   // The first beat may be long before the last of its block.
   logic is_of_first_block_d, is_of_first_block_q;
-  assign is_of_first_block_d = first_i | (is_of_first_block_q & ~first_of_block_i);
+  assign is_of_first_block_d = first_i || (is_of_first_block_q && !first_of_block_i);
   always_ff @(posedge clk_i) if (valid_i) is_of_first_block_q <= is_of_first_block_d;
 
   lm_shift_register #(
       .BITS(3),
       .CYCLES(VALUE_STAGES)
-  ) i_value_tags (
+  ) u_value_tags (
       .clk_i,
       .advance_i(1'b1),
       .x_i({is_of_first_block_d, last_i, last_of_block_i}),
@@ -143,21 +143,21 @@ module lm_ssm_output #(
   );
 
   assign {is_of_first_block, last, last_of_block} = value_tags;
-  assign is_inside = &sum_q[SUM_BITS-1:Y_BITS-1] | ~(|sum_q[SUM_BITS-1:Y_BITS-1]);
+  assign is_inside = &sum_q[SUM_BITS-1:Y_BITS-1] || !(|sum_q[SUM_BITS-1:Y_BITS-1]);
 
   always_ff @(posedge clk_i) begin
-    if (valid_q[VALUE_STAGES-1] & last_of_block) begin
+    if (valid_q[VALUE_STAGES-1] && last_of_block) begin
       sum_q <= (is_of_first_block ? SUM_BITS'(direct_value) : sum_q) + SUM_BITS'(block_value);
     end
     y_o <= is_inside ? sum_q[Y_BITS-1:0] : {sum_q[SUM_BITS-1], {(Y_BITS - 1) {~sum_q[SUM_BITS-1]}}};
   end
 
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) begin
+    if (!rst_ni) begin
       is_last_q <= 1'b0;
       valid_o <= 1'b0;
     end else begin
-      is_last_q <= valid_q[VALUE_STAGES-1] & last;
+      is_last_q <= valid_q[VALUE_STAGES-1] && last;
       valid_o <= is_last_q;
     end
   end

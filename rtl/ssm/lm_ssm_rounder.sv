@@ -3,7 +3,7 @@
 // end of step_channel() of src/accel/numerics/ssm_unit.h, with state_bits = 16.
 //
 // A magnitude has 29 bits, so a code is the upper 16 of the 30 bits that are left of h once it is
-// shifted to the left as far as the largest magnitude allows. The threshold is added to the lower
+// shifted to the left as far as the largest magnitude allows. The dither is added to the lower
 // 14, where there is nothing below the bits of h to carry.
 module lm_ssm_rounder #(
     parameter int unsigned LANES = 4,
@@ -22,7 +22,7 @@ module lm_ssm_rounder #(
     input logic                      size_last_i,
     input logic       [LANES*29-1:0] sizes_i,       // of lm_ssm_lane
     input logic signed [       10:0] exponent_i,    // of h
-    input logic       [        15:0] threshold_i,   // of the row's first element
+    input logic       [        15:0] dither_i,   // of the row's first element
 
     output logic left_o,  // a beat has left its place
 
@@ -35,10 +35,10 @@ module lm_ssm_rounder #(
   localparam int unsigned SIZE_BITS = H_BITS - 1;
   localparam int unsigned LEFT_BITS = 5;
   localparam int unsigned CODE_BITS = lightmamba_pkg::STATE_BITS;
-  localparam int unsigned THRESHOLD_BITS = lightmamba_pkg::THRESHOLD_BITS;
+  localparam int unsigned DITHER_BITS = lightmamba_pkg::THRESHOLD_BITS;
   localparam int unsigned FRACTION_BITS = H_BITS - CODE_BITS;
   localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
-  localparam logic [THRESHOLD_BITS-1:0] INDEX_STEP = 16'd37345;
+  localparam logic [DITHER_BITS-1:0] DITHER_INDEX = 16'd37345;
   localparam int unsigned PLACE_BITS = $clog2(DEPTH);
   localparam int unsigned BEAT_BITS = $clog2(BEATS);
   localparam int unsigned ROWS = DEPTH / BEATS;
@@ -48,7 +48,7 @@ module lm_ssm_rounder #(
   logic [SIZE_BITS-1:0] beat_size_d, beat_size_q, row_size_q;
   logic size_valid_q, size_first_q, size_last_q, row_valid_q;
   logic signed [10:0] exponent_q, row_exponent_q;
-  logic [THRESHOLD_BITS-1:0] threshold_q, row_threshold_q;
+  logic [DITHER_BITS-1:0] dither_q, row_dither_q;
 
   always_comb begin
     beat_size_d = '0;
@@ -62,10 +62,10 @@ module lm_ssm_rounder #(
     size_first_q <= size_first_i;
     size_last_q <= size_last_i;
     exponent_q <= exponent_i;
-    threshold_q <= threshold_i;
+    dither_q <= dither_i;
     if (size_valid_q) row_size_q <= (size_first_q ? '0 : row_size_q) | beat_size_q;
     row_exponent_q <= exponent_q;
-    row_threshold_q <= threshold_q;
+    row_dither_q <= dither_q;
   end
 
   // 3: the shift to the left of its largest magnitude.
@@ -73,7 +73,7 @@ module lm_ssm_rounder #(
   logic found_valid_q, found_zero_q;
   logic [LEFT_BITS-1:0] found_left_q;
   logic signed [10:0] found_exponent_q;
-  logic [THRESHOLD_BITS-1:0] found_threshold_q;
+  logic [DITHER_BITS-1:0] found_dither_q;
 
   always_comb begin
     left_d = '0;
@@ -86,24 +86,24 @@ module lm_ssm_rounder #(
     found_left_q <= left_d;
     found_zero_q <= row_size_q == 0;
     found_exponent_q <= row_exponent_q;
-    found_threshold_q <= row_threshold_q;
+    found_dither_q <= row_dither_q;
   end
 
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) begin
+    if (!rst_ni) begin
       size_valid_q <= 1'b0;
       row_valid_q <= 1'b0;
       found_valid_q <= 1'b0;
     end else begin
       size_valid_q <= size_valid_i;
-      row_valid_q <= size_valid_q & size_last_q;
+      row_valid_q <= size_valid_q && size_last_q;
       found_valid_q <= row_valid_q;
     end
   end
 
   // 4: the exponent of the codes, into a queue of rows as long as the places.
   localparam logic signed [10:0] NO_EXPONENT = -11'sd128;  // ZERO_EXPONENT
-  localparam int unsigned ROW_WIDTH = 1 + LEFT_BITS + 8 + THRESHOLD_BITS;
+  localparam int unsigned ROW_WIDTH = 1 + LEFT_BITS + 8 + DITHER_BITS;
   (* ram_style = "distributed" *) logic [ROW_WIDTH-1:0] rows_q[ROWS];
   logic signed [10:0] found_code_exponent;
   logic found_nothing, is_nothing;
@@ -112,25 +112,25 @@ module lm_ssm_rounder #(
   logic [ROW_WIDTH-1:0] row;
   logic [LEFT_BITS-1:0] left;
   logic signed [7:0] code_exponent;
-  logic [THRESHOLD_BITS-1:0] first_threshold;
+  logic [DITHER_BITS-1:0] first_dither;
 
-  // A row below the least exponent is 0, so that a state which only decays ends there.
+  // A row below the smallest exponent is 0, so that a state which only decays ends there.
   assign found_code_exponent = found_exponent_q + 11'(FRACTION_BITS) - 11'(found_left_q);
-  assign found_nothing = found_zero_q | found_code_exponent <= NO_EXPONENT;
+  assign found_nothing = found_zero_q || found_code_exponent <= NO_EXPONENT;
   assign row = rows_q[row_read_q];
-  assign {is_nothing, left, code_exponent, first_threshold} = row;
+  assign {is_nothing, left, code_exponent, first_dither} = row;
 
   // Rows leave in their order, their beats one after the other.
   (* ram_style = "distributed" *) logic [LANES*H_BITS-1:0] places_q[DEPTH];
   logic [PLACE_BITS-1:0] place_write_q, place_read_q;
   logic [BEAT_BITS-1:0] beat_q;
-  logic is_first, is_last, room, leaves, row_leaves;
+  logic is_first, is_last, room, beat_fire, row_fire;
 
   assign is_first = beat_q == 0;
   assign is_last = beat_q == BEAT_BITS'(BEATS - 1);
-  assign leaves = rows_waiting_q != 0 & room;
-  assign row_leaves = leaves & is_last;
-  assign left_o = leaves;
+  assign beat_fire = rows_waiting_q != 0 && room;
+  assign row_fire = beat_fire && is_last;
+  assign left_o = beat_fire;
 
   always_ff @(posedge clk_i) begin
     if (found_valid_q) begin
@@ -138,14 +138,14 @@ module lm_ssm_rounder #(
         found_nothing,
         found_left_q,
         found_nothing ? ZERO_EXPONENT : found_code_exponent[7:0],
-        found_threshold_q
+        found_dither_q
       };
     end
     if (valid_i) places_q[place_write_q] <= h_i;
   end
 
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) begin
+    if (!rst_ni) begin
       row_write_q <= '0;
       row_read_q <= '0;
       rows_waiting_q <= '0;
@@ -155,13 +155,13 @@ module lm_ssm_rounder #(
     end else begin
       if (ROWS > 1) begin
         row_write_q <= row_write_q + ROW_BITS'(found_valid_q);
-        row_read_q <= row_read_q + ROW_BITS'(row_leaves);
+        row_read_q <= row_read_q + ROW_BITS'(row_fire);
       end
       rows_waiting_q <= rows_waiting_q + (ROW_BITS + 1)'(found_valid_q) -
-          (ROW_BITS + 1)'(row_leaves);
+          (ROW_BITS + 1)'(row_fire);
       place_write_q <= place_write_q + PLACE_BITS'(valid_i);
-      place_read_q <= place_read_q + PLACE_BITS'(leaves);
-      if (leaves) beat_q <= is_last ? '0 : beat_q + BEAT_BITS'(1);
+      place_read_q <= place_read_q + PLACE_BITS'(beat_fire);
+      if (beat_fire) beat_q <= is_last ? '0 : beat_q + BEAT_BITS'(1);
     end
   end
 
@@ -169,16 +169,16 @@ module lm_ssm_rounder #(
   logic [LANES*H_BITS-1:0] h_q;
   logic [LANES*CODE_BITS-1:0] codes;
   logic [LEFT_BITS-1:0] left_q;
-  logic [THRESHOLD_BITS-1:0] beat_threshold_q;
+  logic [DITHER_BITS-1:0] beat_dither_q;
   logic signed [7:0] code_exponent_q, code_exponent_2_q, code_exponent_3_q;
   logic [2:0] code_valid_q;
 
   always_ff @(posedge clk_i) begin
     h_q <= is_nothing ? '0 : places_q[place_read_q];
     left_q <= left;
-    if (leaves) begin
-      beat_threshold_q <= is_first ? first_threshold
-                                   : beat_threshold_q + INDEX_STEP * THRESHOLD_BITS'(LANES);
+    if (beat_fire) begin
+      beat_dither_q <= is_first ? first_dither
+                                   : beat_dither_q + DITHER_INDEX * DITHER_BITS'(LANES);
     end
     code_exponent_q <= code_exponent;
     code_exponent_2_q <= code_exponent_q;
@@ -186,11 +186,11 @@ module lm_ssm_rounder #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) code_valid_q <= '0;
-    else code_valid_q <= {code_valid_q[1:0], leaves};
+    if (!rst_ni) code_valid_q <= '0;
+    else code_valid_q <= {code_valid_q[1:0], beat_fire};
   end
 
-  for (genvar lane = 0; lane < LANES; lane++) begin : g_lane
+  for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     logic signed [H_BITS-1:0] h, shifted_q;
     logic signed [H_BITS-1:0] rounded;
     logic [FRACTION_BITS-1:0] addend_q;
@@ -201,8 +201,8 @@ module lm_ssm_rounder #(
 
     always_ff @(posedge clk_i) begin
       shifted_q <= h <<< left_q;
-      addend_q <= FRACTION_BITS'((beat_threshold_q + INDEX_STEP * THRESHOLD_BITS'(lane)) >>
-                                 (THRESHOLD_BITS - FRACTION_BITS));
+      addend_q <= FRACTION_BITS'((beat_dither_q + DITHER_INDEX * DITHER_BITS'(lane)) >>
+                                 (DITHER_BITS - FRACTION_BITS));
       code_q <= CODE_BITS'(rounded >>> FRACTION_BITS);
     end
 
@@ -212,11 +212,11 @@ module lm_ssm_rounder #(
   lm_credit_fifo #(
       .WIDTH(8 + LANES * CODE_BITS),
       .DEPTH(16)
-  ) i_out (
+  ) u_out (
       .clk_i,
       .rst_ni,
       .has_room_o(room),
-      .reserve_i(leaves),
+      .reserve_i(beat_fire),
       .push_i(code_valid_q[2]),
       .data_i({code_exponent_3_q, codes}),
       .valid_o,

@@ -15,7 +15,7 @@ module lm_ssm_row #(
     // Cycle 0.
     input logic        [         7:0] dt_mantissa_i,
     input logic signed [         7:0] dt_exponent_i,
-    input logic signed [         7:0] rest_exponent_i,
+    input logic signed [         7:0] complement_exponent_i,
     input logic signed [         7:0] x_i,
     input logic signed [         7:0] x_exponent_i,
     input logic signed [        15:0] d_mantissa_i,
@@ -27,12 +27,12 @@ module lm_ssm_row #(
 
     output logic signed [15:0] u_o,              // in cycle 1
     output logic signed [23:0] direct_o,         // D x, in cycle 2
-    output logic signed [ 9:0] direct_right_o,   // in cycle 2, to fixed point
+    output logic signed [ 9:0] direct_shift_o,   // in cycle 2, to fixed point
     output logic signed [10:0] exponent_o,       // in cycle 3
-    output logic signed [10:0] y_right_o,        // in cycle 4, of a sum over this block
-    output logic        [ 4:0] kept_right_o,     // in cycle 5
-    output logic        [ 4:0] lost_right_o,     // in cycle 5
-    output logic        [ 4:0] added_right_o     // in cycle 5
+    output logic signed [10:0] y_shift_o,        // in cycle 4, of a sum over this block
+    output logic        [ 4:0] kept_shift_o,     // in cycle 5
+    output logic        [ 4:0] lost_shift_o,     // in cycle 5
+    output logic        [ 4:0] added_shift_o     // in cycle 5
 );
   // Of all sums of exponents.
   localparam int unsigned SUM_BITS = 11;
@@ -46,17 +46,17 @@ module lm_ssm_row #(
   localparam logic signed [SUM_BITS-1:0] Y_LEFT = 11'sd5 + SUM_BITS'(FRACTION_BITS);
 
   // 1
-  logic signed [7:0] b_most_d;
-  logic signed [SUM_BITS-1:0] u_exponent_q, b_most_q, b_exponent_q, state_exponent_q, rest_base_q,
+  logic signed [7:0] b_max_d;
+  logic signed [SUM_BITS-1:0] u_exponent_q, b_max_q, b_exponent_q, state_exponent_q, complement_base_q,
       c_base_q;
   logic is_b_q, is_state_q;
   logic signed [23:0] direct_q;
   logic signed [9:0] direct_exponent_q;
 
   always_comb begin
-    b_most_d = b_exponents_i[7:0];
+    b_max_d = b_exponents_i[7:0];
     for (int unsigned block = 1; block < BLOCKS; block++) begin
-      if ($signed(b_exponents_i[block*8+:8]) > b_most_d) b_most_d = b_exponents_i[block*8+:8];
+      if ($signed(b_exponents_i[block*8+:8]) > b_max_d) b_max_d = b_exponents_i[block*8+:8];
     end
   end
 
@@ -64,12 +64,12 @@ module lm_ssm_row #(
     // 8 bits of mantissa times 8 of code are 16 with sign.
     u_o <= 16'(17'($signed({1'b0, dt_mantissa_i})) * 17'(x_i));
     u_exponent_q <= SUM_BITS'(dt_exponent_i) + SUM_BITS'(x_exponent_i);
-    b_most_q <= SUM_BITS'(b_most_d);
-    is_b_q <= b_most_d != ZERO_EXPONENT;
+    b_max_q <= SUM_BITS'(b_max_d);
+    is_b_q <= b_max_d != ZERO_EXPONENT;
     b_exponent_q <= SUM_BITS'(b_exponent_i);
     state_exponent_q <= SUM_BITS'(state_exponent_i);
     is_state_q <= state_exponent_i != ZERO_EXPONENT;
-    rest_base_q <= SUM_BITS'(rest_exponent_i) - LOST_LEFT;
+    complement_base_q <= SUM_BITS'(complement_exponent_i) - LOST_LEFT;
     c_base_q <= SUM_BITS'(c_exponent_i) + Y_LEFT;
     direct_q <= 24'(d_mantissa_i) * 24'(x_i);
     direct_exponent_q <= 10'(d_exponent_i) + 10'(x_exponent_i);
@@ -82,21 +82,21 @@ module lm_ssm_row #(
 
   always_ff @(posedge clk_i) begin
     stepped_exponent_q <= is_state_q ? state_exponent_q - KEPT_LEFT : ZERO;
-    input_exponent_q <= u_exponent_q + b_most_q - ADDED_LEFT;
-    is_input_q <= is_b_q & u_o != 0;
+    input_exponent_q <= u_exponent_q + b_max_q - ADDED_LEFT;
+    is_input_q <= is_b_q && u_o != 0;
     kept_base_q <= state_exponent_q - KEPT_LEFT;
-    lost_base_q <= state_exponent_q + rest_base_q;
+    lost_base_q <= state_exponent_q + complement_base_q;
     added_base_q <= u_exponent_q + b_exponent_q - ADDED_LEFT;
     y_base_q <= c_base_q;
     direct_o <= direct_q;
-    direct_right_o <= -FRACTION_BITS - direct_exponent_q;
+    direct_shift_o <= -FRACTION_BITS - direct_exponent_q;
   end
 
   // 3
   logic signed [SUM_BITS-1:0] exponent_q, kept_base_2_q, lost_base_2_q, added_base_2_q, y_base_2_q;
 
   always_ff @(posedge clk_i) begin
-    exponent_q <= is_input_q & input_exponent_q > stepped_exponent_q ? input_exponent_q
+    exponent_q <= is_input_q && input_exponent_q > stepped_exponent_q ? input_exponent_q
                                                                      : stepped_exponent_q;
     kept_base_2_q <= kept_base_q;
     lost_base_2_q <= lost_base_q;
@@ -107,8 +107,8 @@ module lm_ssm_row #(
   assign exponent_o = exponent_q;
 
   // 4 and 5. No amount is negative but of a term of 0.
-  function automatic logic [4:0] at_most_31(input logic [SUM_BITS-1:0] right);
-    at_most_31 = right[4:0] | {5{|right[SUM_BITS-1:5]}};
+  function automatic logic [4:0] min_31(input logic [SUM_BITS-1:0] shift);
+    min_31 = shift[4:0] | {5{|shift[SUM_BITS-1:5]}};
   endfunction
 
   logic signed [SUM_BITS-1:0] kept_q, lost_q, added_q;
@@ -117,9 +117,9 @@ module lm_ssm_row #(
     kept_q <= exponent_q - kept_base_2_q;
     lost_q <= exponent_q - lost_base_2_q;
     added_q <= exponent_q - added_base_2_q;
-    y_right_o <= -y_base_2_q - exponent_q;
-    kept_right_o <= at_most_31(kept_q);
-    lost_right_o <= at_most_31(lost_q);
-    added_right_o <= at_most_31(added_q);
+    y_shift_o <= -y_base_2_q - exponent_q;
+    kept_shift_o <= min_31(kept_q);
+    lost_shift_o <= min_31(lost_q);
+    added_shift_o <= min_31(added_q);
   end
 endmodule

@@ -37,12 +37,12 @@ module lm_ssm_unit #(
     input  logic        [ROWS_BITS-1:0] head_rows_i,           // at least 1
     input  logic        [          7:0] head_dt_mantissa_i,
     input  logic signed [          7:0] head_dt_exponent_i,
-    input  logic        [          7:0] head_rest_mantissa_i,  // of 1 - a
-    input  logic signed [          7:0] head_rest_exponent_i,
+    input  logic        [          7:0] head_complement_mantissa_i,  // of 1 - a
+    input  logic signed [          7:0] head_complement_exponent_i,
     input  logic signed [          7:0] head_x_exponent_i,
     input  logic signed [         15:0] head_d_mantissa_i,
     input  logic signed [          7:0] head_d_exponent_i,
-    input  logic        [         15:0] head_threshold_i,      // of its first element
+    input  logic        [         15:0] head_dither_i,      // of its first element
 
     input  logic              row_valid_i,
     output logic              row_ready_o,
@@ -71,7 +71,7 @@ module lm_ssm_unit #(
   localparam int unsigned PLACE_BITS = $clog2(PLACES);
   localparam int unsigned Y_PLACES = 32;
   // 37345 for each element.
-  localparam logic [15:0] ROW_THRESHOLD = 16'd37345 * 16'(D_STATE);
+  localparam logic [15:0] ROW_DITHER = 16'd37345 * 16'(D_STATE);
 
   // Stages of a beat, from its register.
   localparam int unsigned OPERANDS = 3;
@@ -82,45 +82,45 @@ module lm_ssm_unit #(
   // The head whose rows enter, and the next.
   logic next_valid_q, head_valid_q, head_bank_q, next_bank_q;
   logic [ROWS_BITS-1:0] rows_left_q, next_rows_q;
-  logic [7:0] dt_mantissa_q, next_dt_mantissa_q, rest_mantissa_q, next_rest_mantissa_q;
-  logic signed [7:0] dt_exponent_q, next_dt_exponent_q, rest_exponent_q, next_rest_exponent_q;
+  logic [7:0] dt_mantissa_q, next_dt_mantissa_q, complement_mantissa_q, next_complement_mantissa_q;
+  logic signed [7:0] dt_exponent_q, next_dt_exponent_q, complement_exponent_q, next_complement_exponent_q;
   logic signed [7:0] x_exponent_q, next_x_exponent_q, d_exponent_q, next_d_exponent_q;
   logic signed [15:0] d_mantissa_q, next_d_mantissa_q;
-  logic [15:0] threshold_q, next_threshold_q;
+  logic [15:0] dither_q, next_dither_q;
 
   // The next row's x.
   logic x_valid_q;
   logic signed [7:0] x_q;
 
   logic [BEAT_BITS-1:0] beat_q;
-  logic is_first, is_last, enters, row_enters, head_ends, head_loads, has_places, has_y_place;
+  logic is_first, is_last, beat_fire, row_fire, head_end, head_load, has_places, has_y_place;
   logic [PLACE_BITS:0] used_q;
   logic place_left;
 
   assign is_first = beat_q == 0;
   assign is_last = beat_q == BEAT_BITS'(BEATS - 1);
-  assign has_places = ~used_q[PLACE_BITS];
-  assign state_ready_o = head_valid_q & has_places & (~is_first | (x_valid_q & has_y_place));
-  assign enters = state_valid_i & state_ready_o;
-  assign row_enters = enters & is_first;
-  assign head_ends = enters & is_last & rows_left_q == ROWS_BITS'(1);
-  assign head_loads = next_valid_q & (~head_valid_q | head_ends);
-  assign head_ready_o = ~next_valid_q;
-  assign row_ready_o = ~x_valid_q;
+  assign has_places = !used_q[PLACE_BITS];
+  assign state_ready_o = head_valid_q && has_places && (!is_first || (x_valid_q && has_y_place));
+  assign beat_fire = state_valid_i && state_ready_o;
+  assign row_fire = beat_fire && is_first;
+  assign head_end = beat_fire && is_last && rows_left_q == ROWS_BITS'(1);
+  assign head_load = next_valid_q && (!head_valid_q || head_end);
+  assign head_ready_o = !next_valid_q;
+  assign row_ready_o = !x_valid_q;
 
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) begin
+    if (!rst_ni) begin
       next_valid_q <= 1'b0;
       head_valid_q <= 1'b0;
       x_valid_q <= 1'b0;
       beat_q <= '0;
       used_q <= '0;
     end else begin
-      next_valid_q <= head_ready_o ? head_valid_i : ~head_loads;
-      head_valid_q <= head_loads | (head_valid_q & ~head_ends);
-      x_valid_q <= row_ready_o ? row_valid_i : ~row_enters;
-      if (enters) beat_q <= is_last ? '0 : beat_q + BEAT_BITS'(1);
-      used_q <= used_q + (PLACE_BITS + 1)'(enters) - (PLACE_BITS + 1)'(place_left);
+      next_valid_q <= head_ready_o ? head_valid_i : !head_load;
+      head_valid_q <= head_load || (head_valid_q && !head_end);
+      x_valid_q <= row_ready_o ? row_valid_i : !row_fire;
+      if (beat_fire) beat_q <= is_last ? '0 : beat_q + BEAT_BITS'(1);
+      used_q <= used_q + (PLACE_BITS + 1)'(beat_fire) - (PLACE_BITS + 1)'(place_left);
     end
   end
 
@@ -131,28 +131,28 @@ module lm_ssm_unit #(
       next_rows_q <= head_rows_i;
       next_dt_mantissa_q <= head_dt_mantissa_i;
       next_dt_exponent_q <= head_dt_exponent_i;
-      next_rest_mantissa_q <= head_rest_mantissa_i;
-      next_rest_exponent_q <= head_rest_exponent_i;
+      next_complement_mantissa_q <= head_complement_mantissa_i;
+      next_complement_exponent_q <= head_complement_exponent_i;
       next_x_exponent_q <= head_x_exponent_i;
       next_d_mantissa_q <= head_d_mantissa_i;
       next_d_exponent_q <= head_d_exponent_i;
-      next_threshold_q <= head_threshold_i;
+      next_dither_q <= head_dither_i;
     end
-    if (enters & is_last) begin
+    if (beat_fire && is_last) begin
       rows_left_q <= rows_left_q - ROWS_BITS'(1);
-      threshold_q <= threshold_q + ROW_THRESHOLD;
+      dither_q <= dither_q + ROW_DITHER;
     end
-    if (head_loads) begin
+    if (head_load) begin
       head_bank_q <= next_bank_q;
       rows_left_q <= next_rows_q;
       dt_mantissa_q <= next_dt_mantissa_q;
       dt_exponent_q <= next_dt_exponent_q;
-      rest_mantissa_q <= next_rest_mantissa_q;
-      rest_exponent_q <= next_rest_exponent_q;
+      complement_mantissa_q <= next_complement_mantissa_q;
+      complement_exponent_q <= next_complement_exponent_q;
       x_exponent_q <= next_x_exponent_q;
       d_mantissa_q <= next_d_mantissa_q;
       d_exponent_q <= next_d_exponent_q;
-      threshold_q <= next_threshold_q;
+      dither_q <= next_dither_q;
     end
   end
 
@@ -161,15 +161,15 @@ module lm_ssm_unit #(
   logic [LANES*16-1:0] beat_codes_q;
   logic beat_first_q, beat_last_q, beat_bank_q;
   logic [BEAT_BITS-1:0] beat_index_q;
-  logic signed [7:0] row_x_q, row_state_exponent_q, row_dt_exponent_q, row_rest_exponent_q,
+  logic signed [7:0] row_x_q, row_state_exponent_q, row_dt_exponent_q, row_complement_exponent_q,
       row_x_exponent_q, row_d_exponent_q;
-  logic [7:0] row_dt_mantissa_q, row_rest_mantissa_q;
+  logic [7:0] row_dt_mantissa_q, row_complement_mantissa_q;
   logic signed [15:0] row_d_mantissa_q;
-  logic [15:0] row_threshold_q;
+  logic [15:0] row_dither_q;
 
   always_ff @(posedge clk_i) begin
-    if (~rst_ni) valid_q <= '0;
-    else valid_q <= {valid_q[MULTIPLIED-1:0], enters};
+    if (!rst_ni) valid_q <= '0;
+    else valid_q <= {valid_q[MULTIPLIED-1:0], beat_fire};
   end
 
   always_ff @(posedge clk_i) begin
@@ -177,18 +177,18 @@ module lm_ssm_unit #(
     beat_first_q <= is_first;
     beat_last_q <= is_last;
     beat_index_q <= beat_q;
-    if (row_enters) begin
+    if (row_fire) begin
       beat_bank_q <= head_bank_q;
       row_x_q <= x_q;
       row_state_exponent_q <= state_exponent_i;
       row_dt_mantissa_q <= dt_mantissa_q;
       row_dt_exponent_q <= dt_exponent_q;
-      row_rest_mantissa_q <= rest_mantissa_q;
-      row_rest_exponent_q <= rest_exponent_q;
+      row_complement_mantissa_q <= complement_mantissa_q;
+      row_complement_exponent_q <= complement_exponent_q;
       row_x_exponent_q <= x_exponent_q;
       row_d_mantissa_q <= d_mantissa_q;
       row_d_exponent_q <= d_exponent_q;
-      row_threshold_q <= threshold_q;
+      row_dither_q <= dither_q;
     end
   end
 
@@ -223,20 +223,20 @@ module lm_ssm_unit #(
   // What the row shares, ahead of the elements.
   logic signed [15:0] u, u_operand;
   logic signed [23:0] direct;
-  logic signed [9:0] direct_right;
+  logic signed [9:0] direct_shift;
   logic signed [10:0] exponent, sized_exponent;
-  logic signed [10:0] y_right;
-  logic [4:0] kept_right, lost_right, added_right;
-  logic [7:0] rest_operand;
-  logic [15:0] sized_threshold;
+  logic signed [10:0] y_shift;
+  logic [4:0] kept_shift, lost_shift, added_shift;
+  logic [7:0] complement_operand;
+  logic [15:0] sized_dither;
 
   lm_ssm_row #(
       .BLOCKS(BLOCKS)
-  ) i_row (
+  ) u_row (
       .clk_i,
       .dt_mantissa_i(row_dt_mantissa_q),
       .dt_exponent_i(row_dt_exponent_q),
-      .rest_exponent_i(row_rest_exponent_q),
+      .complement_exponent_i(row_complement_exponent_q),
       .x_i(row_x_q),
       .x_exponent_i(row_x_exponent_q),
       .d_mantissa_i(row_d_mantissa_q),
@@ -247,18 +247,18 @@ module lm_ssm_unit #(
       .c_exponent_i(c_exponent),
       .u_o(u),
       .direct_o(direct),
-      .direct_right_o(direct_right),
+      .direct_shift_o(direct_shift),
       .exponent_o(exponent),
-      .y_right_o(y_right),
-      .kept_right_o(kept_right),
-      .lost_right_o(lost_right),
-      .added_right_o(added_right)
+      .y_shift_o(y_shift),
+      .kept_shift_o(kept_shift),
+      .lost_shift_o(lost_shift),
+      .added_shift_o(added_shift)
   );
 
   lm_shift_register #(
       .BITS(16),
       .CYCLES(OPERANDS - 1)
-  ) i_u (
+  ) u_u_operand (
       .clk_i,
       .advance_i(1'b1),
       .x_i(u),
@@ -268,17 +268,17 @@ module lm_ssm_unit #(
   lm_shift_register #(
       .BITS(8),
       .CYCLES(OPERANDS)
-  ) i_rest (
+  ) u_complement (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(row_rest_mantissa_q),
-      .y_o(rest_operand)
+      .x_i(row_complement_mantissa_q),
+      .y_o(complement_operand)
   );
 
   lm_shift_register #(
       .BITS(11),
       .CYCLES(SIZED - 3)
-  ) i_exponent (
+  ) u_exponent (
       .clk_i,
       .advance_i(1'b1),
       .x_i(exponent),
@@ -288,11 +288,11 @@ module lm_ssm_unit #(
   lm_shift_register #(
       .BITS(16),
       .CYCLES(SIZED)
-  ) i_threshold (
+  ) u_dither (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(row_threshold_q),
-      .y_o(sized_threshold)
+      .x_i(row_dither_q),
+      .y_o(sized_dither)
   );
 
   // The elements and their operands.
@@ -306,7 +306,7 @@ module lm_ssm_unit #(
   lm_shift_register #(
       .BITS(LANES * 16),
       .CYCLES(OPERANDS)
-  ) i_codes (
+  ) u_codes (
       .clk_i,
       .advance_i(1'b1),
       .x_i(beat_codes_q),
@@ -316,7 +316,7 @@ module lm_ssm_unit #(
   lm_shift_register #(
       .BITS(1 + BEAT_BITS),
       .CYCLES(OPERANDS - 1)
-  ) i_b_place (
+  ) u_b_place (
       .clk_i,
       .advance_i(1'b1),
       .x_i({beat_bank_q, beat_index_q}),
@@ -326,7 +326,7 @@ module lm_ssm_unit #(
   lm_shift_register #(
       .BITS(1 + BEAT_BITS),
       .CYCLES(STEPPED - OPERANDS + 1)
-  ) i_c_place (
+  ) u_c_place (
       .clk_i,
       .advance_i(1'b1),
       .x_i(b_place),
@@ -338,16 +338,16 @@ module lm_ssm_unit #(
     c_operands_q <= c_codes_q[c_place];
   end
 
-  for (genvar lane = 0; lane < LANES; lane++) begin : g_lane
-    lm_ssm_lane i_lane (
+  for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
+    lm_ssm_lane u_lane (
         .clk_i,
         .code_i(code_operands[lane*16+:16]),
-        .rest_i(rest_operand),
+        .complement_i(complement_operand),
         .u_i(u_operand),
         .b_i(b_operands_q[lane*8+:8]),
-        .kept_right_i(kept_right),
-        .lost_right_i(lost_right),
-        .added_right_i(added_right),
+        .kept_shift_i(kept_shift),
+        .lost_shift_i(lost_shift),
+        .added_shift_i(added_shift),
         .c_i(c_operands_q[lane*8+:8]),
         .h_o(h[lane*30+:30]),
         .size_o(sizes[lane*29+:29]),
@@ -362,7 +362,7 @@ module lm_ssm_unit #(
   lm_shift_register #(
       .BITS(4),
       .CYCLES(SIZED)
-  ) i_sized_tags (
+  ) u_sized_tags (
       .clk_i,
       .advance_i(1'b1),
       .x_i({
@@ -377,7 +377,7 @@ module lm_ssm_unit #(
   lm_shift_register #(
       .BITS(4),
       .CYCLES(MULTIPLIED - SIZED)
-  ) i_multiplied_tags (
+  ) u_multiplied_tags (
       .clk_i,
       .advance_i(1'b1),
       .x_i({is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last}),
@@ -388,7 +388,7 @@ module lm_ssm_unit #(
       .LANES(LANES),
       .BEATS(BEATS),
       .DEPTH(PLACES)
-  ) i_rounder (
+  ) u_rounder (
       .clk_i,
       .rst_ni,
       .valid_i(valid_q[STEPPED]),
@@ -398,7 +398,7 @@ module lm_ssm_unit #(
       .size_last_i(is_sized_last),
       .sizes_i(sizes),
       .exponent_i(sized_exponent),
-      .threshold_i(sized_threshold),
+      .dither_i(sized_dither),
       .left_o(place_left),
       .valid_o(state_valid_o),
       .ready_i(state_ready_i),
@@ -412,7 +412,7 @@ module lm_ssm_unit #(
   lm_ssm_output #(
       .LANES(LANES),
       .BLOCK(BLOCK)
-  ) i_output (
+  ) u_output (
       .clk_i,
       .rst_ni,
       .valid_i(valid_q[MULTIPLIED]),
@@ -421,9 +421,9 @@ module lm_ssm_unit #(
       .first_of_block_i(multiplied_tags[1]),
       .last_of_block_i(multiplied_tags[0]),
       .products_i(products),
-      .right_i(y_right),
+      .shift_i(y_shift),
       .direct_i(direct),
-      .direct_right_i(direct_right),
+      .direct_shift_i(direct_shift),
       .valid_o(output_valid),
       .y_o(output_y)
   );
@@ -431,11 +431,11 @@ module lm_ssm_unit #(
   lm_credit_fifo #(
       .WIDTH(32),
       .DEPTH(Y_PLACES)
-  ) i_y (
+  ) u_y (
       .clk_i,
       .rst_ni,
       .has_room_o(has_y_place),
-      .reserve_i(row_enters),
+      .reserve_i(row_fire),
       .push_i(output_valid),
       .data_i(output_y),
       .valid_o(y_valid_o),

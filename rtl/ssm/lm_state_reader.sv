@@ -23,7 +23,7 @@ module lm_state_reader #(
   localparam int unsigned BEATS = D_STATE / LANES;  // of a row
   localparam int unsigned COUNT_BITS = $clog2(ROWS * BEATS);
 
-  logic is_code_q, takes, ends;
+  logic is_code_q, in_fire, is_last;
   logic [COUNT_BITS-1:0] count_q;
   logic [ROWS*8-1:0] exponents_q;
 
@@ -31,12 +31,12 @@ module lm_state_reader #(
   assign in_ready_o     = !is_code_q || out_ready_i;
   assign out_codes_o    = in_data_i;
   assign out_exponent_o = exponents_q[7:0];
-  assign takes          = in_valid_i && in_ready_o;
-  assign ends = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
+  assign in_fire          = in_valid_i && in_ready_o;
+  assign is_last = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
                                       : COUNT_BITS'(EXPONENT_WORDS - 1));
 
   always_ff @(posedge clk_i) begin
-    if (takes) begin
+    if (in_fire) begin
       if (!is_code_q) begin
         exponents_q <= (ROWS * 8)'({in_data_i[CHANNEL_BITS-1:0], exponents_q} >> CHANNEL_BITS);
       end else if (&count_q[$clog2(BEATS)-1:0]) begin
@@ -49,9 +49,9 @@ module lm_state_reader #(
     if (!rst_ni) begin
       is_code_q <= 1'b0;
       count_q   <= '0;
-    end else if (takes) begin
-      count_q   <= ends ? '0 : count_q + COUNT_BITS'(1);
-      is_code_q <= is_code_q ^ ends;
+    end else if (in_fire) begin
+      count_q   <= is_last ? '0 : count_q + COUNT_BITS'(1);
+      is_code_q <= is_code_q ^ is_last;
     end
   end
 endmodule

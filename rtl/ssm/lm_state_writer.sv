@@ -22,19 +22,19 @@ module lm_state_writer #(
   localparam int unsigned BEATS = D_STATE / LANES;  // of a row
   localparam int unsigned COUNT_BITS = $clog2(ROWS * BEATS);
 
-  logic is_code_q, gives, ends;
+  logic is_code_q, out_fire, is_last;
   logic [COUNT_BITS-1:0] count_q;
   logic [ROWS*8-1:0] exponents_q;
 
   assign out_valid_o = !is_code_q || in_valid_i;
   assign in_ready_o  = is_code_q && out_ready_i;
   assign out_data_o  = is_code_q ? in_codes_i : {CHANNELS{exponents_q[CHANNEL_BITS-1:0]}};
-  assign gives       = out_valid_o && out_ready_i;
-  assign ends = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
+  assign out_fire       = out_valid_o && out_ready_i;
+  assign is_last = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
                                       : COUNT_BITS'(EXPONENT_WORDS - 1));
 
   always_ff @(posedge clk_i) begin
-    if (gives) begin
+    if (out_fire) begin
       if (!is_code_q) exponents_q <= exponents_q >> CHANNEL_BITS;
       else if (&count_q[$clog2(BEATS)-1:0]) exponents_q <= {in_exponent_i, exponents_q[ROWS*8-1:8]};
     end
@@ -44,9 +44,9 @@ module lm_state_writer #(
     if (!rst_ni) begin
       is_code_q <= 1'b1;
       count_q   <= '0;
-    end else if (gives) begin
-      count_q   <= ends ? '0 : count_q + COUNT_BITS'(1);
-      is_code_q <= is_code_q ^ ends;
+    end else if (out_fire) begin
+      count_q   <= is_last ? '0 : count_q + COUNT_BITS'(1);
+      is_code_q <= is_code_q ^ is_last;
     end
   end
 endmodule

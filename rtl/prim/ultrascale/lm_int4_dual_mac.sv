@@ -41,7 +41,7 @@ module lm_int4_dual_mac #(
       .ALUMODEREG(0),
       .CARRYINREG(0),
       .CARRYINSELREG(0)
-  ) dsp (
+  ) u_dsp (
       .CLK(clk_i),
       .A({{26{low_i[3]}}, low_i}),
       .B({{14{x_i[3]}}, x_i}),

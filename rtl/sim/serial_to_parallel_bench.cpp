@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 #include <vector>
 
-#include "Vgather_8_1.h"
-#include "Vgather_8_4.h"
-#include "Vgather_8_64.h"
 #include "Vsaturate_32_18.h"
 #include "Vsaturate_32_26.h"
+#include "Vserial_to_parallel_8_1.h"
+#include "Vserial_to_parallel_8_4.h"
+#include "Vserial_to_parallel_8_64.h"
 #include "accel/numerics/fixed_point.h"
 #include "streams.h"
 
@@ -35,9 +35,9 @@ void check_gather(std::size_t count) {
   exercise_streams(unit, work, static_cast<std::int64_t>(items.size()) + 1);
 }
 
-TEST(GatherRtl, JoinsItemsOf1) { check_gather<Vgather_8_1>(1); }
-TEST(GatherRtl, JoinsItemsOf4) { check_gather<Vgather_8_4>(4); }
-TEST(GatherRtl, JoinsItemsOf64) { check_gather<Vgather_8_64>(64); }
+TEST(SerialToParallelRtl, JoinsItemsOf1) { check_gather<Vserial_to_parallel_8_1>(1); }
+TEST(SerialToParallelRtl, JoinsItemsOf4) { check_gather<Vserial_to_parallel_8_4>(4); }
+TEST(SerialToParallelRtl, JoinsItemsOf64) { check_gather<Vserial_to_parallel_8_64>(64); }
 
 template <typename Unit>
 void check_saturate(int bits) {

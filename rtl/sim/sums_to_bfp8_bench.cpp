@@ -5,14 +5,14 @@
 #include <gtest/gtest.h>
 #include <vector>
 
-#include "Vscale_sum_16_26.h"
-#include "Vscale_sum_1_32.h"
-#include "Vscale_sum_4_18.h"
-#include "Vscale_sum_4_26.h"
-#include "Vscale_sum_4_32.h"
-#include "Vscale_sums_unit_1.h"
-#include "Vscale_sums_unit_16.h"
-#include "Vscale_sums_unit_4.h"
+#include "Vsums_to_bfp8_1.h"
+#include "Vsums_to_bfp8_16.h"
+#include "Vsums_to_bfp8_4.h"
+#include "Vsums_to_fixed_16_26.h"
+#include "Vsums_to_fixed_1_32.h"
+#include "Vsums_to_fixed_4_18.h"
+#include "Vsums_to_fixed_4_26.h"
+#include "Vsums_to_fixed_4_32.h"
 #include "accel/numerics/bfp8.h"
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/functions.h"
@@ -114,9 +114,9 @@ void check_sums(std::size_t lanes) {
   exercise(unit, work, 2 * (beats - 1) + 2 * levels + 19);
 }
 
-TEST(ScaleSumsRtl, EqualsGoldenOf1Lane) { check_sums<Vscale_sums_unit_1>(1); }
-TEST(ScaleSumsRtl, EqualsGoldenOf4Lanes) { check_sums<Vscale_sums_unit_4>(4); }
-TEST(ScaleSumsRtl, EqualsGoldenOf16Lanes) { check_sums<Vscale_sums_unit_16>(16); }
+TEST(SumsToBfp8Rtl, EqualsGoldenOf1Lane) { check_sums<Vsums_to_bfp8_1>(1); }
+TEST(SumsToBfp8Rtl, EqualsGoldenOf4Lanes) { check_sums<Vsums_to_bfp8_4>(4); }
+TEST(SumsToBfp8Rtl, EqualsGoldenOf16Lanes) { check_sums<Vsums_to_bfp8_16>(16); }
 
 struct SumsBeat {
   std::vector<std::int64_t> sums;
@@ -171,11 +171,11 @@ void check_single(std::size_t lanes, int bits) {
   exercise(unit, work, 6);
 }
 
-TEST(ScaleSumRtl, EqualsGoldenOf1Lane) { check_single<Vscale_sum_1_32>(1, 32); }
-TEST(ScaleSumRtl, EqualsGoldenOf18Bits) { check_single<Vscale_sum_4_18>(4, 18); }
-TEST(ScaleSumRtl, EqualsGoldenOf26Bits) { check_single<Vscale_sum_4_26>(4, 26); }
-TEST(ScaleSumRtl, EqualsGoldenOf32Bits) { check_single<Vscale_sum_4_32>(4, 32); }
-TEST(ScaleSumRtl, EqualsGoldenOf16Lanes) { check_single<Vscale_sum_16_26>(16, 26); }
+TEST(SumsToFixedRtl, EqualsGoldenOf1Lane) { check_single<Vsums_to_fixed_1_32>(1, 32); }
+TEST(SumsToFixedRtl, EqualsGoldenOf18Bits) { check_single<Vsums_to_fixed_4_18>(4, 18); }
+TEST(SumsToFixedRtl, EqualsGoldenOf26Bits) { check_single<Vsums_to_fixed_4_26>(4, 26); }
+TEST(SumsToFixedRtl, EqualsGoldenOf32Bits) { check_single<Vsums_to_fixed_4_32>(4, 32); }
+TEST(SumsToFixedRtl, EqualsGoldenOf16Lanes) { check_single<Vsums_to_fixed_16_26>(16, 26); }
 
 }  // namespace
 }  // namespace lightmamba::accel

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 #include <vector>
 
-#include "Vround_block_16_42.h"
-#include "Vround_block_1_26.h"
-#include "Vround_block_1_32.h"
-#include "Vround_block_4_32.h"
-#include "Vround_block_4_42.h"
+#include "Vround_bfp8_16_42.h"
+#include "Vround_bfp8_1_26.h"
+#include "Vround_bfp8_1_32.h"
+#include "Vround_bfp8_4_32.h"
+#include "Vround_bfp8_4_42.h"
 #include "accel/numerics/bfp8.h"
 #include "ports.h"
 #include "random_blocks.h"
@@ -68,11 +68,11 @@ void check_blocks(std::size_t lanes, int bits) {
   exercise(unit, work, beats - 1 + levels + 9);
 }
 
-TEST(RoundBlockRtl, EqualsGoldenOf4Lanes42Bits) { check_blocks<Vround_block_4_42>(4, 42); }
-TEST(RoundBlockRtl, EqualsGoldenOf16Lanes42Bits) { check_blocks<Vround_block_16_42>(16, 42); }
-TEST(RoundBlockRtl, EqualsGoldenOf4Lanes32Bits) { check_blocks<Vround_block_4_32>(4, 32); }
-TEST(RoundBlockRtl, EqualsGoldenOf1Lane26Bits) { check_blocks<Vround_block_1_26>(1, 26); }
-TEST(RoundBlockRtl, EqualsGoldenOf1Lane32Bits) { check_blocks<Vround_block_1_32>(1, 32); }
+TEST(RoundBfp8Rtl, EqualsGoldenOf4Lanes42Bits) { check_blocks<Vround_bfp8_4_42>(4, 42); }
+TEST(RoundBfp8Rtl, EqualsGoldenOf16Lanes42Bits) { check_blocks<Vround_bfp8_16_42>(16, 42); }
+TEST(RoundBfp8Rtl, EqualsGoldenOf4Lanes32Bits) { check_blocks<Vround_bfp8_4_32>(4, 32); }
+TEST(RoundBfp8Rtl, EqualsGoldenOf1Lane26Bits) { check_blocks<Vround_bfp8_1_26>(1, 26); }
+TEST(RoundBfp8Rtl, EqualsGoldenOf1Lane32Bits) { check_blocks<Vround_bfp8_1_32>(1, 32); }
 
 }  // namespace
 }  // namespace lightmamba::accel
