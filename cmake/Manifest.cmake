@@ -30,4 +30,4 @@ foreach(file IN LISTS rtl_files)
   endif()
 endforeach()
 list(REMOVE_DUPLICATES rtl_library)
-list(TRANSFORM rtl_library PREPEND "-y;")
+list(TRANSFORM rtl_library PREPEND "-y;")  # also a folder of includes

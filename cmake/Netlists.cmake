@@ -31,7 +31,7 @@ function(rtl_netlist name module)
   endforeach()
   # Yosys forgets the enable of the shift registers it finds (its issue 6058, mended after 0.67): they
   # are made of its flip-flops here. Wires are single bits, or carry chains look like loops.
-  file(GENERATE OUTPUT ${directory}.ys CONTENT "read_verilog -defer -sv ${source_text}
+  file(GENERATE OUTPUT ${directory}.ys CONTENT "read_verilog -defer -sv -I${rtl}/lib ${source_text}
 hierarchy -top ${module}${parameters}
 synth_xilinx -family xcup -top ${module} -flatten -noiopad -noclkbuf -nosrl
 xilinx_srl -fixed -minlen 3

@@ -1,6 +1,8 @@
 // Cuts ranges of memory into AXI bursts of at most BURST words. Bursts end at multiples of BURST
 // words, so that none crosses 4 KiB. A burst per cycle, ranges one after another without idle
 // cycles.
+`include "lm_assert.svh"
+
 module lm_axi_bursts #(
     parameter int unsigned DATA_BITS = 64,  // a power of two
     parameter int unsigned BURST = 64       // words; a power of two, 2 to 256, 4096 bytes at most
@@ -93,4 +95,11 @@ module lm_axi_bursts #(
 
   logic unused;
   assign unused = &{1'b0, start_address_i[WORD_BITS-1:0]};
+
+  `LM_ASSERT(range_is_aligned, !start_valid_i || start_address_i[WORD_BITS-1:0] == '0)
+  `LM_ASSERT(range_is_not_empty, !start_valid_i || start_words_i != '0)
+  `LM_ASSERT(burst_is_inside_4_kib,
+             !burst_valid_o ||
+             32'(burst_address_o[11:0]) + (32'(burst_length_o) + 32'd1) * (DATA_BITS / 8) <= 32'd4096)
+  `LM_ASSERT_STREAM(burst_holds, burst_valid_o, burst_ready_i, {burst_address_o, burst_length_o})
 endmodule

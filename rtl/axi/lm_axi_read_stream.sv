@@ -2,6 +2,8 @@
 // FIFO has room for BURST words more, so that data never wait on the bus. With a memory that
 // answers within DEPTH - BURST - 8 cycles there is a word in every cycle, from one range to the
 // next too.
+`include "lm_assert.svh"
+
 module lm_axi_read_stream #(
     parameter int unsigned DATA_BITS = 64,  // a power of two, 32 to 1024
     parameter int unsigned DEPTH = 512,     // words of the FIFO; a power of two, at least 2 BURST
@@ -81,4 +83,7 @@ module lm_axi_read_stream #(
   // Words are counted instead.
   logic unused;
   assign unused = &{1'b0, r_last_i};
+
+  `LM_ASSERT(credit_is_not_negative, free_q <= COUNT_BITS'(DEPTH))
+  `LM_ASSERT_STREAM(ar_holds, ar_valid_o, ar_ready_i, {ar_address_o, ar_length_o})
 endmodule

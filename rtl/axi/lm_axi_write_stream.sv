@@ -1,5 +1,7 @@
 // Writes a stream to ranges of memory in bursts. Words may come before their range; the address of
 // a burst is sent when all of its words are here, so that a slow source never holds a shared bus.
+`include "lm_assert.svh"
+
 module lm_axi_write_stream #(
     parameter int unsigned DATA_BITS = 64,  // a power of two, 32 to 1024
     parameter int unsigned DEPTH = 512,     // words of the FIFO; a power of two, at least 2 BURST
@@ -122,4 +124,9 @@ module lm_axi_write_stream #(
       error_o <= b_valid_i && b_response_i != 2'b00;
     end
   end
+
+  `LM_ASSERT(credit_is_not_negative, free_q <= held_q && held_q <= COUNT_BITS'(DEPTH))
+  `LM_ASSERT(response_is_awaited, !b_valid_i || pending_q != '0)
+  `LM_ASSERT_STREAM(aw_holds, aw_valid_o, aw_ready_i, {aw_address_o, aw_length_o})
+  `LM_ASSERT_STREAM(w_holds, w_valid_o, w_ready_i, {w_data_o, w_last_o})
 endmodule

@@ -1,5 +1,7 @@
 // The registers of docs/memory-map.md behind AXI4-Lite, with ap_ctrl_hs as Vitis kernels have it. A
 // read takes 2 cycles. What has no register reads as 0, and a write there does nothing.
+`include "lm_assert.svh"
+
 module lm_control_registers #(
     parameter int unsigned WEIGHT_CHANNELS = 1,  // up to 16
     parameter int unsigned STATE_CHANNELS = 1    // up to 2
@@ -222,4 +224,7 @@ module lm_control_registers #(
 
   logic unused;
   assign unused = &{1'b0, s_aw_address_i[1:0], s_ar_address_i[1:0], counter_offset[1:0], halves};
+
+  `LM_ASSERT_STREAM(b_holds, s_b_valid_o, s_b_ready_i, s_b_response_o)
+  `LM_ASSERT_STREAM(r_holds, s_r_valid_o, s_r_ready_i, {s_r_data_o, s_r_response_o})
 endmodule

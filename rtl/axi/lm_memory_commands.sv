@@ -1,6 +1,8 @@
 // What the memory ports have to move for a token: the header of the parameters first, then, when it
 // is known, all the rest in as few commands as there are pieces (docs/memory-map.md). The state is
 // written in two pieces for each head, as the exponents of its rows are known last and lie first.
+`include "lm_assert.svh"
+
 module lm_memory_commands #(
     parameter int unsigned WEIGHT_CHANNELS = 1,
     parameter int unsigned STATE_CHANNELS = 1,
@@ -181,4 +183,8 @@ module lm_memory_commands #(
       end
     end
   end
+
+  `LM_ASSERT_START(starts_when_done,
+                   start_i, heads_left_q == '0 && !weights_q && !conv_read_q && !state_read_q &&
+                   !conv_states_q && !logits_q)
 endmodule

@@ -1,6 +1,8 @@
 // A row of the embedding to the residual: code times scale, shifted to the residual's unit. Records
 // come as in docs/memory-map.md: for each group its scale, then four with codes. A value per cycle but
 // for the records of scales. As embed() of src/accel/numerics/residual_unit.h.
+`include "lm_assert.svh"
+
 module lm_embedding_unit (
     input  logic         clk_i,
     input  logic         rst_ni,
@@ -74,4 +76,6 @@ module lm_embedding_unit (
 
   logic unused;
   assign unused = &{1'b0, codes[127:CODE_BITS]};
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_value_o)
 endmodule

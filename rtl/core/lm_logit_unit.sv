@@ -1,4 +1,6 @@
 // The first of the largest logits, and all logits in pairs for memory, if they are wanted.
+`include "lm_assert.svh"
+
 module lm_logit_unit #(
     parameter int unsigned COUNT_BITS = 20
 ) (
@@ -46,4 +48,7 @@ module lm_logit_unit #(
     if (start_i) index_q <= '0;
     else if (in_fire) index_q <= index_q + COUNT_BITS'(1);
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_pair_o)
+  `LM_ASSERT(counts_no_further, index_q <= count_i || count_i == '0)
 endmodule

@@ -1,6 +1,8 @@
 // The residual: set from the embedding, then added to by each layer's out_proj. What is new goes on
 // at once, to the norm and the quantizer of the next layer. A value per cycle, 3 cycles of latency.
 // As add_to_residual() of src/accel/numerics/residual_unit.h.
+`include "lm_assert.svh"
+
 module lm_residual_unit #(
     parameter int unsigned MAX_D_MODEL = 2560,
     localparam int unsigned INDEX_BITS = $clog2(MAX_D_MODEL)
@@ -65,4 +67,6 @@ module lm_residual_unit #(
       out_last_o <= index2_q == last_index_i;
     end
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, {out_value_o, out_last_o})
 endmodule

@@ -2,6 +2,8 @@
 // butterflies of hadamard_transform() of src/accel/numerics/hadamard_unit.h. One value per cycle,
 // chunks back to back; what is inside comes out without further input. From the first value of a
 // chunk to its first result 2^log2_n + 7 cycles (MAX_N = 128).
+`include "lm_assert.svh"
+
 module lm_htu_butterfly #(
     parameter int unsigned MAX_N = 128,    // a power of two
     parameter int unsigned IN_BITS = 26,
@@ -93,4 +95,6 @@ module lm_htu_butterfly #(
       .ready_i   (y_ready_i),
       .data_o    (result)
   );
+
+  `LM_ASSERT(values_have_places, inside_q <= INSIDE_BITS'(MAX_N + STAGES))
 endmodule

@@ -1,6 +1,8 @@
 // Holds blocks of BLOCK values until their largest magnitude is known, then gives them on with the
 // bits of it. LANES values per beat, one beat per cycle in and out, blocks one after another without
 // idle cycles; the first beat of a block leaves $clog2(LANES) + 6 cycles after its last has come.
+`include "lm_assert.svh"
+
 module lm_bfp8_buffer #(
     parameter int unsigned LANES = 4,      // a power of two
     parameter int unsigned BITS = 42,
@@ -154,4 +156,6 @@ module lm_bfp8_buffer #(
       scale_q      <= scales_q[read_q[WORD_BITS-1-:BLOCK_BITS]];
     end
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, {out_values_o, scale_q})
 endmodule

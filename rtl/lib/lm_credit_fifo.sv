@@ -1,6 +1,8 @@
 // A FIFO whose places are reserved before the data come, for pipelines that cannot be stopped.
 // As a plain FIFO: reserve_i and push_i together, has_room_o as ready. Data pushed in one cycle are
 // out in the next; has_room_o and valid_o come from registers.
+`include "lm_assert.svh"
+
 module lm_credit_fifo #(
     parameter int unsigned WIDTH = 8,
     parameter int unsigned DEPTH = 4   // a power of two, at least 2
@@ -44,4 +46,10 @@ module lm_credit_fifo #(
       held_q     <= held_q + (ADDRESS_BITS + 1)'(push_i) - (ADDRESS_BITS + 1)'(pop);
     end
   end
+
+  `LM_ASSERT(reserves_where_there_is_room, !reserve_i || has_room_o)
+  `LM_ASSERT(pushes_into_a_reserved_place, !push_i || held_q < reserved_q || reserve_i)
+  `LM_ASSERT(credit_is_not_negative,
+             held_q <= reserved_q && reserved_q <= (ADDRESS_BITS + 1)'(DEPTH))
+  `LM_ASSERT_STREAM(out_holds, valid_o, ready_i, data_o)
 endmodule

@@ -1,5 +1,7 @@
 // A FIFO in block or ultra RAM, with both of its read registers. Whoever pushes has to know that
 // there is room: at most DEPTH words may be here. 3 cycles from push to valid, a word per cycle.
+`include "lm_assert.svh"
+
 module lm_ram_fifo #(
     parameter int unsigned WIDTH = 64,
     parameter int unsigned DEPTH = 512,  // a power of two
@@ -51,4 +53,9 @@ module lm_ram_fifo #(
       if (output_advances) valid_o <= word_valid_q;
     end
   end
+
+  logic [ADDRESS_BITS:0] held;
+  assign held = write_q - read_q;
+  `LM_ASSERT(pushes_where_there_is_room, !push_i || held < (ADDRESS_BITS + 1)'(DEPTH))
+  `LM_ASSERT_STREAM(out_holds, valid_o, ready_i, data_o)
 endmodule

@@ -2,6 +2,8 @@
 // largest. One beat of LANES per cycle, blocks without idle cycles between; the first codes of a
 // block leave $clog2(LANES) + 9 cycles after its last values have come.
 // As round_bfp8() of src/accel/numerics/bfp8.h; the codes' exponent has to fit.
+`include "lm_assert.svh"
+
 module lm_round_bfp8 #(
     parameter int unsigned LANES = 4,
     parameter int unsigned IN_BITS = 42,
@@ -94,4 +96,6 @@ module lm_round_bfp8 #(
       end
     end
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, {out_codes_o, out_exponent_o})
 endmodule

@@ -1,4 +1,6 @@
 // COUNT items of a stream to one, the first lowest; at most one item per cycle, no cycle lost.
+`include "lm_assert.svh"
+
 module lm_serial_to_parallel #(
     parameter int unsigned BITS = 4,
     parameter int unsigned COUNT = 32
@@ -36,4 +38,6 @@ module lm_serial_to_parallel #(
       if (in_fire) out_data_o <= {in_data_i, out_data_o[COUNT*BITS-1:BITS]};
     end
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_data_o)
 endmodule

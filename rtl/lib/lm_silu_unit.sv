@@ -1,5 +1,7 @@
 // x / (1 + exp(-x)) of LANES numbers of fixed point. One beat per cycle, 6 cycles of latency.
 // As silu() of src/accel/numerics/functions.h.
+`include "lm_assert.svh"
+
 module lm_silu_unit #(
     parameter int unsigned LANES = 4
 ) (
@@ -75,4 +77,6 @@ module lm_silu_unit #(
     logic unused;
     assign unused = &{1'b0, entry[LANES*ENTRY_BITS+:ENTRY_BITS], rise[LANES*RISE_BITS+:RISE_BITS]};
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_values_o)
 endmodule

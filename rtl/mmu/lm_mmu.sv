@@ -12,6 +12,8 @@
 // started before the one before it has ended). Weights stall only while DEPTH tiles are on their
 // way or wait at the output. Latency from a tile's last beat to its sums with ROWS = 2, COLUMNS =
 // 32: 29 cycles with DSPs, 16 without.
+`include "lm_assert.svh"
+
 module lm_mmu #(
     parameter int unsigned ROWS = 2,      // even
     parameter int unsigned COLUMNS = 32,  // a power of two, at most GROUP
@@ -336,4 +338,7 @@ module lm_mmu #(
       .ready_i(sums_ready_i),
       .data_o({last_o, sums_o})
   );
+
+  `LM_ASSERT(credit_is_not_negative, room_q <= ROOM_BITS'(DEPTH))
+  `LM_ASSERT_STREAM(sums_hold, sums_valid_o, sums_ready_i, {last_o, sums_o})
 endmodule

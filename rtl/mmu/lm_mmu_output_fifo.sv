@@ -1,5 +1,7 @@
 // Words wait here until they are taken. Whoever pushes has to know that there is room: no more than
 // DEPTH words may be on their way or here. 2 cycles from push to pop.
+`include "lm_assert.svh"
+
 module lm_mmu_output_fifo #(
     parameter int unsigned BITS = 97,
     parameter int unsigned DEPTH = 32  // a power of two
@@ -39,4 +41,9 @@ module lm_mmu_output_fifo #(
 
   assign valid_o = valid_q;
   assign data_o  = data_q;
+
+  logic [ADDRESS_BITS:0] held;
+  assign held = write_q - read_q;
+  `LM_ASSERT(pushes_where_there_is_room, !push_i || held < (ADDRESS_BITS + 1)'(DEPTH))
+  `LM_ASSERT_STREAM(out_holds, valid_o, ready_i, data_o)
 endmodule

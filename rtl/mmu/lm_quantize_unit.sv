@@ -7,6 +7,8 @@
 // first values. Multipliers and exponent are there when the last group's scale is; who takes all
 // codes before any multiplier finds them waiting. The next vector may start when codes and
 // multipliers of the last are out.
+`include "lm_assert.svh"
+
 module lm_quantize_unit #(
     parameter int unsigned LANES = 4,        // a power of two
     parameter int unsigned GROUP = lightmamba_pkg::GROUP,  // a multiple of LANES, at least 2 LANES
@@ -273,4 +275,9 @@ module lm_quantize_unit #(
       .ready_i   (code_ready_i),
       .data_o    ({code_last_o, code_o})
   );
+
+  `LM_ASSERT(values_have_places, held_q <= (ADDRESS_BITS + 1)'(2 ** ADDRESS_BITS))
+  `LM_ASSERT_STREAM(multiplier_holds,
+                    multiplier_valid_o, multiplier_ready_i, {multiplier_o, multiplier_last_o,
+                    exponent_o})
 endmodule

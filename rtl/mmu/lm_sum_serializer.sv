@@ -1,6 +1,8 @@
 // Tiles of sums to single sums, without the rows that fill up the last tile of a segment. A product
 // has one or two segments of rows, each in tiles of its own. One sum per cycle; a tile is taken
 // while the last sum of the one before leaves.
+`include "lm_assert.svh"
+
 module lm_sum_serializer #(
     parameter int unsigned ROWS = 2,  // a power of two
     parameter int unsigned COUNT_BITS = 20
@@ -65,4 +67,7 @@ module lm_sum_serializer #(
       end
     end
   end
+
+  `LM_ASSERT_START(starts_when_done, start_i, !holds_q)
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, {out_sum_o, out_is_second_o, out_last_o})
 endmodule

@@ -1,6 +1,8 @@
 // Sums of a linear layer, times an inverse root, to fixed point of OUT_BITS, each for itself. One
 // beat of LANES per cycle, 6 cycles of latency. As to_fixed_point() of scaled_sum() of
 // src/accel/numerics/golden_model.cpp, with kept_shift() of the sum.
+`include "lm_assert.svh"
+
 module lm_sums_to_fixed #(
     parameter int unsigned LANES = 4,
     parameter int unsigned OUT_BITS = 26
@@ -51,4 +53,6 @@ module lm_sums_to_fixed #(
         .value_o(out_values_o[lane*OUT_BITS+:OUT_BITS])
     );
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_values_o)
 endmodule

@@ -1,6 +1,8 @@
 // Quantizes a vector and writes it into a bank of the matrix unit: from the residual, a value at a
 // time, or from the Hadamard transform, LANES at a time. As quantize_vector() of
 // src/accel/numerics/activations.h; done_o comes when all is written.
+`include "lm_assert.svh"
+
 module lm_vector_loader #(
     parameter int unsigned COLUMNS = 32,   // of the matrix unit
     parameter int unsigned LANES = 1,      // at most COLUMNS
@@ -146,4 +148,7 @@ module lm_vector_loader #(
   // The unit is idle when it is started, and words are taken at once.
   logic unused;
   assign unused = &{1'b0, start_ready, word_ready};
+
+  `LM_ASSERT_START(starts_when_done, start_i, !is_busy_q && start_ready)
+  `LM_ASSERT_START(codes_are_taken_at_once, code_valid, word_ready)
 endmodule

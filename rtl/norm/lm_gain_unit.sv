@@ -1,6 +1,8 @@
 // v of the gated norm times the gain of its channel, as the Hadamard transform takes it; eight gains
 // come in a record. A channel per cycle, 3 cycles of latency. As times_gain() of
 // src/accel/numerics/gain_unit.h.
+`include "lm_assert.svh"
+
 module lm_gain_unit (
     input  logic         clk_i,
     input  logic         rst_ni,
@@ -72,4 +74,6 @@ module lm_gain_unit (
 
   logic unused;
   assign unused = &{1'b0, gains[127:GAIN_BITS]};
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_value_o)
 endmodule

@@ -1,5 +1,7 @@
 // v = y silu(z) of a head's channels, y and z as codes of blocks. A channel per cycle, 20 cycles of
 // latency. As gate() of src/accel/numerics/gate_unit.h.
+`include "lm_assert.svh"
+
 module lm_gate_unit (
     input  logic       clk_i,
     input  logic       rst_ni,
@@ -135,4 +137,6 @@ module lm_gate_unit (
 
   logic unused;
   assign unused = silu_ready ^ silu_valid;
+
+  `LM_ASSERT_START(silu_never_waits, valid_q[RESCALE_CYCLES], silu_ready)
 endmodule

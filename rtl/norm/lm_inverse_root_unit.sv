@@ -1,5 +1,7 @@
 // 1 / sqrt(sum) with a mantissa of 2^15 ... 2^16; zero of zero. One sum per cycle, 6 cycles of
 // latency. As inverse_root() of src/accel/numerics/functions.h.
+`include "lm_assert.svh"
+
 module lm_inverse_root_unit (
     input  logic clk_i,
     input  logic rst_ni,
@@ -99,4 +101,6 @@ module lm_inverse_root_unit (
       end
     end
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, {out_mantissa_o, out_exponent_o})
 endmodule

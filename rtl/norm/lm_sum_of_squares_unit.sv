@@ -1,6 +1,8 @@
 // The sum of the squares of a vector, each 2^-SHIFT rounded down, and epsilon. One beat of LANES
 // values per cycle; 5 cycles from the last beat to the sum. Epsilon is constant while there is
 // work. As sum_of_squares() of src/accel/numerics/norm_unit.h.
+`include "lm_assert.svh"
+
 module lm_sum_of_squares_unit #(
     parameter int unsigned LANES = 4,  // at most 16
     parameter int unsigned IN_BITS = 26,
@@ -100,4 +102,6 @@ module lm_sum_of_squares_unit #(
       if (total_last) out_sum_o <= running_d;
     end
   end
+
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_sum_o)
 endmodule

@@ -1,6 +1,8 @@
 // dt = softplus(raw + bias) within its limits, and rest = 1 - exp(-A dt), of one head per cycle;
 // 22 cycles of latency. The limits are constant while there is work. Exponents of results have to
 // fit. As compute_decay() of src/accel/numerics/ssm_unit.h.
+`include "lm_assert.svh"
+
 module lm_decay_unit (
     input  logic clk_i,
     input  logic rst_ni,
@@ -167,4 +169,8 @@ module lm_decay_unit (
       out_complement_exponent_o <= complement_8 == '0 ? ZERO_EXPONENT : complement_exponent_8;
     end
   end
+
+  `LM_ASSERT_STREAM(out_holds,
+                    out_valid_o, out_ready_i, {out_dt_mantissa_o, out_dt_exponent_o,
+                    out_complement_mantissa_o, out_complement_exponent_o})
 endmodule

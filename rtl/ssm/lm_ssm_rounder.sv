@@ -5,6 +5,8 @@
 // A magnitude has 29 bits, so a code is the upper 16 of the 30 bits that are left of h once it is
 // shifted to the left as far as the largest magnitude allows. The dither is added to the lower
 // 14, where there is nothing below the bits of h to carry.
+`include "lm_assert.svh"
+
 module lm_ssm_rounder #(
     parameter int unsigned LANES = 4,
     parameter int unsigned BEATS = 32,  // of a row
@@ -223,4 +225,6 @@ module lm_ssm_rounder #(
       .ready_i,
       .data_o({exponent_o, codes_o})
   );
+
+  `LM_ASSERT(rows_have_places, rows_waiting_q <= (ROW_BITS + 1)'(ROWS))
 endmodule

@@ -8,6 +8,8 @@
 // room for it in lm_ssm_rounder and for y. B and C of a head's bank have to be written before the head
 // enters and stay until y of its last row has left. Where an exponent is ZERO_EXPONENT its codes
 // are 0, and 1 - a is at most 1.
+`include "lm_assert.svh"
+
 module lm_ssm_unit #(
     parameter int unsigned LANES = 4,  // divides BLOCK
     parameter int unsigned D_STATE = 128,  // a power of two, as all of these
@@ -442,4 +444,6 @@ module lm_ssm_unit #(
       .ready_i(y_ready_i),
       .data_o(y_o)
   );
+
+  `LM_ASSERT(beats_have_places, used_q <= (PLACE_BITS + 1)'(PLACES))
 endmodule
