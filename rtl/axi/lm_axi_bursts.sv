@@ -33,12 +33,12 @@ module lm_axi_bursts #(
       .clk_i,
       .rst_ni,
       .has_room_o(start_ready_o),
-      .reserve_i(start_valid_i && start_ready_o),
-      .push_i(start_valid_i && start_ready_o),
-      .data_i({start_address_i[63:WORD_BITS], start_words_i - 32'd1}),
-      .valid_o(range_valid),
-      .ready_i(range_ready),
-      .data_o({range_word, range_last})
+      .reserve_i (start_valid_i && start_ready_o),
+      .push_i    (start_valid_i && start_ready_o),
+      .data_i    ({start_address_i[63:WORD_BITS], start_words_i - 32'd1}),
+      .valid_o   (range_valid),
+      .ready_i   (range_ready),
+      .data_o    ({range_word, range_last})
   );
 
   // The first block, first and last word in theirs, and how many blocks follow the first.
@@ -99,7 +99,7 @@ module lm_axi_bursts #(
   `LM_ASSERT(range_is_aligned, !start_valid_i || start_address_i[WORD_BITS-1:0] == '0)
   `LM_ASSERT(range_is_not_empty, !start_valid_i || start_words_i != '0)
   `LM_ASSERT(burst_is_inside_4_kib,
-             !burst_valid_o ||
-             32'(burst_address_o[11:0]) + (32'(burst_length_o) + 32'd1) * (DATA_BITS / 8) <= 32'd4096)
+             !burst_valid_o || 32'(burst_address_o[11:0]) +
+             (32'(burst_length_o) + 32'd1) * (DATA_BITS / 8) <= 32'd4096)
   `LM_ASSERT_STREAM(burst_holds, burst_valid_o, burst_ready_i, {burst_address_o, burst_length_o})
 endmodule

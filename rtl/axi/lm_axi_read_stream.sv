@@ -44,10 +44,10 @@ module lm_axi_read_stream #(
       .start_ready_o,
       .start_address_i,
       .start_words_i,
-      .burst_valid_o(burst_valid),
-      .burst_ready_i(ar_ready_i && has_room),
+      .burst_valid_o  (burst_valid),
+      .burst_ready_i  (ar_ready_i && has_room),
       .burst_address_o(ar_address_o),
-      .burst_length_o(ar_length_o),
+      .burst_length_o (ar_length_o),
       /* verilator lint_off PINCONNECTEMPTY */
       .idle_o()
       /* verilator lint_on PINCONNECTEMPTY */

@@ -47,11 +47,11 @@ module lm_axi_write_stream #(
       .start_ready_o,
       .start_address_i,
       .start_words_i,
-      .burst_valid_o(burst_valid),
-      .burst_ready_i(burst_fire),
+      .burst_valid_o  (burst_valid),
+      .burst_ready_i  (burst_fire),
       .burst_address_o(burst_address),
-      .burst_length_o(burst_length),
-      .idle_o(are_ranges_done)
+      .burst_length_o (burst_length),
+      .idle_o         (are_ranges_done)
   );
 
   logic push, pop, has_word;
@@ -67,11 +67,11 @@ module lm_axi_write_stream #(
   lm_ram_fifo #(.WIDTH(DATA_BITS), .DEPTH(DEPTH), .RAM_STYLE(RAM_STYLE)) u_fifo (
       .clk_i,
       .rst_ni,
-      .push_i(push),
+      .push_i (push),
       .data_i,
       .valid_o(has_word),
       .ready_i(pop),
-      .data_o(w_data_o)
+      .data_o (w_data_o)
   );
 
   // Lengths of the bursts whose words may go, and the place in the first of them.
@@ -82,12 +82,12 @@ module lm_axi_write_stream #(
       .clk_i,
       .rst_ni,
       .has_room_o(has_length_room),
-      .reserve_i(burst_fire),
-      .push_i(burst_fire),
-      .data_i(burst_length),
-      .valid_o(has_length),
-      .ready_i(pop && w_last_o),
-      .data_o(length)
+      .reserve_i (burst_fire),
+      .push_i    (burst_fire),
+      .data_i    (burst_length),
+      .valid_o   (has_length),
+      .ready_i   (pop && w_last_o),
+      .data_o    (length)
   );
 
   assign w_valid_o = has_word && has_length;
@@ -95,8 +95,8 @@ module lm_axi_write_stream #(
 
   logic [PENDING_BITS-1:0] pending_q;
 
-  assign burst_fire = burst_valid && !left[COUNT_BITS] && has_length_room && !pending_q[PENDING_BITS-1]
-      && (!aw_valid_o || aw_ready_i);
+  assign burst_fire = burst_valid && !left[COUNT_BITS] && has_length_room &&
+      !pending_q[PENDING_BITS-1] && (!aw_valid_o || aw_ready_i);
   assign b_ready_o = 1'b1;
   assign idle_o = are_ranges_done && held_q == '0 && pending_q == '0;
 

@@ -6,8 +6,8 @@ module lm_control_registers #(
     parameter int unsigned WEIGHT_CHANNELS = 1,  // up to 16
     parameter int unsigned STATE_CHANNELS = 1    // up to 2
 ) (
-    input  logic        clk_i,
-    input  logic        rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
 
     input  logic        s_aw_valid_i,
     output logic        s_aw_ready_o,
@@ -28,14 +28,14 @@ module lm_control_registers #(
     output logic [1:0]  s_r_response_o,
     output logic        interrupt_o,
 
-    output logic        start_o,  // one cycle; what follows keeps until done_i unless it is written
-    output logic [31:0] token_o,
-    output logic [31:0] position_o,
-    output logic [1:0]  flags_o,  // run the LM head, write the logits
-    output logic [63:0] params_address_o,
-    output logic [63:0] embedding_address_o,
-    output logic [63:0] conv_state_address_o,
-    output logic [63:0] logits_address_o,
+    output logic                          start_o,  // one cycle; the next ones stay until done_i
+    output logic [31:0]                   token_o,
+    output logic [31:0]                   position_o,
+    output logic [1:0]                    flags_o,  // run the LM head, write the logits
+    output logic [63:0]                   params_address_o,
+    output logic [63:0]                   embedding_address_o,
+    output logic [63:0]                   conv_state_address_o,
+    output logic [63:0]                   logits_address_o,
     output logic [64*STATE_CHANNELS-1:0]  state_address_o,
     output logic [64*WEIGHT_CHANNELS-1:0] weights_address_o,
 
@@ -122,7 +122,8 @@ module lm_control_registers #(
 
   assign control_read  = read_fire && ar_address_q == CONTROL;
   assign control_write = write_fire && aw_address_q == CONTROL && w_strobe_q[0];
-  assign toggles        = w_data_q[1:0] & {2{write_fire && aw_address_q == STATUS && w_strobe_q[0]}};
+  assign toggles =
+      w_data_q[1:0] & {2{write_fire && aw_address_q == STATUS && w_strobe_q[0]}};
   assign start_o        = start_q && !busy_q;
 
   always_ff @(posedge clk_i) begin
@@ -193,7 +194,8 @@ module lm_control_registers #(
     end
   end
 
-  assign {logits_address_o, conv_state_address_o, embedding_address_o, params_address_o} = halves[255:0];
+  assign {logits_address_o, conv_state_address_o, embedding_address_o, params_address_o} =
+      halves[255:0];
   assign state_address_o   = halves[64*STATE+:64*STATE_CHANNELS];
   assign weights_address_o = halves[64*WEIGHTS+:64*WEIGHT_CHANNELS];
 

@@ -8,14 +8,14 @@ module lm_memory_commands #(
     parameter int unsigned STATE_CHANNELS = 1,
     parameter int unsigned STATE_BITS = 64  // of a channel's word
 ) (
-    input  logic        clk_i,
-    input  logic        rst_ni,
-    input  logic        start_i,
+    input  logic clk_i,
+    input  logic rst_ni,
+    input  logic start_i,
     // verilator lint_off UNUSEDSIGNAL
     input  logic [31:0] token_i,  // below 2^20
     // verilator lint_on UNUSEDSIGNAL
-    input  logic        write_logits_i,
-    output logic        is_idle_o,
+    input  logic write_logits_i,
+    output logic is_idle_o,
 
     input  logic        header_done_i,
     input  logic [15:0] n_layer_i,
@@ -27,34 +27,34 @@ module lm_memory_commands #(
     input  logic [31:0] embedding_records_i,  // below 2^16
     // verilator lint_on UNUSEDSIGNAL
 
-    input  logic [63:0] params_address_i,
-    input  logic [63:0] embedding_address_i,
-    input  logic [63:0] conv_state_address_i,
-    input  logic [63:0] logits_address_i,
+    input  logic [63:0]                  params_address_i,
+    input  logic [63:0]                  embedding_address_i,
+    input  logic [63:0]                  conv_state_address_i,
+    input  logic [63:0]                  logits_address_i,
     input  logic [64*STATE_CHANNELS-1:0] state_address_i,
 
     // All channels of a kind take a command at once.
-    output logic                       weights_valid_o,
-    input  logic [WEIGHT_CHANNELS-1:0] weights_ready_i,
-    output logic [31:0]                weights_words_o,
-    output logic                       params_valid_o,
-    input  logic                       params_ready_i,
-    output logic [63:0]                params_address_o,
-    output logic [31:0]                params_words_o,
-    output logic                       conv_read_valid_o,
-    input  logic                       conv_read_ready_i,
-    output logic [31:0]                conv_read_words_o,
-    output logic                       conv_write_valid_o,
-    input  logic                       conv_write_ready_i,
-    output logic [63:0]                conv_write_address_o,
-    output logic [31:0]                conv_write_words_o,
-    output logic                       state_read_valid_o,
-    input  logic [STATE_CHANNELS-1:0]  state_read_ready_i,
-    output logic [31:0]                state_read_words_o,
-    output logic                       state_write_valid_o,
-    input  logic [STATE_CHANNELS-1:0]  state_write_ready_i,
+    output logic                         weights_valid_o,
+    input  logic [WEIGHT_CHANNELS-1:0]   weights_ready_i,
+    output logic [31:0]                  weights_words_o,
+    output logic                         params_valid_o,
+    input  logic                         params_ready_i,
+    output logic [63:0]                  params_address_o,
+    output logic [31:0]                  params_words_o,
+    output logic                         conv_read_valid_o,
+    input  logic                         conv_read_ready_i,
+    output logic [31:0]                  conv_read_words_o,
+    output logic                         conv_write_valid_o,
+    input  logic                         conv_write_ready_i,
+    output logic [63:0]                  conv_write_address_o,
+    output logic [31:0]                  conv_write_words_o,
+    output logic                         state_read_valid_o,
+    input  logic [STATE_CHANNELS-1:0]    state_read_ready_i,
+    output logic [31:0]                  state_read_words_o,
+    output logic                         state_write_valid_o,
+    input  logic [STATE_CHANNELS-1:0]    state_write_ready_i,
     output logic [64*STATE_CHANNELS-1:0] state_write_address_o,
-    output logic [31:0]                state_write_words_o
+    output logic [31:0]                  state_write_words_o
 );
   localparam int unsigned ROWS = 64;
   localparam int unsigned ROW_BITS = 128 * lightmamba_pkg::STATE_BITS / STATE_CHANNELS;

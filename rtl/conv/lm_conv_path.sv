@@ -29,7 +29,8 @@ module lm_conv_path (
   logic sum_valid, sum_ready, value_valid, value_ready;
   logic [ACTIVATION_BITS-1:0] sum, value;
 
-  assign in_fire = in_valid_i && record_valid_i && conv_state_valid_i && conv_ready && conv_state_has_room;
+  assign in_fire = in_valid_i && record_valid_i && conv_state_valid_i && conv_ready &&
+      conv_state_has_room;
   assign in_ready_o     = in_fire;
   assign record_ready_o   = in_fire;
   assign conv_state_ready_o = in_fire;

@@ -4,18 +4,18 @@
 module lm_conv_unit #(
     parameter int unsigned LANES = 4
 ) (
-    input logic clk_i,
-    input logic rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
 
     input  logic                 in_valid_i,
     output logic                 in_ready_o,
-    input  logic [  LANES*8-1:0] codes_i,             // of the newest token
-    input  logic [          7:0] exponent_i,
-    input  logic [3*LANES*8-1:0] older_codes_i,       // [tap][lane], tap 0 is the oldest
-    input  logic [      3*8-1:0] older_exponents_i,
-    input  logic [LANES*4*8-1:0] weights_i,           // [lane][tap]
-    input  logic [  LANES*8-1:0] weight_exponents_i,
-    input  logic [ LANES*26-1:0] biases_i,
+    input  logic [LANES*8-1:0]   codes_i,        // of the newest token
+    input  logic [7:0]           exponent_i,
+    input  logic [3*LANES*8-1:0] older_codes_i,  // [tap][lane], tap 0 is the oldest
+    input  logic [3*8-1:0]       older_exponents_i,
+    input  logic [LANES*4*8-1:0] weights_i,      // [lane][tap]
+    input  logic [LANES*8-1:0]   weight_exponents_i,
+    input  logic [LANES*26-1:0]  biases_i,
 
     output logic                out_valid_o,
     input  logic                out_ready_i,
@@ -81,14 +81,14 @@ module lm_conv_unit #(
       end
 
       lm_rescale_pipeline #(
-          .IN_BITS(PRODUCT_BITS),
-          .OUT_BITS(VALUE_BITS),
+          .IN_BITS   (PRODUCT_BITS),
+          .OUT_BITS  (VALUE_BITS),
           .SHIFT_BITS(SHIFT_BITS)
       ) u_rescale (
           .clk_i,
-          .x_i(product_q),
+          .x_i    (product_q),
           .shift_i(shift_q),
-          .y_o(values[tap*VALUE_BITS+:VALUE_BITS])
+          .y_o    (values[tap*VALUE_BITS+:VALUE_BITS])
       );
     end
 
@@ -97,13 +97,13 @@ module lm_conv_unit #(
     logic is_inside;
 
     lm_shift_register #(
-        .BITS(VALUE_BITS),
+        .BITS  (VALUE_BITS),
         .CYCLES(BIAS_STAGES)
     ) u_bias (
         .clk_i,
         .advance_i(1'b1),
-        .x_i(biases_q[lane*VALUE_BITS+:VALUE_BITS]),
-        .y_o(bias)
+        .x_i      (biases_q[lane*VALUE_BITS+:VALUE_BITS]),
+        .y_o      (bias)
     );
 
     assign is_inside = &total_q[SUM_BITS-1:VALUE_BITS-1] || !(|total_q[SUM_BITS-1:VALUE_BITS-1]);
@@ -128,11 +128,11 @@ module lm_conv_unit #(
       .clk_i,
       .rst_ni,
       .has_room_o(in_ready_o),
-      .reserve_i(valid),
-      .push_i(valid_q[STAGES-1]),
-      .data_i(sums),
-      .valid_o(out_valid_o),
-      .ready_i(out_ready_i),
-      .data_o(sums_o)
+      .reserve_i (valid),
+      .push_i    (valid_q[STAGES-1]),
+      .data_i    (sums),
+      .valid_o   (out_valid_o),
+      .ready_i   (out_ready_i),
+      .data_o    (sums_o)
   );
 endmodule

@@ -1,6 +1,6 @@
 // A row of the embedding to the residual: code times scale, shifted to the residual's unit. Records
-// come as in docs/memory-map.md: for each group its scale, then four with codes. A value per cycle but
-// for the records of scales. As embed() of src/accel/numerics/residual_unit.h.
+// come as in docs/memory-map.md: for each group its scale, then four with codes. A value per cycle
+// but for the records of scales. As embed() of src/accel/numerics/residual_unit.h.
 `include "lm_assert.svh"
 
 module lm_embedding_unit (
@@ -39,9 +39,9 @@ module lm_embedding_unit (
   ) u_stages (
       .clk_i,
       .rst_ni,
-      .in_valid_i (valid),
-      .in_ready_o (ready),
-      .advance_o  (advance),
+      .in_valid_i(valid),
+      .in_ready_o(ready),
+      .advance_o (advance),
       .out_valid_o,
       .out_ready_i
   );

@@ -8,14 +8,14 @@ module lm_logit_unit #(
     input  logic                  rst_ni,
     input  logic                  start_i,
     input  logic                  write_logits_i,  // steady while there is work
-    input  logic [COUNT_BITS-1:0] count_i,   // of logits, steady
+    input  logic [COUNT_BITS-1:0] count_i,         // of logits, steady
     input  logic                  in_valid_i,
     output logic                  in_ready_o,
     input  logic signed [lightmamba_pkg::LOGIT_BITS-1:0] in_logit_i,
     output logic                  out_valid_o,
     input  logic                  out_ready_i,
     output logic [63:0]           out_pair_o,
-    output logic                  done_o,   // all have come and are given on
+    output logic                  done_o,          // all have come and are given on
     output logic [31:0]           token_o,
     output logic signed [lightmamba_pkg::LOGIT_BITS-1:0] logit_o
 );

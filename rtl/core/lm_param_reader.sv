@@ -1,11 +1,12 @@
-// The stream of parameters of a token (docs/memory-map.md), taken apart in its order: what the header
-// and a layer's scalars say is kept, the rest goes to the units that need it.
+// The stream of parameters of a token (docs/memory-map.md), taken apart in its order: what the
+// header and a layer's scalars say is kept, the rest goes to the units that need it.
 module lm_param_reader #(
     parameter int unsigned MAX_D_MODEL = 2560,
     parameter int unsigned MAX_HEADS = 80,
     parameter int unsigned MAX_M = 40,
     parameter int unsigned OUT_LANES = 1,      // of the Hadamard transform
     parameter int unsigned QUEUE_DEPTH = 256,  // of x and z
+    parameter int unsigned CHECKPOINT_ORDER = 0,     // of the rows of in_proj; an ablation
     localparam int unsigned SIGN_ADDRESS_BITS = $clog2(MAX_M)
 ) (
     input  logic         clk_i,
@@ -15,37 +16,15 @@ module lm_param_reader #(
     output logic         ready_o,
     input  logic [127:0] record_i,
 
-    output logic         header_done_o,       // a pulse; all below is steady until the next header
-    output logic         is_no_image_o,
-    output logic         is_too_large_o,
-    output logic [15:0]  n_layer_o,
-    output logic [15:0]  nheads_o,
-    output logic [15:0]  d_model_o,
-    output logic [15:0]  m_o,
-    output logic [7:0]   log2_n_o,
-    output logic         is_checkpoint_order_o,
-    output logic [31:0]  vocab_size_o,
-    output logic [31:0]  weight_words_o,
-    output logic [31:0]  weight_words_without_lm_head_o,
-    output logic [31:0]  param_records_o,       // after the header
-    output logic [31:0]  embedding_records_o,   // of a row
-    output logic [63:0]  epsilon_o,
-    output logic [63:0]  gated_epsilon_o,
-    output logic [7:0]   min_mantissa_o,
-    output logic [7:0]   min_exponent_o,
-    output logic [7:0]   max_mantissa_o,
-    output logic [7:0]   max_exponent_o,
-    output logic [7:0]   residual_fraction_bits_o,
-    output logic [7:0]   embedding_shift_o,
+    output logic                  header_done_o,  // a pulse; the next three then stay
+    output logic                  is_no_image_o,
+    output logic                  is_too_large_o,  // or in the other order of rows
+    output lm_types_pkg::header_t header_o,
 
-    // Of the product that comes next with the residual, and of a layer's out_proj. A layer's scalars,
-    // that replace them, are taken when the core says so.
-    input  logic         scalars_ready_i,
-    output logic         scalars_taken_o,  // they stand in the next cycle
-    output logic [15:0]  in_clip_o,
-    output logic [7:0]   in_exponent_o,
-    output logic [15:0]  out_clip_o,
-    output logic [7:0]   out_exponent_o,
+    // A layer's scalars, which replace those before, are taken when the core says so.
+    input  logic                         scalars_ready_i,
+    output logic                         scalars_taken_o,  // they stand in the next cycle
+    output lm_types_pkg::layer_scalars_t scalars_o,
 
     output logic                         signs_write_o,
     output logic [SIGN_ADDRESS_BITS-1:0] signs_address_o,
@@ -81,12 +60,21 @@ module lm_param_reader #(
   logic [15:0] heads_q, heads_d;  // whose x and gains are to come after this section
   logic [15:0] layers_q, layers_d;
   logic record_fire, section_end;
-  logic [15:0] clip_q, nheads, d_model;
-  logic [7:0] exponent_q;
+  lm_types_pkg::header_t header_q;
+  lm_types_pkg::layer_scalars_t scalars_q;
+  lm_types_pkg::scalars_record_t scalars_record;
+  logic [15:0] nheads, d_model, m;
+  logic [7:0] log2_n;
   logic [31:0] d_inner;
+  logic is_checkpoint_order_q;
 
-  assign nheads  = nheads_o;
-  assign d_model = d_model_o;
+  assign header_o  = header_q;
+  assign scalars_o = scalars_q;
+  assign scalars_record = record_i;
+  assign nheads  = header_q.nheads;
+  assign d_model = header_q.d_model;
+  assign m       = header_q.hadamard_m;
+  assign log2_n  = header_q.log2_hadamard_n;
   assign d_inner = 32'(nheads) << 6;
   assign record_fire   = valid_i && ready_o;
   assign section_end    = record_fire && left_q == '0;
@@ -97,7 +85,7 @@ module lm_param_reader #(
   assign gain_valid_o      = valid_i && section_q == GAINS;
   assign scalars_taken_o   = record_fire && section_q == SCALARS;
   assign signs_write_o     = valid_i && section_q == SIGNS;
-  assign signs_address_o   = SIGN_ADDRESS_BITS'(m_o - 16'd1 - left_q);
+  assign signs_address_o   = SIGN_ADDRESS_BITS'(m - 16'd1 - left_q);
 
   always_comb begin
     case (section_q)
@@ -123,35 +111,35 @@ module lm_param_reader #(
         HEADER: begin
           section_d = EMBEDDING;
           left_d    = 16'(GROUP_RECORDS) * 16'(d_model >> 7) - 16'd1;
-          layers_d  = n_layer_o - 16'd1;
+          layers_d  = header_q.n_layer - 16'd1;
         end
         EMBEDDING: begin
           section_d = SIGNS;
-          left_d    = m_o - 16'd1;
+          left_d    = m - 16'd1;
         end
         SIGNS: begin
           section_d = SCALARS;
           left_d    = '0;
         end
         SCALARS: begin
-          section_d = is_checkpoint_order_o ? CONV_X : HEADS;
-          left_d    = is_checkpoint_order_o ? 16'(X_RECORDS) * nheads - 16'd1 : nheads - 16'd1;
+          section_d = CHECKPOINT_ORDER != 0 ? CONV_X : HEADS;
+          left_d    = CHECKPOINT_ORDER != 0 ? 16'(X_RECORDS) * nheads - 16'd1 : nheads - 16'd1;
           heads_d   = nheads - 16'd1;
         end
         HEADS: begin
-          section_d = is_checkpoint_order_o ? GAINS : CONV_BC;
-          left_d = is_checkpoint_order_o ? 16'(GAIN_RECORDS) * nheads - 16'd1 : 16'(BC_RECORDS - 1);
+          section_d = CHECKPOINT_ORDER != 0 ? GAINS : CONV_BC;
+          left_d = CHECKPOINT_ORDER != 0 ? 16'(GAIN_RECORDS) * nheads - 16'd1 : 16'(BC_RECORDS - 1);
         end
         CONV_BC: begin
-          section_d = is_checkpoint_order_o ? HEADS : CONV_X;
-          left_d    = is_checkpoint_order_o ? nheads - 16'd1 : 16'(X_RECORDS - 1);
+          section_d = CHECKPOINT_ORDER != 0 ? HEADS : CONV_X;
+          left_d    = CHECKPOINT_ORDER != 0 ? nheads - 16'd1 : 16'(X_RECORDS - 1);
         end
         CONV_X: begin
-          section_d = is_checkpoint_order_o ? CONV_BC : GAINS;
-          left_d    = is_checkpoint_order_o ? 16'(BC_RECORDS - 1) : 16'(GAIN_RECORDS - 1);
+          section_d = CHECKPOINT_ORDER != 0 ? CONV_BC : GAINS;
+          left_d    = CHECKPOINT_ORDER != 0 ? 16'(BC_RECORDS - 1) : 16'(GAIN_RECORDS - 1);
         end
         default: begin
-          if (heads_q != '0 && !is_checkpoint_order_o) begin
+          if (heads_q != '0 && CHECKPOINT_ORDER == 0) begin
             section_d = CONV_X;
             left_d    = 16'(X_RECORDS - 1);
             heads_d   = heads_q - 16'd1;
@@ -189,56 +177,54 @@ module lm_param_reader #(
     if (record_fire && section_q == HEADER) begin
       case (left_q[1:0])
         2'd3: begin
-          is_no_image_o         <= record_i[31:0] != 32'h314d_414c;
-          n_layer_o             <= record_i[47:32];
-          nheads_o              <= record_i[63:48];
-          d_model_o             <= record_i[79:64];
-          m_o                   <= record_i[95:80];
-          log2_n_o              <= record_i[103:96];
-          is_checkpoint_order_o <= record_i[104];
+          is_no_image_o            <= record_i[31:0] != 32'h314d_414c;
+          header_q.n_layer         <= record_i[47:32];
+          header_q.nheads          <= record_i[63:48];
+          header_q.d_model         <= record_i[79:64];
+          header_q.hadamard_m      <= record_i[95:80];
+          header_q.log2_hadamard_n <= record_i[103:96];
+          is_checkpoint_order_q    <= record_i[104];
         end
         2'd2: begin
-          vocab_size_o      <= record_i[31:0];
-          weight_words_o    <= record_i[63:32];
-          param_records_o     <= record_i[95:64];
-          embedding_records_o <= record_i[127:96];
+          header_q.vocab_size        <= record_i[31:0];
+          header_q.weight_words      <= record_i[63:32];
+          header_q.param_records     <= record_i[95:64];
+          header_q.embedding_records <= record_i[127:96];
         end
         2'd1: begin
-          epsilon_o       <= record_i[63:0];
-          gated_epsilon_o <= record_i[127:64];
-          is_too_large_o  <= n_layer_o == '0 || (|n_layer_o[15:12]) || nheads == '0 || nheads[0] ||
-              nheads > 16'(MAX_HEADS) || d_model == '0 || d_model[6:0] != '0 ||
-              d_model > 16'(MAX_D_MODEL) || m_o == '0 || m_o > 16'(MAX_M) ||
-              log2_n_o > 8'd7 || log2_n_o < 8'(MIN_LOG2_N) ||
-              32'(m_o) << log2_n_o[2:0] != d_inner || vocab_size_o == '0 ||
-              |vocab_size_o[31:20] || (is_checkpoint_order_o && d_inner > 32'(QUEUE_DEPTH));
+          header_q.epsilon       <= record_i[63:0];
+          header_q.gated_epsilon <= record_i[127:64];
+          is_too_large_o <= header_q.n_layer == '0 || (|header_q.n_layer[15:12]) || nheads == '0 ||
+              nheads[0] || nheads > 16'(MAX_HEADS) || d_model == '0 || d_model[6:0] != '0 ||
+              d_model > 16'(MAX_D_MODEL) || m == '0 || m > 16'(MAX_M) ||
+              log2_n > 8'd7 || log2_n < 8'(MIN_LOG2_N) || 32'(m) << log2_n[2:0] != d_inner ||
+              header_q.vocab_size == '0 || (|header_q.vocab_size[31:20]) ||
+              is_checkpoint_order_q != (CHECKPOINT_ORDER != 0) ||
+              (CHECKPOINT_ORDER != 0 && d_inner > 32'(QUEUE_DEPTH));
         end
         default: begin
-          min_mantissa_o         <= record_i[7:0];
-          min_exponent_o         <= record_i[15:8];
-          max_mantissa_o          <= record_i[23:16];
-          max_exponent_o          <= record_i[31:24];
-          residual_fraction_bits_o <= record_i[39:32];
-          embedding_shift_o        <= record_i[47:40];
-          weight_words_without_lm_head_o  <= record_i[127:96];
+          header_q.dt_limits                    <= record_i[31:0];
+          header_q.residual_fraction_bits       <= record_i[39:32];
+          header_q.embedding_shift              <= record_i[47:40];
+          header_q.weight_words_without_lm_head <= record_i[127:96];
         end
       endcase
     end
     header_done_o <= rst_ni && section_end && section_q == HEADER;
   end
 
-  assign in_clip_o     = clip_q;
-  assign in_exponent_o = exponent_q;
-
   always_ff @(posedge clk_i) begin
     if (record_fire && section_q == HEADER && left_q == '0) begin
-      clip_q     <= record_i[63:48];
-      exponent_q <= record_i[71:64];
+      scalars_q.in_clip     <= record_i[63:48];
+      scalars_q.in_exponent <= record_i[71:64];
     end else if (scalars_taken_o) begin
-      out_clip_o     <= record_i[15:0];
-      clip_q         <= record_i[31:16];
-      out_exponent_o <= record_i[39:32];
-      exponent_q     <= record_i[47:40];
+      scalars_q.out_clip     <= scalars_record.out_clip;
+      scalars_q.in_clip      <= scalars_record.in_clip;
+      scalars_q.out_exponent <= scalars_record.out_exponent;
+      scalars_q.in_exponent  <= scalars_record.in_exponent;
     end
   end
+
+  logic unused;
+  assign unused = &{1'b0, scalars_record.zeros};
 endmodule

@@ -34,7 +34,7 @@ module lm_residual_unit #(
       .rst_ni,
       .in_valid_i,
       .in_ready_o,
-      .advance_o  (advance),
+      .advance_o(advance),
       .out_valid_o,
       .out_ready_i
   );

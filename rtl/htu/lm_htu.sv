@@ -1,6 +1,7 @@
 // HTU: x = (H_m (x) H_n) x, not normalised, as hadamard_transform() of
 // src/accel/numerics/hadamard_unit.h. One vector of m 2^log2_n values at a time: they are taken,
-// then the results come out; the next vector may start when all are out. Throughput: see lm_htu_mix.
+// then the results come out; the next vector may start when all are out. Throughput: see
+// lm_htu_mix.
 //
 // Bit `to` of word `from` of the signs is 1 where H_m[to][from] is -1.
 module lm_htu #(
@@ -15,23 +16,23 @@ module lm_htu #(
     parameter int unsigned LOG2_N_BITS = $clog2($clog2(MAX_N) + 1),
     parameter int unsigned SIGN_ADDRESS_BITS = $clog2(MAX_M)
 ) (
-    input  logic                               clk_i,
-    input  logic                               rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
     // Only between two vectors.
-    input  logic                               signs_write_i,
-    input  logic [SIGN_ADDRESS_BITS-1:0]       signs_address_i,
-    input  logic [MAX_M-1:0]                   signs_i,
-    input  logic                               start_valid_i,
-    output logic                               start_ready_o,
-    input  logic [M_BITS-1:0]                  m_i,          // 1 ... MAX_M
-    input  logic [LOG2_N_BITS-1:0]             log2_n_i,     // 1 ... log2 MAX_N
-    input  logic                               x_valid_i,
-    output logic                               x_ready_o,
-    input  logic signed [IN_BITS-1:0]          x_i,
-    output logic                               y_valid_o,
-    input  logic                               y_ready_i,
+    input  logic                          signs_write_i,
+    input  logic [SIGN_ADDRESS_BITS-1:0]  signs_address_i,
+    input  logic [MAX_M-1:0]              signs_i,
+    input  logic                          start_valid_i,
+    output logic                          start_ready_o,
+    input  logic [M_BITS-1:0]             m_i,       // 1 ... MAX_M
+    input  logic [LOG2_N_BITS-1:0]        log2_n_i,  // 1 ... log2 MAX_N
+    input  logic                          x_valid_i,
+    output logic                          x_ready_o,
+    input  logic signed [IN_BITS-1:0]     x_i,
+    output logic                          y_valid_o,
+    input  logic                          y_ready_i,
     output logic [OUT_LANES*OUT_BITS-1:0] y_o,
-    output logic                               y_last_o
+    output logic                          y_last_o
 );
   localparam int unsigned LOG2_MAX_N = $clog2(MAX_N);
   localparam int unsigned BUTTERFLY_BITS = IN_BITS + LOG2_MAX_N;

@@ -19,23 +19,23 @@ module lm_htu_mix #(
     parameter int unsigned LOG2_N_BITS = $clog2($clog2(MAX_N) + 1),
     parameter int unsigned SIGN_ADDRESS_BITS = $clog2(MAX_M)
 ) (
-    input  logic                               clk_i,
-    input  logic                               rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
     // Only between two vectors.
-    input  logic                               signs_write_i,
-    input  logic [SIGN_ADDRESS_BITS-1:0]       signs_address_i,
-    input  logic [MAX_M-1:0]                   signs_i,
-    input  logic                               start_valid_i,
-    output logic                               start_ready_o,
-    input  logic [M_BITS-1:0]                  m_i,          // 1 ... MAX_M
-    input  logic [LOG2_N_BITS-1:0]             log2_n_i,
-    input  logic                               t_valid_i,
-    output logic                               t_ready_o,
-    input  logic signed [IN_BITS-1:0]          t_i,
-    output logic                               y_valid_o,
-    input  logic                               y_ready_i,
+    input  logic                          signs_write_i,
+    input  logic [SIGN_ADDRESS_BITS-1:0]  signs_address_i,
+    input  logic [MAX_M-1:0]              signs_i,
+    input  logic                          start_valid_i,
+    output logic                          start_ready_o,
+    input  logic [M_BITS-1:0]             m_i,  // 1 ... MAX_M
+    input  logic [LOG2_N_BITS-1:0]        log2_n_i,
+    input  logic                          t_valid_i,
+    output logic                          t_ready_o,
+    input  logic signed [IN_BITS-1:0]     t_i,
+    output logic                          y_valid_o,
+    input  logic                          y_ready_i,
     output logic [OUT_LANES*OUT_BITS-1:0] y_o,
-    output logic                               y_last_o
+    output logic                          y_last_o
 );
   localparam int unsigned ROWS = MIX_LANES / OUT_LANES;
   localparam int unsigned PASSES = (MAX_M + ROWS - 1) / ROWS;

@@ -1,14 +1,14 @@
-// The sum of INPUTS (a power of two) signed words, each cycle. log2(INPUTS) cycles: there is a register
-// after each adder, in the same slice. Without them, synthesis makes compressors of several levels,
-// which take more than twice as many LUTs.
+// The sum of INPUTS (a power of two) signed words, each cycle. log2(INPUTS) cycles: there is a
+// register after each adder, in the same slice. Without them, synthesis makes compressors of
+// several levels, which take more than twice as many LUTs.
 module lm_adder_tree #(
     parameter int unsigned INPUTS = 8,
     parameter int unsigned IN_BITS = 8,
     parameter int unsigned OUT_BITS = 11
 ) (
-    input  logic                        clk_i,
-    input  logic [INPUTS*IN_BITS-1:0]   words_i,
-    output logic signed [OUT_BITS-1:0]  sum_o
+    input  logic                       clk_i,
+    input  logic [INPUTS*IN_BITS-1:0]  words_i,
+    output logic signed [OUT_BITS-1:0] sum_o
 );
   localparam int unsigned LEVELS = $clog2(INPUTS);
 

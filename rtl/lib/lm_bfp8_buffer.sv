@@ -1,6 +1,7 @@
 // Holds blocks of BLOCK values until their largest magnitude is known, then gives them on with the
-// bits of it. LANES values per beat, one beat per cycle in and out, blocks one after another without
-// idle cycles; the first beat of a block leaves $clog2(LANES) + 6 cycles after its last has come.
+// bits of it. LANES values per beat, one beat per cycle in and out, blocks one after another
+// without idle cycles; the first beat of a block leaves $clog2(LANES) + 6 cycles after its last has
+// come.
 `include "lm_assert.svh"
 
 module lm_bfp8_buffer #(
@@ -10,18 +11,18 @@ module lm_bfp8_buffer #(
     parameter int unsigned HEAD_BITS = 7,
     parameter int unsigned TAG_BITS = 8
 ) (
-    input  logic clk_i,
-    input  logic rst_ni,
-    input  logic in_valid_i,
-    output logic in_ready_o,
-    input  logic [LANES*BITS-1:0] in_values_i,
-    input  logic [TAG_BITS-1:0] in_tag_i,  // of the block, taken with its last beat
-    output logic out_valid_o,
-    input  logic out_ready_i,
-    output logic [LANES*BITS-1:0] out_values_o,
-    output logic [$clog2(BITS+1)-1:0] out_length_o,  // of the largest magnitude
-    output logic out_is_above_o,  // its HEAD_BITS are ones and some bit below them too
-    output logic [TAG_BITS-1:0] out_tag_o
+    input  logic                      clk_i,
+    input  logic                      rst_ni,
+    input  logic                      in_valid_i,
+    output logic                      in_ready_o,
+    input  logic [LANES*BITS-1:0]     in_values_i,
+    input  logic [TAG_BITS-1:0]       in_tag_i,        // of the block, taken with its last beat
+    output logic                      out_valid_o,
+    input  logic                      out_ready_i,
+    output logic [LANES*BITS-1:0]     out_values_o,
+    output logic [$clog2(BITS+1)-1:0] out_length_o,    // of the largest magnitude
+    output logic                      out_is_above_o,  // its HEAD_BITS are ones and a bit below too
+    output logic [TAG_BITS-1:0]       out_tag_o
 );
   localparam int unsigned BEATS = BLOCK / LANES;
   // Two blocks; a RAM of look-up tables has 32 words at least, which then bridge the latency.
@@ -94,8 +95,8 @@ module lm_bfp8_buffer #(
   lm_shift_register #(.BITS(TAG_BITS), .CYCLES(STAGES)) u_delay_tag (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(in_tag_i),
-      .y_o(tag)
+      .x_i      (in_tag_i),
+      .y_o      (tag)
   );
 
   logic [BITS-1:0] beat_largest, largest_q, largest_1_q, aligned;
@@ -106,8 +107,8 @@ module lm_bfp8_buffer #(
   assign beat_largest = gen_level[LEVELS].largest_q;
 
   lm_leading_zeros #(.BITS(BITS)) u_leading_zeros (
-      .x_i(largest_q),
-      .count_o(zeros),
+      .x_i      (largest_q),
+      .count_o  (zeros),
       .is_zero_o(is_zero)
   );
 

@@ -10,8 +10,8 @@ module lm_credit_fifo #(
     input  logic             clk_i,
     input  logic             rst_ni,
     output logic             has_room_o,
-    input  logic             reserve_i,   // only where has_room_o
-    input  logic             push_i,      // only into a place that is reserved
+    input  logic             reserve_i,  // only where has_room_o
+    input  logic             push_i,     // only into a place that is reserved
     input  logic [WIDTH-1:0] data_i,
     output logic             valid_o,
     input  logic             ready_i,

@@ -6,7 +6,7 @@ module lm_lane_sum #(
     parameter int unsigned SUM_BITS = BITS + $clog2(LANES)
 ) (
     input  logic                       clk_i,
-    input  logic [     LANES*BITS-1:0] numbers_i,
+    input  logic [LANES*BITS-1:0]      numbers_i,
     output logic signed [SUM_BITS-1:0] sum_o
 );
   localparam int unsigned LEVELS = LANES > 1 ? ($clog2(LANES) + 1) / 2 : 1;

@@ -3,9 +3,9 @@ module lm_leading_zeros #(
     parameter int unsigned BITS = 48,
     parameter int unsigned COUNT_BITS = $clog2(BITS)
 ) (
-    input  logic [BITS-1:0] x_i,
+    input  logic [BITS-1:0]       x_i,
     output logic [COUNT_BITS-1:0] count_o,  // of no meaning where x is zero
-    output logic is_zero_o
+    output logic                  is_zero_o
 );
   localparam int unsigned LEAVES = 2 ** COUNT_BITS;
 

@@ -6,11 +6,11 @@ module lm_normalize #(
     parameter int unsigned OUT_BITS = 16,
     parameter int unsigned EXPONENT_BITS = 10
 ) (
-    input  logic clk_i,
-    input  logic advance_i,
-    input  logic [IN_BITS-1:0] mantissa_i,
+    input  logic                            clk_i,
+    input  logic                            advance_i,
+    input  logic [IN_BITS-1:0]              mantissa_i,
     input  logic signed [EXPONENT_BITS-1:0] exponent_i,
-    output logic [OUT_BITS-1:0] mantissa_o,
+    output logic [OUT_BITS-1:0]             mantissa_o,
     output logic signed [EXPONENT_BITS-1:0] exponent_o
 );
   localparam int unsigned COUNT_BITS = $clog2(IN_BITS);
@@ -25,8 +25,8 @@ module lm_normalize #(
   logic signed [EXPONENT_BITS-1:0] exponent_q;
 
   lm_leading_zeros #(.BITS(IN_BITS)) u_leading_zeros (
-      .x_i(mantissa_i),
-      .count_o(zeros),
+      .x_i      (mantissa_i),
+      .count_o  (zeros),
       .is_zero_o(is_zero)
   );
 
@@ -47,8 +47,8 @@ module lm_normalize #(
   assign aligned_exponent = exponent_q - EXPONENT_BITS'(zeros_q);
 
   lm_round_mantissa #(
-      .IN_BITS(WIDE_BITS),
-      .OUT_BITS(OUT_BITS),
+      .IN_BITS      (WIDE_BITS),
+      .OUT_BITS     (OUT_BITS),
       .EXPONENT_BITS(EXPONENT_BITS)
   ) u_round_mantissa (
       .mantissa_i(aligned),

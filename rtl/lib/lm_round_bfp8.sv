@@ -9,14 +9,14 @@ module lm_round_bfp8 #(
     parameter int unsigned IN_BITS = 42,
     parameter int unsigned BLOCK = 64
 ) (
-    input  logic clk_i,
-    input  logic rst_ni,
-    input  logic in_valid_i,
-    output logic in_ready_o,
+    input  logic                     clk_i,
+    input  logic                     rst_ni,
+    input  logic                     in_valid_i,
+    output logic                     in_ready_o,
     input  logic [LANES*IN_BITS-1:0] in_values_i,
     input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] in_exponent_i,  // with the last beat
-    output logic out_valid_o,
-    input  logic out_ready_i,
+    output logic                     out_valid_o,
+    input  logic                     out_ready_i,
     output logic [LANES*lightmamba_pkg::BLOCK_CODE_BITS-1:0] out_codes_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_exponent_o
 );
@@ -34,24 +34,24 @@ module lm_round_bfp8 #(
   logic signed [EXPONENT_BITS-1:0] exponent;
 
   lm_bfp8_buffer #(
-      .LANES(LANES),
-      .BITS(IN_BITS),
-      .BLOCK(BLOCK),
+      .LANES    (LANES),
+      .BITS     (IN_BITS),
+      .BLOCK    (BLOCK),
       .HEAD_BITS(HEAD_BITS),
-      .TAG_BITS(EXPONENT_BITS)
+      .TAG_BITS (EXPONENT_BITS)
   ) u_block_buffer (
       .clk_i,
       .rst_ni,
       .in_valid_i,
       .in_ready_o,
       .in_values_i,
-      .in_tag_i(in_exponent_i),
-      .out_valid_o(beat_valid),
-      .out_ready_i(beat_ready),
-      .out_values_o(values),
-      .out_length_o(length),
+      .in_tag_i      (in_exponent_i),
+      .out_valid_o   (beat_valid),
+      .out_ready_i   (beat_ready),
+      .out_values_o  (values),
+      .out_length_o  (length),
       .out_is_above_o(is_above),
-      .out_tag_o(exponent)
+      .out_tag_o     (exponent)
   );
 
   lm_pipeline #(.CYCLES(3)) u_pipeline (
@@ -59,7 +59,7 @@ module lm_round_bfp8 #(
       .rst_ni,
       .in_valid_i(beat_valid),
       .in_ready_o(beat_ready),
-      .advance_o(advance),
+      .advance_o (advance),
       .out_valid_o,
       .out_ready_i
   );
@@ -74,8 +74,9 @@ module lm_round_bfp8 #(
     if (advance) begin
       value_1_q <= values;
       shift_1_q <= shift;
-      exponent_1_q <= length == '0 ? ZERO_EXPONENT
-                                   : exponent + EXPONENT_BITS'(shift) - EXPONENT_BITS'(HEAD_BITS - 1);
+      exponent_1_q <= length == '0
+          ? ZERO_EXPONENT
+          : exponent + EXPONENT_BITS'(shift) - EXPONENT_BITS'(HEAD_BITS - 1);
       exponent_2_q   <= exponent_1_q;
       out_exponent_o <= exponent_2_q;
     end

@@ -6,9 +6,9 @@ module lm_round_mantissa #(
     parameter int unsigned OUT_BITS = 8,  // less than IN_BITS
     parameter int unsigned EXPONENT_BITS = 10
 ) (
-    input  logic [IN_BITS-1:0] mantissa_i,
+    input  logic [IN_BITS-1:0]              mantissa_i,
     input  logic signed [EXPONENT_BITS-1:0] exponent_i,
-    output logic [OUT_BITS-1:0] mantissa_o,
+    output logic [OUT_BITS-1:0]             mantissa_o,
     output logic signed [EXPONENT_BITS-1:0] exponent_o
 );
   logic [OUT_BITS:0] kept, rounded;  // with the bit below; with the carry

@@ -4,8 +4,8 @@ module lm_shift_register #(
     parameter int unsigned BITS = 8,
     parameter int unsigned CYCLES = 2
 ) (
-    input  logic clk_i,
-    input  logic advance_i,
+    input  logic            clk_i,
+    input  logic            advance_i,
     input  logic [BITS-1:0] x_i,
     output logic [BITS-1:0] y_o
 );

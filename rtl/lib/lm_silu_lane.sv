@@ -1,11 +1,11 @@
 // One lane of lm_silu_unit: x times the sigmoid, which it interpolates between entries of the table
 // that come two cycles after x. 6 cycles of latency.
 module lm_silu_lane (
-    input  logic clk_i,
-    input  logic advance_i,
+    input  logic        clk_i,
+    input  logic        advance_i,
     input  logic signed [lightmamba_pkg::ACTIVATION_BITS-1:0] x_i,
     input  logic [16:0] entry_i,
-    input  logic [9:0] rise_i,
+    input  logic [9:0]  rise_i,
     output logic signed [lightmamba_pkg::ACTIVATION_BITS-1:0] y_o
 );
   localparam int unsigned FRACTION_BITS = lightmamba_pkg::FRACTION_BITS;

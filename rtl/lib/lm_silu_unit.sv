@@ -55,10 +55,10 @@ module lm_silu_unit #(
         .advance_i(advance),
         .a_index_i(index[2*pair*INDEX_BITS+:INDEX_BITS]),
         .a_entry_o(entry[2*pair*ENTRY_BITS+:ENTRY_BITS]),
-        .a_rise_o(rise[2*pair*RISE_BITS+:RISE_BITS]),
+        .a_rise_o (rise[2*pair*RISE_BITS+:RISE_BITS]),
         .b_index_i(index[(2*pair+1)*INDEX_BITS+:INDEX_BITS]),
         .b_entry_o(entry[(2*pair+1)*ENTRY_BITS+:ENTRY_BITS]),
-        .b_rise_o(rise[(2*pair+1)*RISE_BITS+:RISE_BITS])
+        .b_rise_o (rise[(2*pair+1)*RISE_BITS+:RISE_BITS])
     );
   end
 
@@ -66,10 +66,10 @@ module lm_silu_unit #(
     lm_silu_lane u_silu_lane (
         .clk_i,
         .advance_i(advance),
-        .x_i(in_values_i[lane*ACTIVATION_BITS+:ACTIVATION_BITS]),
-        .entry_i(entry[lane*ENTRY_BITS+:ENTRY_BITS]),
-        .rise_i(rise[lane*RISE_BITS+:RISE_BITS]),
-        .y_o(out_values_o[lane*ACTIVATION_BITS+:ACTIVATION_BITS])
+        .x_i      (in_values_i[lane*ACTIVATION_BITS+:ACTIVATION_BITS]),
+        .entry_i  (entry[lane*ENTRY_BITS+:ENTRY_BITS]),
+        .rise_i   (rise[lane*RISE_BITS+:RISE_BITS]),
+        .y_o      (out_values_o[lane*ACTIVATION_BITS+:ACTIVATION_BITS])
     );
   end
 

@@ -24,37 +24,37 @@ module lm_mmu #(
     localparam int unsigned GROUP_BITS = $clog2(MAX_GROUPS),
     localparam int unsigned WORD_BITS = $clog2(MAX_GROUPS * BEATS)
 ) (
-    input  logic                     clk_i,
-    input  logic                     rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
 
     // A vector. Word group * BEATS + part has columns part * COLUMNS ... of its group.
-    input  logic                     vector_bank_i,
-    input  logic                     code_we_i,
-    input  logic [WORD_BITS-1:0]     code_address_i,
-    input  logic [4*COLUMNS-1:0]     codes_i,
-    input  logic                     multiplier_we_i,
-    input  logic [GROUP_BITS-1:0]    multiplier_group_i,
+    input  logic                  vector_bank_i,
+    input  logic                  code_we_i,
+    input  logic [WORD_BITS-1:0]  code_address_i,
+    input  logic [4*COLUMNS-1:0]  codes_i,
+    input  logic                  multiplier_we_i,
+    input  logic [GROUP_BITS-1:0] multiplier_group_i,
     input  logic [lightmamba_pkg::MULTIPLIER_BITS-1:0] multiplier_i,
-    output logic [1:0]               bank_busy_o,
+    output logic [1:0]            bank_busy_o,
 
     // A product, of as many groups and tiles.
-    input  logic                     start_valid_i,
-    output logic                     start_ready_o,
-    input  logic                     start_bank_i,
-    input  logic [GROUP_BITS:0]      groups_i,
-    input  logic [TILE_BITS-1:0]     tiles_i,
+    input  logic                 start_valid_i,
+    output logic                 start_ready_o,
+    input  logic                 start_bank_i,
+    input  logic [GROUP_BITS:0]  groups_i,
+    input  logic [TILE_BITS-1:0] tiles_i,
 
     // Weights: row r, column c at 4 * (r * COLUMNS + c).
-    input  logic                     w_valid_i,
-    output logic                     w_ready_o,
+    input  logic                      w_valid_i,
+    output logic                      w_ready_o,
     input  logic [4*ROWS*COLUMNS-1:0] w_codes_i,
     input  logic [lightmamba_pkg::SCALE_BITS*ROWS-1:0] w_scales_i,  // with a group's last beat
 
     // Sums.
-    output logic                     sums_valid_o,
-    input  logic                     sums_ready_i,
+    output logic sums_valid_o,
+    input  logic sums_ready_i,
     output logic [lightmamba_pkg::ACCUMULATOR_BITS*ROWS-1:0] sums_o,
-    output logic                     last_o  // of the product's tiles
+    output logic last_o  // of the product's tiles
 );
   localparam int unsigned SCALE_STAGES = lm_mmu_pkg::SCALE_STAGES;
   localparam int unsigned SCALER_STAGES = lm_mmu_pkg::SCALER_STAGES;
@@ -93,33 +93,33 @@ module lm_mmu #(
   assign reads    = !beat_valid_q || advances;
 
   lm_mmu_sequencer #(
-      .BEATS(BEATS),
+      .BEATS     (BEATS),
       .GROUP_BITS(GROUP_BITS),
-      .WORD_BITS(WORD_BITS),
-      .TILE_BITS(TILE_BITS)
+      .WORD_BITS (WORD_BITS),
+      .TILE_BITS (TILE_BITS)
   ) u_sequencer (
       .clk_i,
       .rst_ni,
       .start_valid_i,
       .start_ready_o,
-      .bank_i(start_bank_i),
+      .bank_i       (start_bank_i),
       .groups_i,
       .tiles_i,
       .bank_busy_o,
-      .beat_valid_o(beat_valid),
-      .beat_ready_i(reads),
-      .bank_o(bank),
-      .word_o(word),
-      .group_o(group),
-      .first_beat_o(place.first_beat),
-      .last_beat_o(place.last_beat),
+      .beat_valid_o (beat_valid),
+      .beat_ready_i (reads),
+      .bank_o       (bank),
+      .word_o       (word),
+      .group_o      (group),
+      .first_beat_o (place.first_beat),
+      .last_beat_o  (place.last_beat),
       .first_group_o(place.first_group),
-      .last_group_o(place.last_group),
-      .last_tile_o(place.last_tile)
+      .last_group_o (place.last_group),
+      .last_tile_o  (place.last_tile)
   );
 
   lm_mmu_vectors #(
-      .COLUMNS(COLUMNS),
+      .COLUMNS   (COLUMNS),
       .MAX_GROUPS(MAX_GROUPS)
   ) u_vectors (
       .clk_i,
@@ -130,12 +130,12 @@ module lm_mmu #(
       .multiplier_we_i,
       .multiplier_group_i,
       .multiplier_i,
-      .bank_i(bank),
-      .address_i(word),
-      .group_i(group),
-      .read_i(reads),
-      .advance_i(advances),
-      .codes_o(x),
+      .bank_i      (bank),
+      .address_i   (word),
+      .group_i     (group),
+      .read_i      (reads),
+      .advance_i   (advances),
+      .codes_o     (x),
       .multiplier_o(multiplier)
   );
 
@@ -177,27 +177,27 @@ module lm_mmu #(
 
   if (USE_DSP != 0) begin : gen_dsp
     lm_mmu_dots_dsp #(
-        .ROWS(ROWS),
+        .ROWS   (ROWS),
         .COLUMNS(COLUMNS)
     ) u_dot_products (
         .clk_i,
-        .valid_i(beat_fire),
-        .first_i(place_q2.first_beat),
+        .valid_i  (beat_fire),
+        .first_i  (place_q2.first_beat),
         .weights_i(w_codes_i),
-        .x_i(x),
-        .dots_o(dots)
+        .x_i      (x),
+        .dots_o   (dots)
     );
   end else begin : gen_lut
     lm_mmu_dots_lut #(
-        .ROWS(ROWS),
+        .ROWS   (ROWS),
         .COLUMNS(COLUMNS)
     ) u_dot_products (
         .clk_i,
-        .valid_i(beat_fire),
-        .first_i(place_q2.first_beat),
+        .valid_i  (beat_fire),
+        .first_i  (place_q2.first_beat),
         .weights_i(w_codes_i),
-        .x_i(x),
-        .dots_o(dots)
+        .x_i      (x),
+        .dots_o   (dots)
     );
   end
 
@@ -229,23 +229,23 @@ module lm_mmu #(
   end
 
   lm_shift_register #(
-      .BITS(MULTIPLIER_BITS),
+      .BITS  (MULTIPLIER_BITS),
       .CYCLES(DOT_LATENCY - 1)
   ) u_multiplier_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(multiplier_q),
-      .y_o(slot_multiplier)
+      .x_i      (multiplier_q),
+      .y_o      (slot_multiplier)
   );
 
   lm_shift_register #(
-      .BITS(SCALERS * SCALE_BITS),
+      .BITS  (SCALERS * SCALE_BITS),
       .CYCLES(DOT_LATENCY - 1 + SCALE_STAGES)
   ) u_scale_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(slot_scales),
-      .y_o(scales)
+      .x_i      (slot_scales),
+      .y_o      (scales)
   );
 
   // At the accumulators.
@@ -254,13 +254,13 @@ module lm_mmu #(
   logic adds, first_group, tile_last, last_tile, push_q, last_q;
 
   lm_shift_register #(
-      .BITS(3),
+      .BITS  (3),
       .CYCLES(SUM_CYCLES)
   ) u_place_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({first_group_q, last_group_q && slots_q == SHARE'(1), last_tile_q}),
-      .y_o({first_group, tile_last, last_tile})
+      .x_i      ({first_group_q, last_group_q && slots_q == SHARE'(1), last_tile_q}),
+      .y_o      ({first_group, tile_last, last_tile})
   );
 
   assign adds = adds_q[SUM_CYCLES-1];
@@ -284,13 +284,13 @@ module lm_mmu #(
   assign slot_dots = (SLOTS * DOT_BITS)'(dots);
 
   lm_shift_register #(
-      .BITS(1),
+      .BITS  (1),
       .CYCLES(DOT_LATENCY)
   ) u_load_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(group_fire),
-      .y_o(loads)
+      .x_i      (group_fire),
+      .y_o      (loads)
   );
 
   for (genvar i = 0; i < SCALERS; i++) begin : gen_scaler
@@ -311,12 +311,12 @@ module lm_mmu #(
         .SHARE(SHARE)
     ) u_scaler (
         .clk_i,
-        .dot_i(dot),
+        .dot_i       (dot),
         .multiplier_i(slot_multiplier),
-        .scale_i(scales[i*SCALE_BITS+:SCALE_BITS]),
-        .valid_i(adds),
-        .first_i(first_group),
-        .sums_o(sums[i*SHARE*ACCUMULATOR_BITS+:SHARE*ACCUMULATOR_BITS])
+        .scale_i     (scales[i*SCALE_BITS+:SCALE_BITS]),
+        .valid_i     (adds),
+        .first_i     (first_group),
+        .sums_o      (sums[i*SHARE*ACCUMULATOR_BITS+:SHARE*ACCUMULATOR_BITS])
     );
   end
 
@@ -327,16 +327,16 @@ module lm_mmu #(
   end
 
   lm_mmu_output_fifo #(
-      .BITS(1 + ACCUMULATOR_BITS * ROWS),
+      .BITS (1 + ACCUMULATOR_BITS * ROWS),
       .DEPTH(DEPTH)
   ) u_output_fifo (
       .clk_i,
       .rst_ni,
-      .push_i(push_q),
-      .data_i({last_q, sums[ROWS*ACCUMULATOR_BITS-1:0]}),
+      .push_i (push_q),
+      .data_i ({last_q, sums[ROWS*ACCUMULATOR_BITS-1:0]}),
       .valid_o(sums_valid_o),
       .ready_i(sums_ready_i),
-      .data_o({last_o, sums_o})
+      .data_o ({last_o, sums_o})
   );
 
   `LM_ASSERT(credit_is_not_negative, room_q <= ROOM_BITS'(DEPTH))

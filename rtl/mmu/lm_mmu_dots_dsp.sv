@@ -1,5 +1,6 @@
 // Dot products of ROWS rows with a group of activations, COLUMNS columns each cycle, two 4-bit MACs
-// in a DSP48E2. dots_o follows a group's last beat after lm_mmu_pkg::dsp_dot_latency(COLUMNS) cycles.
+// in a DSP48E2. dots_o follows a group's last beat after lm_mmu_pkg::dsp_dot_latency(COLUMNS)
+// cycles.
 //
 // Columns are summed in the cascades of the DSPs, 16 in each, and the cascades by adders. For that
 // a column's operands have to come one cycle after those of the column before, which takes a shift
@@ -11,11 +12,11 @@ module lm_mmu_dots_dsp #(
     parameter int unsigned ROWS = 2,
     parameter int unsigned COLUMNS = 32
 ) (
-    input  logic                       clk_i,
-    input  logic                       valid_i,
-    input  logic                       first_i,   // of a group's beats
-    input  logic [4*ROWS*COLUMNS-1:0]  weights_i,
-    input  logic [4*COLUMNS-1:0]       x_i,
+    input  logic                      clk_i,
+    input  logic                      valid_i,
+    input  logic                      first_i,  // of a group's beats
+    input  logic [4*ROWS*COLUMNS-1:0] weights_i,
+    input  logic [4*COLUMNS-1:0]      x_i,
     output logic [lightmamba_pkg::DOT_BITS*ROWS-1:0] dots_o
 );
   localparam int unsigned FIELD_BITS = lm_mmu_pkg::FIELD_BITS;
@@ -32,34 +33,34 @@ module lm_mmu_dots_dsp #(
 
   for (genvar c = 0; c < COLUMNS; c++) begin : gen_skew
     lm_shift_register #(
-        .BITS(4),
+        .BITS  (4),
         .CYCLES(c % LENGTH)
     ) u_skew (
         .clk_i,
         .advance_i(1'b1),
-        .x_i(x_i[4*c+:4]),
-        .y_o(x[4*c+:4])
+        .x_i      (x_i[4*c+:4]),
+        .y_o      (x[4*c+:4])
     );
   end
 
   lm_shift_register #(
-      .BITS(1),
+      .BITS  (1),
       .CYCLES(LENGTH + 1)
   ) u_accumulate_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(!first_i),
-      .y_o(accumulate)
+      .x_i      (!first_i),
+      .y_o      (accumulate)
   );
 
   lm_shift_register #(
-      .BITS(1),
+      .BITS  (1),
       .CYCLES(LENGTH + 2)
   ) u_enable_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(valid_i),
-      .y_o(enable)
+      .x_i      (valid_i),
+      .y_o      (enable)
   );
 
   for (genvar p = 0; p < ROWS / 2; p++) begin : gen_pair
@@ -70,27 +71,27 @@ module lm_mmu_dots_dsp #(
 
     for (genvar k = 0; k < CHAINS; k++) begin : gen_chain
       lm_mmu_dot_chain #(
-          .CHAIN(LENGTH),
+          .CHAIN      (LENGTH),
           .ACCUMULATES(ACCUMULATES)
       ) u_dot_chain (
           .clk_i,
-          .low_i(weights_i[4*(2*p*COLUMNS+k*LENGTH)+:4*LENGTH]),
-          .high_i(weights_i[4*((2*p+1)*COLUMNS+k*LENGTH)+:4*LENGTH]),
-          .x_i(x[4*k*LENGTH+:4*LENGTH]),
+          .low_i       (weights_i[4*(2*p*COLUMNS+k*LENGTH)+:4*LENGTH]),
+          .high_i      (weights_i[4*((2*p+1)*COLUMNS+k*LENGTH)+:4*LENGTH]),
+          .x_i         (x[4*k*LENGTH+:4*LENGTH]),
           .accumulate_i(accumulate),
-          .enable_i(enable),
-          .sum_o(sums[k*PACKED_BITS+:PACKED_BITS])
+          .enable_i    (enable),
+          .sum_o       (sums[k*PACKED_BITS+:PACKED_BITS])
       );
     end
 
     lm_adder_tree #(
-        .INPUTS(CHAINS),
-        .IN_BITS(PACKED_BITS),
+        .INPUTS  (CHAINS),
+        .IN_BITS (PACKED_BITS),
         .OUT_BITS(PACKED_BITS)
     ) u_tree (
         .clk_i,
         .words_i(sums),
-        .sum_o(sum)
+        .sum_o  (sum)
     );
 
     // A negative low row has borrowed from the high one.

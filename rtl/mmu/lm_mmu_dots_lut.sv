@@ -5,11 +5,11 @@ module lm_mmu_dots_lut #(
     parameter int unsigned ROWS = 2,
     parameter int unsigned COLUMNS = 32
 ) (
-    input  logic                       clk_i,
-    input  logic                       valid_i,
-    input  logic                       first_i,   // of a group's beats
-    input  logic [4*ROWS*COLUMNS-1:0]  weights_i,
-    input  logic [4*COLUMNS-1:0]       x_i,
+    input  logic                      clk_i,
+    input  logic                      valid_i,
+    input  logic                      first_i,  // of a group's beats
+    input  logic [4*ROWS*COLUMNS-1:0] weights_i,
+    input  logic [4*COLUMNS-1:0]      x_i,
     output logic [lightmamba_pkg::DOT_BITS*ROWS-1:0] dots_o
 );
   localparam int unsigned DOT_BITS = lightmamba_pkg::DOT_BITS;
@@ -21,13 +21,13 @@ module lm_mmu_dots_lut #(
   logic first, valid;
 
   lm_shift_register #(
-      .BITS(2),
+      .BITS  (2),
       .CYCLES(1 + $clog2(COLUMNS))
   ) u_control_line (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({first_i, valid_i}),
-      .y_o({first, valid})
+      .x_i      ({first_i, valid_i}),
+      .y_o      ({first, valid})
   );
 
   for (genvar r = 0; r < ROWS; r++) begin : gen_row
@@ -46,13 +46,13 @@ module lm_mmu_dots_lut #(
     always_ff @(posedge clk_i) products_q <= products;
 
     lm_adder_tree #(
-        .INPUTS(COLUMNS),
-        .IN_BITS(8),
+        .INPUTS  (COLUMNS),
+        .IN_BITS (8),
         .OUT_BITS(SUM_BITS)
     ) u_tree (
         .clk_i,
         .words_i(products_q),
-        .sum_o(sum)
+        .sum_o  (sum)
     );
 
     if (ACCUMULATES) begin : gen_accumulator

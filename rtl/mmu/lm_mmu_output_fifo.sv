@@ -6,13 +6,13 @@ module lm_mmu_output_fifo #(
     parameter int unsigned BITS = 97,
     parameter int unsigned DEPTH = 32  // a power of two
 ) (
-    input  logic             clk_i,
-    input  logic             rst_ni,
-    input  logic             push_i,
-    input  logic [BITS-1:0]  data_i,
-    output logic             valid_o,
-    input  logic             ready_i,
-    output logic [BITS-1:0]  data_o
+    input  logic            clk_i,
+    input  logic            rst_ni,
+    input  logic            push_i,
+    input  logic [BITS-1:0] data_i,
+    output logic            valid_o,
+    input  logic            ready_i,
+    output logic [BITS-1:0] data_o
 );
   localparam int unsigned ADDRESS_BITS = $clog2(DEPTH);
 

@@ -4,12 +4,12 @@
 module lm_mmu_scaler #(
     parameter int unsigned SHARE = 2
 ) (
-    input  logic               clk_i,
-    input  logic signed [lightmamba_pkg::DOT_BITS-1:0]        dot_i,
+    input  logic clk_i,
+    input  logic signed [lightmamba_pkg::DOT_BITS-1:0] dot_i,
     input  logic signed [lightmamba_pkg::MULTIPLIER_BITS-1:0] multiplier_i,
-    input  logic signed [lightmamba_pkg::SCALE_BITS-1:0]      scale_i,  // 3 cycles after the dot
-    input  logic               valid_i,  // 5 cycles after the dot
-    input  logic               first_i,  // of the groups; 5 cycles after the dot
+    input  logic signed [lightmamba_pkg::SCALE_BITS-1:0] scale_i,  // 3 cycles after the dot
+    input  logic valid_i,                                          // 5 cycles after the dot
+    input  logic first_i,  // of the groups; 5 cycles after the dot
     output logic [lightmamba_pkg::ACCUMULATOR_BITS*SHARE-1:0] sums_o
 );
   localparam int unsigned DOT_BITS = lightmamba_pkg::DOT_BITS;

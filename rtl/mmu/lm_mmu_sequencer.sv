@@ -6,26 +6,26 @@ module lm_mmu_sequencer #(
     parameter int unsigned WORD_BITS = 9,
     parameter int unsigned TILE_BITS = 16
 ) (
-    input  logic                   clk_i,
-    input  logic                   rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
 
-    input  logic                   start_valid_i,
-    output logic                   start_ready_o,
-    input  logic                   bank_i,
-    input  logic [GROUP_BITS:0]    groups_i,  // neither is ever 0
-    input  logic [TILE_BITS-1:0]   tiles_i,
-    output logic [1:0]             bank_busy_o,
+    input  logic                 start_valid_i,
+    output logic                 start_ready_o,
+    input  logic                 bank_i,
+    input  logic [GROUP_BITS:0]  groups_i,  // neither is ever 0
+    input  logic [TILE_BITS-1:0] tiles_i,
+    output logic [1:0]           bank_busy_o,
 
-    output logic                   beat_valid_o,
-    input  logic                   beat_ready_i,
-    output logic                   bank_o,
-    output logic [WORD_BITS-1:0]   word_o,  // of the vector
-    output logic [GROUP_BITS-1:0]  group_o,
-    output logic                   first_beat_o,  // of a group
-    output logic                   last_beat_o,
-    output logic                   first_group_o,
-    output logic                   last_group_o,
-    output logic                   last_tile_o
+    output logic                  beat_valid_o,
+    input  logic                  beat_ready_i,
+    output logic                  bank_o,
+    output logic [WORD_BITS-1:0]  word_o,        // of the vector
+    output logic [GROUP_BITS-1:0] group_o,
+    output logic                  first_beat_o,  // of a group
+    output logic                  last_beat_o,
+    output logic                  first_group_o,
+    output logic                  last_group_o,
+    output logic                  last_tile_o
 );
   typedef struct packed {
     logic                  bank;

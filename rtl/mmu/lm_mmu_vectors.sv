@@ -6,21 +6,21 @@ module lm_mmu_vectors #(
     localparam int unsigned GROUP_BITS = $clog2(MAX_GROUPS),
     localparam int unsigned WORD_BITS = $clog2(MAX_GROUPS * (lightmamba_pkg::GROUP / COLUMNS))
 ) (
-    input  logic                   clk_i,
-    input  logic                   write_bank_i,
-    input  logic                   code_we_i,
-    input  logic [WORD_BITS-1:0]   code_address_i,
-    input  logic [4*COLUMNS-1:0]   codes_i,
-    input  logic                   multiplier_we_i,
-    input  logic [GROUP_BITS-1:0]  multiplier_group_i,
+    input  logic                  clk_i,
+    input  logic                  write_bank_i,
+    input  logic                  code_we_i,
+    input  logic [WORD_BITS-1:0]  code_address_i,
+    input  logic [4*COLUMNS-1:0]  codes_i,
+    input  logic                  multiplier_we_i,
+    input  logic [GROUP_BITS-1:0] multiplier_group_i,
     input  logic [lightmamba_pkg::MULTIPLIER_BITS-1:0] multiplier_i,
 
-    input  logic                   bank_i,
-    input  logic [WORD_BITS-1:0]   address_i,
-    input  logic [GROUP_BITS-1:0]  group_i,
-    input  logic                   read_i,     // first stage
-    input  logic                   advance_i,  // second stage
-    output logic [4*COLUMNS-1:0]   codes_o,
+    input  logic                  bank_i,
+    input  logic [WORD_BITS-1:0]  address_i,
+    input  logic [GROUP_BITS-1:0] group_i,
+    input  logic                  read_i,     // first stage
+    input  logic                  advance_i,  // second stage
+    output logic [4*COLUMNS-1:0]  codes_o,
     output logic [lightmamba_pkg::MULTIPLIER_BITS-1:0] multiplier_o
 );
   localparam int unsigned MULTIPLIER_BITS = lightmamba_pkg::MULTIPLIER_BITS;

@@ -7,7 +7,7 @@ module lm_quantize_maximum #(
     input  logic                     clk_i,
     input  logic                     rst_ni,
     input  logic                     valid_i,
-    input  logic                     first_i,       // beat of the group
+    input  logic                     first_i,  // beat of the group
     input  logic                     last_i,
     input  logic [LANES*IN_BITS-1:0] values_i,
     output logic                     valid_o,

@@ -7,22 +7,22 @@ module lm_sum_serializer #(
     parameter int unsigned ROWS = 2,  // a power of two
     parameter int unsigned COUNT_BITS = 20
 ) (
-    input  logic                  clk_i,
-    input  logic                  rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
     // Only when all sums of the product before have left.
     input  logic                  start_i,
     input  logic [COUNT_BITS-1:0] first_rows_i,   // at least 1
     input  logic [COUNT_BITS-1:0] second_rows_i,  // 0: one segment
 
-    input  logic                  in_valid_i,
-    output logic                  in_ready_o,
+    input  logic in_valid_i,
+    output logic in_ready_o,
     input  logic [lightmamba_pkg::ACCUMULATOR_BITS*ROWS-1:0] in_sums_i,
 
-    output logic                  out_valid_o,
-    input  logic                  out_ready_i,
+    output logic out_valid_o,
+    input  logic out_ready_i,
     output logic [lightmamba_pkg::ACCUMULATOR_BITS-1:0] out_sum_o,
-    output logic                  out_is_second_o,  // segment
-    output logic                  out_last_o        // of the product
+    output logic out_is_second_o,  // segment
+    output logic out_last_o        // of the product
 );
   localparam int unsigned SUM_BITS = lightmamba_pkg::ACCUMULATOR_BITS;
   localparam int unsigned ROW_BITS = $clog2(ROWS);

@@ -2,8 +2,8 @@
 // latency. As the mantissa of scaled_sum() of src/accel/numerics/golden_model.cpp, of a shift that
 // leaves KEPT_BITS or less.
 module lm_sum_times_root (
-    input  logic clk_i,
-    input  logic advance_i,
+    input  logic       clk_i,
+    input  logic       advance_i,
     input  logic signed [lightmamba_pkg::ACCUMULATOR_BITS-1:0] sum_i,
     input  logic [4:0] shift_i,
     input  logic [lightmamba_pkg::ROOT_BITS-1:0] mantissa_i,

@@ -1,7 +1,7 @@
-// Blocks of sums of a linear layer, times an inverse root, to 8-bit codes with an exponent. One beat
-// of LANES per cycle, blocks without idle cycles between; the first codes of a block leave
-// 64 / LANES + 2 $clog2(LANES) + 18 cycles after its last sums have come.
-// As round_sums() of src/accel/numerics/golden_model.cpp; the codes' exponent has to fit.
+// Blocks of sums of a linear layer, times an inverse root, to 8-bit codes with an exponent. One
+// beat of LANES per cycle, blocks without idle cycles between; the first codes of a block leave 64
+// / LANES + 2 $clog2(LANES) + 18 cycles after its last sums have come. As round_sums() of
+// src/accel/numerics/golden_model.cpp; the codes' exponent has to fit.
 module lm_sums_to_bfp8 #(
     parameter int unsigned LANES = 4
 ) (
@@ -35,30 +35,30 @@ module lm_sums_to_bfp8 #(
   logic signed [EXPONENT_BITS-1:0] exponent, exponent_1_q, exponent_4;
 
   lm_bfp8_buffer #(
-      .LANES(LANES),
-      .BITS(ACCUMULATOR_BITS),
+      .LANES   (LANES),
+      .BITS    (ACCUMULATOR_BITS),
       .TAG_BITS(TAG_BITS)
   ) u_block_buffer (
       .clk_i,
       .rst_ni,
       .in_valid_i,
       .in_ready_o,
-      .in_values_i(in_sums_i),
-      .in_tag_i({in_mantissa_i, in_exponent_i}),
-      .out_valid_o(beat_valid),
-      .out_ready_i(beat_ready),
-      .out_values_o(sums),
-      .out_length_o(length),
+      .in_values_i   (in_sums_i),
+      .in_tag_i      ({in_mantissa_i, in_exponent_i}),
+      .out_valid_o   (beat_valid),
+      .out_ready_i   (beat_ready),
+      .out_values_o  (sums),
+      .out_length_o  (length),
       .out_is_above_o(unused_is_above),
-      .out_tag_o({mantissa, exponent})
+      .out_tag_o     ({mantissa, exponent})
   );
 
   lm_pipeline #(.CYCLES(4)) u_pipeline (
       .clk_i,
       .rst_ni,
-      .in_valid_i(beat_valid),
-      .in_ready_o(beat_ready),
-      .advance_o(advance),
+      .in_valid_i (beat_valid),
+      .in_ready_o (beat_ready),
+      .advance_o  (advance),
       .out_valid_o(product_valid),
       .out_ready_i(product_ready)
   );
@@ -81,27 +81,27 @@ module lm_sums_to_bfp8 #(
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     lm_sum_times_root u_scaled_product (
         .clk_i,
-        .advance_i(advance),
-        .sum_i(sum_1_q[lane*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
-        .shift_i(shift_1_q),
+        .advance_i (advance),
+        .sum_i     (sum_1_q[lane*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
+        .shift_i   (shift_1_q),
         .mantissa_i(mantissa_1_q),
-        .product_o(products[lane*PRODUCT_BITS+:PRODUCT_BITS])
+        .product_o (products[lane*PRODUCT_BITS+:PRODUCT_BITS])
     );
   end
 
   lm_shift_register #(.BITS(EXPONENT_BITS), .CYCLES(3)) u_delay_exponent (
       .clk_i,
       .advance_i(advance),
-      .x_i(exponent_1_q),
-      .y_o(exponent_4)
+      .x_i      (exponent_1_q),
+      .y_o      (exponent_4)
   );
 
   lm_round_bfp8 #(.LANES(LANES), .IN_BITS(PRODUCT_BITS)) u_round_block (
       .clk_i,
       .rst_ni,
-      .in_valid_i(product_valid),
-      .in_ready_o(product_ready),
-      .in_values_i(products),
+      .in_valid_i   (product_valid),
+      .in_ready_o   (product_ready),
+      .in_values_i  (products),
       .in_exponent_i(exponent_4),
       .out_valid_o,
       .out_ready_i,

@@ -1,11 +1,12 @@
-// One lane of lm_sums_to_fixed. 6 cycles of latency; what all lanes share comes 2 cycles after the sum.
+// One lane of lm_sums_to_fixed. 6 cycles of latency; what all lanes share comes 2 cycles after the
+// sum.
 module lm_sums_to_fixed_lane #(
     parameter int unsigned OUT_BITS = 26
 ) (
-    input  logic clk_i,
-    input  logic advance_i,
+    input  logic                       clk_i,
+    input  logic                       advance_i,
     input  logic signed [lightmamba_pkg::ACCUMULATOR_BITS-1:0] sum_i,
-    input  logic signed [9:0] left_2_i,  // exponent + fraction bits
+    input  logic signed [9:0]          left_2_i,  // exponent + fraction bits
     input  logic [lightmamba_pkg::ROOT_BITS-1:0] mantissa_2_i,
     output logic signed [OUT_BITS-1:0] value_o
 );
@@ -28,8 +29,8 @@ module lm_sums_to_fixed_lane #(
   logic [4:0] shift_2_q;
 
   lm_leading_zeros #(.BITS(ACCUMULATOR_BITS)) u_leading_zeros (
-      .x_i(magnitude_1_q),
-      .count_o(zeros),
+      .x_i      (magnitude_1_q),
+      .count_o  (zeros),
       .is_zero_o(is_zero)
   );
 
@@ -47,10 +48,10 @@ module lm_sums_to_fixed_lane #(
   lm_sum_times_root u_scaled_product (
       .clk_i,
       .advance_i,
-      .sum_i(sum_2_q),
-      .shift_i(shift_2_q),
+      .sum_i     (sum_2_q),
+      .shift_i   (shift_2_q),
       .mantissa_i(mantissa_2_i),
-      .product_o(product)
+      .product_o (product)
   );
 
   logic signed [9:0] shift_3_q;
@@ -58,9 +59,9 @@ module lm_sums_to_fixed_lane #(
   logic signed [OUT_BITS-1:0] value_d;
 
   lm_rescale #(.IN_BITS(PRODUCT_BITS), .OUT_BITS(OUT_BITS), .SHIFT_BITS(7)) u_rescale (
-      .x_i(product),
+      .x_i    (product),
       .shift_i(shift_5_q),
-      .y_o(value_d)
+      .y_o    (value_d)
   );
 
   always_ff @(posedge clk_i) begin

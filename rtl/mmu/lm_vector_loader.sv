@@ -13,29 +13,29 @@ module lm_vector_loader #(
     localparam int unsigned MMU_GROUP_BITS = $clog2(MMU_MAX_GROUPS),
     localparam int unsigned MMU_WORD_BITS = $clog2(MMU_MAX_GROUPS * BEATS)
 ) (
-    input  logic                   clk_i,
-    input  logic                   rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
     // Only when done with the vector before.
     input  logic                   start_i,
-    input  logic                   is_rotated_i,  // from the transform
+    input  logic                   is_rotated_i,                         // from the transform
     input  logic                   bank_i,
     input  logic [GROUPS_BITS-1:0] groups_i,
     input  logic [lightmamba_pkg::CLIP_BITS-1:0] clip_i,
     output logic                   done_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] exponent_o,  // from done_o on
 
-    input  logic                   residual_valid_i,
-    output logic                   residual_ready_o,
+    input  logic residual_valid_i,
+    output logic residual_ready_o,
     input  logic signed [lightmamba_pkg::RESIDUAL_BITS-1:0] residual_i,
-    input  logic                   rotated_valid_i,
-    output logic                   rotated_ready_o,
+    input  logic rotated_valid_i,
+    output logic rotated_ready_o,
     input  logic [LANES*lightmamba_pkg::ROTATED_BITS-1:0] rotated_i,
 
-    output logic                   bank_o,
-    output logic                   code_we_o,
-    output logic [MMU_WORD_BITS-1:0] code_address_o,
-    output logic [4*COLUMNS-1:0]   codes_o,
-    output logic                   multiplier_we_o,
+    output logic                      bank_o,
+    output logic                      code_we_o,
+    output logic [MMU_WORD_BITS-1:0]  code_address_o,
+    output logic [4*COLUMNS-1:0]      codes_o,
+    output logic                      multiplier_we_o,
     output logic [MMU_GROUP_BITS-1:0] multiplier_group_o,
     output logic [lightmamba_pkg::MULTIPLIER_BITS-1:0] multiplier_o
 );

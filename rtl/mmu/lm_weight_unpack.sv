@@ -1,6 +1,6 @@
 // Takes a channel's weights apart: a word with the scales of the next COLUMNS / 4 groups, then the
-// words of these groups' codes (docs/memory-map.md). Codes pass without delay; a word of scales takes a
-// cycle of its own. The scales are those of the group whose codes are out.
+// words of these groups' codes (docs/memory-map.md). Codes pass without delay; a word of scales
+// takes a cycle of its own. The scales are those of the group whose codes are out.
 module lm_weight_unpack #(
     parameter int unsigned ROWS = 2,  // of the channel
     parameter int unsigned COLUMNS = 32,

@@ -1,5 +1,5 @@
-// v of the gated norm times the gain of its channel, as the Hadamard transform takes it; eight gains
-// come in a record. A channel per cycle, 3 cycles of latency. As times_gain() of
+// v of the gated norm times the gain of its channel, as the Hadamard transform takes it; eight
+// gains come in a record. A channel per cycle, 3 cycles of latency. As times_gain() of
 // src/accel/numerics/gain_unit.h.
 `include "lm_assert.svh"
 
@@ -42,9 +42,9 @@ module lm_gain_unit (
   ) u_stages (
       .clk_i,
       .rst_ni,
-      .in_valid_i (valid),
-      .in_ready_o (ready),
-      .advance_o  (advance),
+      .in_valid_i(valid),
+      .in_ready_o(ready),
+      .advance_o (advance),
       .out_valid_o,
       .out_ready_i
   );

@@ -3,13 +3,13 @@
 `include "lm_assert.svh"
 
 module lm_inverse_root_unit (
-    input  logic clk_i,
-    input  logic rst_ni,
-    input  logic in_valid_i,
-    output logic in_ready_o,
+    input  logic        clk_i,
+    input  logic        rst_ni,
+    input  logic        in_valid_i,
+    output logic        in_ready_o,
     input  logic [63:0] in_sum_i,
-    output logic out_valid_o,
-    input  logic out_ready_i,
+    output logic        out_valid_o,
+    input  logic        out_ready_i,
     output logic [lightmamba_pkg::ROOT_BITS-1:0] out_mantissa_o,
     output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_exponent_o
 );
@@ -45,8 +45,8 @@ module lm_inverse_root_unit (
   end
 
   lm_leading_zeros #(.BITS(32)) u_leading_zeros (
-      .x_i(is_pair),
-      .count_o(zeros),
+      .x_i      (is_pair),
+      .count_o  (zeros),
       .is_zero_o(is_zero)
   );
 
@@ -69,23 +69,23 @@ module lm_inverse_root_unit (
   lm_inverse_root_rom u_inverse_root_rom (
       .clk_i,
       .advance_i(advance),
-      .index_i({upper, f_2_q[F_BITS-3:REST_BITS]}),
-      .entry_o(entry),
-      .fall_o(fall)
+      .index_i  ({upper, f_2_q[F_BITS-3:REST_BITS]}),
+      .entry_o  (entry),
+      .fall_o   (fall)
   );
 
   lm_shift_register #(.BITS(REST_BITS), .CYCLES(2)) u_delay_rest (
       .clk_i,
       .advance_i(advance),
-      .x_i(f_2_q[REST_BITS-1:0]),
-      .y_o(rest_4)
+      .x_i      (f_2_q[REST_BITS-1:0]),
+      .y_o      (rest_4)
   );
 
   lm_shift_register #(.BITS(6), .CYCLES(4)) u_delay_zeros (
       .clk_i,
       .advance_i(advance),
-      .x_i({is_zero_1_q, zeros_1_q}),
-      .y_o({is_zero_5, zeros_5})
+      .x_i      ({is_zero_1_q, zeros_1_q}),
+      .y_o      ({is_zero_5, zeros_5})
   );
 
   always_ff @(posedge clk_i) begin

@@ -8,16 +8,16 @@ module lm_sum_of_squares_unit #(
     parameter int unsigned IN_BITS = 26,
     parameter int unsigned SHIFT = 0
 ) (
-    input  logic clk_i,
-    input  logic rst_ni,
-    input  logic [63:0] epsilon_i,
-    input  logic in_valid_i,
-    output logic in_ready_o,
-    input  logic in_last_i,  // of the vector
+    input  logic                     clk_i,
+    input  logic                     rst_ni,
+    input  logic [63:0]              epsilon_i,
+    input  logic                     in_valid_i,
+    output logic                     in_ready_o,
+    input  logic                     in_last_i,  // of the vector
     input  logic [LANES*IN_BITS-1:0] in_values_i,
-    output logic out_valid_o,
-    input  logic out_ready_i,
-    output logic [63:0] out_sum_o
+    output logic                     out_valid_o,
+    input  logic                     out_ready_i,
+    output logic [63:0]              out_sum_o
 );
   localparam int unsigned PRODUCT_BITS = 2 * IN_BITS;
   localparam int unsigned SQUARE_BITS = PRODUCT_BITS - 1 - SHIFT;  // (-2^(n - 1))^2 = 2^(2n - 2)
@@ -32,7 +32,7 @@ module lm_sum_of_squares_unit #(
       .rst_ni,
       .in_valid_i,
       .in_ready_o,
-      .advance_o(advance),
+      .advance_o  (advance),
       .out_valid_o(total_valid),
       .out_ready_i(total_ready)
   );
@@ -40,8 +40,8 @@ module lm_sum_of_squares_unit #(
   lm_shift_register #(.BITS(1), .CYCLES(4)) u_delay (
       .clk_i,
       .advance_i(advance),
-      .x_i(in_last_i),
-      .y_o(total_last)
+      .x_i      (in_last_i),
+      .y_o      (total_last)
   );
 
   logic [LANES*PRODUCT_BITS-1:0] product_q;
@@ -61,7 +61,8 @@ module lm_sum_of_squares_unit #(
     always_ff @(posedge clk_i) begin
       if (advance) begin
         product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] <= PRODUCT_BITS'(x) * PRODUCT_BITS'(x);
-        square_q[lane*SQUARE_BITS+:SQUARE_BITS]  <= SQUARE_BITS'(product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] >> SHIFT);
+        square_q[lane*SQUARE_BITS+:SQUARE_BITS] <=
+            SQUARE_BITS'(product_q[lane*PRODUCT_BITS+:PRODUCT_BITS] >> SHIFT);
       end
     end
   end
@@ -70,16 +71,20 @@ module lm_sum_of_squares_unit #(
     always_ff @(posedge clk_i) begin
       if (advance) begin
         group_q[group*GROUP_BITS+:GROUP_BITS] <=
-            (GROUP_BITS'(squares[4*group*SQUARE_BITS+:SQUARE_BITS]) + GROUP_BITS'(squares[(4*group+1)*SQUARE_BITS+:SQUARE_BITS])) +
-            (GROUP_BITS'(squares[(4*group+2)*SQUARE_BITS+:SQUARE_BITS]) + GROUP_BITS'(squares[(4*group+3)*SQUARE_BITS+:SQUARE_BITS]));
+            (GROUP_BITS'(squares[4*group*SQUARE_BITS+:SQUARE_BITS]) +
+             GROUP_BITS'(squares[(4*group+1)*SQUARE_BITS+:SQUARE_BITS])) +
+            (GROUP_BITS'(squares[(4*group+2)*SQUARE_BITS+:SQUARE_BITS]) +
+             GROUP_BITS'(squares[(4*group+3)*SQUARE_BITS+:SQUARE_BITS]));
       end
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      total_q <= (TOTAL_BITS'(groups[0*GROUP_BITS+:GROUP_BITS]) + TOTAL_BITS'(groups[1*GROUP_BITS+:GROUP_BITS])) +
-                 (TOTAL_BITS'(groups[2*GROUP_BITS+:GROUP_BITS]) + TOTAL_BITS'(groups[3*GROUP_BITS+:GROUP_BITS]));
+      total_q <= (TOTAL_BITS'(groups[0*GROUP_BITS+:GROUP_BITS]) +
+                  TOTAL_BITS'(groups[1*GROUP_BITS+:GROUP_BITS])) +
+                 (TOTAL_BITS'(groups[2*GROUP_BITS+:GROUP_BITS]) +
+                  TOTAL_BITS'(groups[3*GROUP_BITS+:GROUP_BITS]));
     end
   end
 

@@ -6,6 +6,7 @@
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/ssm_unit.h"
 #include "bits.h"
+#include "ports.h"
 #include "stream.h"
 
 namespace lightmamba::accel {
@@ -20,14 +21,16 @@ struct Head {
 };
 
 void set_limits(Vdecay_unit& unit, const DtLimits& limits) {
-  unit.min_mantissa_i = static_cast<std::uint8_t>(limits.min.mantissa);
-  unit.min_exponent_i = static_cast<std::uint8_t>(low_bits(limits.min.exponent, 8));
-  unit.max_mantissa_i = static_cast<std::uint8_t>(limits.max.mantissa);
-  unit.max_exponent_i = static_cast<std::uint8_t>(low_bits(limits.max.exponent, 8));
+  set_field(unit.limits_i, 0, 8, limits.min.mantissa);
+  set_field(unit.limits_i, 8, 8, limits.min.exponent);
+  set_field(unit.limits_i, 16, 8, limits.max.mantissa);
+  set_field(unit.limits_i, 24, 8, limits.max.exponent);
 }
 
-Scaled scaled(std::uint8_t mantissa, std::uint8_t exponent) {
-  return {mantissa, static_cast<int>(sign_extend(exponent, 8))};
+// Half of a decay_t: dt, or above it 1 - a.
+Scaled scaled(std::uint32_t decay, int low) {
+  return {static_cast<std::int64_t>(get_field(decay, low, 8)),
+          static_cast<int>(sign_extend(get_field(decay, low + 8, 8), 8))};
 }
 
 Work decay_work(Vdecay_unit& unit, const DtLimits& limits, const std::vector<Head>& heads) {
@@ -44,10 +47,8 @@ Work decay_work(Vdecay_unit& unit, const DtLimits& limits, const std::vector<Hea
               [&](std::size_t i) {
                 const Head& head = heads[i];
                 const Decay golden = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
-                ASSERT_EQ(scaled(unit.out_dt_mantissa_o, unit.out_dt_exponent_o), golden.dt)
-                    << head.raw << " + " << head.bias;
-                ASSERT_EQ(scaled(unit.out_complement_mantissa_o, unit.out_complement_exponent_o),
-                          golden.complement)
+                ASSERT_EQ(scaled(unit.out_decay_o, 0), golden.dt) << head.raw << " + " << head.bias;
+                ASSERT_EQ(scaled(unit.out_decay_o, 16), golden.complement)
                     << head.raw << " + " << head.bias << ", A " << head.A.mantissa << " 2^"
                     << head.A.exponent;
               }};

@@ -106,7 +106,10 @@ rtl_model(sum_of_squares_2_32_12 lm_sum_of_squares_unit LANES=2 IN_BITS=32 SHIFT
 # core/
 rtl_model(logit_unit lm_logit_unit)
 rtl_model(param_reader lm_param_reader OUT_LANES=1 QUEUE_DEPTH=256)
+rtl_model(param_reader_checkpoint lm_param_reader OUT_LANES=1 QUEUE_DEPTH=256 CHECKPOINT_ORDER=1)
 rtl_model(param_reader_large lm_param_reader OUT_LANES=16 QUEUE_DEPTH=5120)
+rtl_model(param_reader_large_checkpoint lm_param_reader OUT_LANES=16 QUEUE_DEPTH=5120
+          CHECKPOINT_ORDER=1)
 rtl_model(embedding_unit lm_embedding_unit)
 rtl_model(residual_unit lm_residual_unit)
 

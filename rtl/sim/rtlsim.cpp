@@ -24,6 +24,10 @@
 #include "VLightmamba_u280.h"
 #include "VLightmamba_u280___024root.h"
 #endif
+#ifdef LIGHTMAMBA_RTLSIM_TINY_CHECKPOINT
+#include "VLightmamba_tiny_checkpoint.h"
+#include "VLightmamba_tiny_checkpoint___024root.h"
+#endif
 #ifdef LIGHTMAMBA_RTLSIM_VCK190_CHECKPOINT
 #include "VLightmamba_vck190_checkpoint.h"
 #include "VLightmamba_vck190_checkpoint___024root.h"
@@ -373,38 +377,43 @@ class Rtlsim final : public Accelerator {
     const auto magnitude = [](std::uint32_t value, int index) {
       return static_cast<std::int64_t>(value >> (8 * index) & 0xff);
     };
-    if (root.lightmamba__DOT__u_core__DOT__tap_block_valid != 0) {
-      const std::uint32_t value = root.lightmamba__DOT__u_core__DOT__tap_block;
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_block_valid != 0) {
+      const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_block;
       give(ProbePoint::blocks, byte(value, 0), byte(value, 1));
     }
-    if (root.lightmamba__DOT__u_core__DOT__tap_decay_valid != 0) {
-      const std::uint32_t value = root.lightmamba__DOT__u_core__DOT__tap_decay;
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_decay_valid != 0) {
+      const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_decay;
       give(ProbePoint::decay, magnitude(value, 0), byte(value, 1), magnitude(value, 2),
            byte(value, 3));
     }
-    if (root.lightmamba__DOT__u_core__DOT__tap_conv_valid != 0) {
-      const std::uint32_t value = root.lightmamba__DOT__u_core__DOT__tap_conv;
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_conv_valid != 0) {
+      const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_conv;
       give(ProbePoint::conv, byte(value, 0), byte(value, 1));
     }
-    if (root.lightmamba__DOT__u_core__DOT__tap_y_valid != 0) {
-      give(ProbePoint::y, sign_extend(root.lightmamba__DOT__u_core__DOT__tap_y, kOutputBits));
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_y_valid != 0) {
+      give(ProbePoint::y,
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_y, kOutputBits));
     }
-    if (root.lightmamba__DOT__u_core__DOT__tap_gated_valid != 0) {
-      give(ProbePoint::gated, sign_extend(root.lightmamba__DOT__u_core__DOT__tap_gated, 32));
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_gated_valid != 0) {
+      give(ProbePoint::gated,
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_gated, 32));
     }
-    if (root.lightmamba__DOT__u_core__DOT__tap_rotated_valid != 0) {
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_rotated_valid != 0) {
       for (int lane = 0; lane < image_.hardware.out_lanes; ++lane) {
-        give(ProbePoint::rotated, get_lane(root.lightmamba__DOT__u_core__DOT__tap_rotated,
-                                           static_cast<std::size_t>(lane), 40));
+        give(ProbePoint::rotated,
+             get_lane(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_rotated,
+                      static_cast<std::size_t>(lane), 40));
       }
     }
-    if (root.lightmamba__DOT__u_core__DOT__tap_residual_valid != 0) {
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_residual_valid != 0) {
       give(ProbePoint::residual,
-           sign_extend(root.lightmamba__DOT__u_core__DOT__tap_residual, kResidualBits));
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_residual,
+                       kResidualBits));
     }
-    if (root.lightmamba__DOT__u_core__DOT__tap_logit_valid != 0) {
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_logit_valid != 0) {
       give(ProbePoint::logits,
-           sign_extend(root.lightmamba__DOT__u_core__DOT__tap_logit, kLogitBits));
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_logit,
+                       kLogitBits));
     }
   }
 
@@ -529,6 +538,11 @@ class Rtlsim final : public Accelerator {
 std::unique_ptr<Accelerator> make_rtlsim(const Image& image, const RtlsimOptions& options) {
   const std::string_view name = image.hardware.name;
   if (image.order == RowOrder::checkpoint) {
+#ifdef LIGHTMAMBA_RTLSIM_TINY_CHECKPOINT
+    if (name == "tiny") {
+      return std::make_unique<Rtlsim<VLightmamba_tiny_checkpoint>>(image, options);
+    }
+#endif
 #ifdef LIGHTMAMBA_RTLSIM_VCK190_CHECKPOINT
     if (name == "vck190") {
       return std::make_unique<Rtlsim<VLightmamba_vck190_checkpoint>>(image, options);

@@ -1,27 +1,21 @@
-// dt = softplus(raw + bias) within its limits, and rest = 1 - exp(-A dt), of one head per cycle;
+// dt = softplus(raw + bias) within its limits, and 1 - a = 1 - exp(-A dt), of one head per cycle;
 // 22 cycles of latency. The limits are constant while there is work. Exponents of results have to
 // fit. As compute_decay() of src/accel/numerics/ssm_unit.h.
 `include "lm_assert.svh"
 
 module lm_decay_unit (
-    input  logic clk_i,
-    input  logic rst_ni,
-    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] min_mantissa_i,
-    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] min_exponent_i,
-    input  logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] max_mantissa_i,
-    input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] max_exponent_i,
-    input  logic in_valid_i,
-    output logic in_ready_o,
+    input  logic                     clk_i,
+    input  logic                     rst_ni,
+    input  lm_types_pkg::dt_limits_t limits_i,
+    input  logic                     in_valid_i,
+    output logic                     in_ready_o,
     input  logic signed [lightmamba_pkg::DT_BITS-1:0] in_raw_i,
     input  logic signed [lightmamba_pkg::DT_BITS-1:0] in_bias_i,
-    input  logic [15:0] in_a_mantissa_i,
+    input  logic [15:0]              in_a_mantissa_i,
     input  logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] in_a_exponent_i,
-    output logic out_valid_o,
-    input  logic out_ready_i,
-    output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_dt_mantissa_o,
-    output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_dt_exponent_o,
-    output logic [lightmamba_pkg::SIGNIFICANT_BITS-1:0] out_complement_mantissa_o,
-    output logic signed [lightmamba_pkg::EXPONENT_BITS-1:0] out_complement_exponent_o
+    output logic                     out_valid_o,
+    input  logic                     out_ready_i,
+    output lm_types_pkg::decay_t     out_decay_o
 );
   localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
   localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
@@ -30,8 +24,6 @@ module lm_decay_unit (
 
   localparam int unsigned A_BITS = 16;
   localparam int unsigned PRODUCT_BITS = A_BITS + SIGNIFICANT_BITS;
-
-  localparam int unsigned SCALED_BITS = EXPONENT_BITS + SIGNIFICANT_BITS;
 
   logic advance;
 
@@ -64,15 +56,15 @@ module lm_decay_unit (
 
   lm_softplus u_softplus (
       .clk_i,
-      .advance_i(advance),
-      .x_i(x_1_q),
+      .advance_i (advance),
+      .x_i       (x_1_q),
       .mantissa_o(dt_16),
       .exponent_o(dt_exponent_16)
   );
 
   lm_round_mantissa #(
-      .IN_BITS(16),
-      .OUT_BITS(SIGNIFICANT_BITS),
+      .IN_BITS      (16),
+      .OUT_BITS     (SIGNIFICANT_BITS),
       .EXPONENT_BITS(EXPONENT_BITS)
   ) u_round_dt (
       .mantissa_i(dt_16),
@@ -81,34 +73,28 @@ module lm_decay_unit (
       .exponent_o(dt_exponent_8)
   );
 
-  logic [SCALED_BITS-1:0] min_dt, max_dt, dt_8_q, dt_9_q, dt_10_q, dt_21;
+  lm_types_pkg::scaled_t dt_8_q, dt_9_q, dt_10_q, dt_21;
   logic is_below, is_above;
 
-  assign min_dt = {min_exponent_i, min_mantissa_i};
-  assign max_dt  = {max_exponent_i, max_mantissa_i};
-
   lm_scaled_less u_is_below (
-      .a_i(dt_8_q),
-      .b_i(min_dt),
+      .a_i      (dt_8_q),
+      .b_i      (limits_i.min),
       .is_less_o(is_below)
   );
 
   lm_scaled_less u_is_above (
-      .a_i(max_dt),
-      .b_i(dt_9_q),
+      .a_i      (limits_i.max),
+      .b_i      (dt_9_q),
       .is_less_o(is_above)
   );
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
       dt_8_q  <= {dt_exponent_8, dt_8};
-      dt_9_q  <= is_below ? min_dt : dt_8_q;
-      dt_10_q <= is_above ? max_dt : dt_9_q;
+      dt_9_q  <= is_below ? limits_i.min : dt_8_q;
+      dt_10_q <= is_above ? limits_i.max : dt_9_q;
     end
   end
-
-  logic signed [EXPONENT_BITS-1:0] dt_exponent_10;
-  assign dt_exponent_10 = dt_10_q[SIGNIFICANT_BITS+:EXPONENT_BITS];
 
   logic [A_BITS-1:0] a_10;
   logic signed [EXPONENT_BITS-1:0] a_exponent_10;
@@ -118,14 +104,14 @@ module lm_decay_unit (
   lm_shift_register #(.BITS(A_BITS + EXPONENT_BITS), .CYCLES(10)) u_delay_a (
       .clk_i,
       .advance_i(advance),
-      .x_i({in_a_mantissa_i, in_a_exponent_i}),
-      .y_o({a_10, a_exponent_10})
+      .x_i      ({in_a_mantissa_i, in_a_exponent_i}),
+      .y_o      ({a_10, a_exponent_10})
   );
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      product_11_q  <= PRODUCT_BITS'(a_10) * PRODUCT_BITS'(dt_10_q[SIGNIFICANT_BITS-1:0]);
-      exponent_11_q <= 10'(a_exponent_10) + 10'(dt_exponent_10);
+      product_11_q  <= PRODUCT_BITS'(a_10) * PRODUCT_BITS'(dt_10_q.mantissa);
+      exponent_11_q <= 10'(a_exponent_10) + 10'(signed'(dt_10_q.exponent));
     end
   end
 
@@ -136,7 +122,7 @@ module lm_decay_unit (
 
   lm_one_minus_exp #(.IN_BITS(PRODUCT_BITS)) u_one_minus_exp (
       .clk_i,
-      .advance_i(advance),
+      .advance_i (advance),
       .mantissa_i(product_11_q),
       .exponent_i(exponent_11_q),
       .mantissa_o(complement_16),
@@ -144,8 +130,8 @@ module lm_decay_unit (
   );
 
   lm_round_mantissa #(
-      .IN_BITS(16),
-      .OUT_BITS(SIGNIFICANT_BITS),
+      .IN_BITS      (16),
+      .OUT_BITS     (SIGNIFICANT_BITS),
       .EXPONENT_BITS(EXPONENT_BITS)
   ) u_round_complement (
       .mantissa_i(complement_16),
@@ -157,20 +143,17 @@ module lm_decay_unit (
   lm_shift_register #(.BITS(EXPONENT_BITS + SIGNIFICANT_BITS), .CYCLES(11)) u_delay_dt (
       .clk_i,
       .advance_i(advance),
-      .x_i(dt_10_q),
-      .y_o(dt_21)
+      .x_i      (dt_10_q),
+      .y_o      (dt_21)
   );
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      out_dt_mantissa_o   <= dt_21[SIGNIFICANT_BITS-1:0];
-      out_dt_exponent_o   <= dt_21[SIGNIFICANT_BITS+:EXPONENT_BITS];
-      out_complement_mantissa_o <= complement_8;
-      out_complement_exponent_o <= complement_8 == '0 ? ZERO_EXPONENT : complement_exponent_8;
+      out_decay_o.dt                  <= dt_21;
+      out_decay_o.complement.mantissa <= complement_8;
+      out_decay_o.complement.exponent <= complement_8 == '0 ? ZERO_EXPONENT : complement_exponent_8;
     end
   end
 
-  `LM_ASSERT_STREAM(out_holds,
-                    out_valid_o, out_ready_i, {out_dt_mantissa_o, out_dt_exponent_o,
-                    out_complement_mantissa_o, out_complement_exponent_o})
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_decay_o)
 endmodule

@@ -3,12 +3,12 @@
 module lm_one_minus_exp #(
     parameter int unsigned IN_BITS = 24
 ) (
-    input  logic clk_i,
-    input  logic advance_i,
+    input  logic               clk_i,
+    input  logic               advance_i,
     input  logic [IN_BITS-1:0] mantissa_i,
-    input  logic signed [9:0] exponent_i,
-    output logic [15:0] mantissa_o,
-    output logic signed [9:0] exponent_o
+    input  logic signed [9:0]  exponent_i,
+    output logic [15:0]        mantissa_o,
+    output logic signed [9:0]  exponent_o
 );
   // Octaves of the table are those of exponents of 16-bit mantissas; below them the result is u,
   // above them 1.
@@ -49,7 +49,7 @@ module lm_one_minus_exp #(
       .advance_i,
       .index_i({octave, u[14:REST_BITS]}),
       .entry_o(entry),
-      .fall_o(fall)
+      .fall_o (fall)
   );
 
   lm_shift_register #(.BITS(16), .CYCLES(2)) u_delay_4 (

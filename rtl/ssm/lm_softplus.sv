@@ -1,10 +1,10 @@
 // log(1 + exp(x)) of fixed point with DT_FRACTION_BITS, with 16 bits of mantissa. One number per
 // cycle, 6 cycles of latency. As softplus() of src/accel/numerics/functions.h.
 module lm_softplus (
-    input  logic clk_i,
-    input  logic advance_i,
+    input  logic              clk_i,
+    input  logic              advance_i,
     input  logic signed [lightmamba_pkg::DT_BITS-1:0] x_i,
-    output logic [15:0] mantissa_o,
+    output logic [15:0]       mantissa_o,
     output logic signed [9:0] exponent_o
 );
   localparam int unsigned DT_FRACTION_BITS = lightmamba_pkg::DT_FRACTION_BITS;
@@ -33,9 +33,9 @@ module lm_softplus (
   lm_softplus_rom u_softplus_rom (
       .clk_i,
       .advance_i,
-      .index_i(index),
-      .entry_o(entry),
-      .rise_o(rise),
+      .index_i   (index),
+      .entry_o   (entry),
+      .rise_o    (rise),
       .exponent_o(exponent)
   );
 

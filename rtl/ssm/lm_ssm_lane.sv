@@ -2,28 +2,28 @@
 // Part of lm_ssm_unit. As the loop of step_channel() of src/accel/numerics/ssm_unit.h.
 //
 // Nothing saturates. With the shifts of lm_ssm_row, |h| <= 2^15 2^13 = 2^28 and 0 <= (1 - a) |h| <=
-// |h|, rounded too, so their difference is within 2^28; |u B| <= 255 2^14 2^5 < 2^27. The step is within
-// 2^28 + 2^27 and has 30 bits with sign, not kStepBits, and what C multiplies has 25. Sums that are
-// larger in between may wrap.
+// |h|, rounded too, so their difference is within 2^28; |u B| <= 255 2^14 2^5 < 2^27. The step is
+// within 2^28 + 2^27 and has 30 bits with sign, not kStepBits, and what C multiplies has 25. Sums
+// that are larger in between may wrap.
 module lm_ssm_lane (
-    input logic clk_i,
+    input  logic clk_i,
 
     // Cycle 0.
-    input logic signed [15:0] code_i,
-    input logic        [ 7:0] complement_i,  // mantissa of 1 - a
-    input logic signed [15:0] u_i,
-    input logic signed [ 7:0] b_i,
+    input  logic signed [15:0] code_i,
+    input  logic [7:0]         complement_i,  // mantissa of 1 - a
+    input  logic signed [15:0] u_i,
+    input  logic signed [7:0]  b_i,
 
     // Cycle 2.
-    input logic [4:0] kept_shift_i,
-    input logic [4:0] lost_shift_i,
-    input logic [4:0] added_shift_i,
+    input  logic [4:0] kept_shift_i,
+    input  logic [4:0] lost_shift_i,
+    input  logic [4:0] added_shift_i,
 
-    input logic signed [7:0] c_i,  // in cycle 6
+    input  logic signed [7:0] c_i,  // in cycle 6
 
-    output logic signed [29:0] h_o,        // in cycle 5
-    output logic        [28:0] size_o,     // in cycle 7
-    output logic signed [32:0] product_o   // in cycle 8
+    output logic signed [29:0] h_o,       // in cycle 5
+    output logic [28:0]        size_o,    // in cycle 7
+    output logic signed [32:0] product_o  // in cycle 8
 );
   // 1 and 2: the products. The terms are as far to the left as they ever go, and a bit more for
   // the rounding.

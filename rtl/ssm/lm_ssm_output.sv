@@ -1,25 +1,25 @@
-// y of each row: the products of h and C summed over each block and brought to fixed point, and
-// D x. A beat of products each cycle; never stalls. Part of lm_ssm_unit. As the end of step_channel()
+// y of each row: the products of h and C summed over each block and brought to fixed point, and D
+// x. A beat of products each cycle; never stalls. Part of lm_ssm_unit. As the end of step_channel()
 // of src/accel/numerics/ssm_unit.h.
 module lm_ssm_output #(
     parameter int unsigned LANES = 4,
     parameter int unsigned BLOCK = 64
 ) (
-    input logic clk_i,
-    input logic rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
 
     // Cycle 0: a beat.
-    input logic                valid_i,
-    input logic                first_i,           // of its row
-    input logic                last_i,
-    input logic                first_of_block_i,
-    input logic                last_of_block_i,
-    input logic [LANES*33-1:0] products_i,
+    input  logic                valid_i,
+    input  logic                first_i,  // of its row
+    input  logic                last_i,
+    input  logic                first_of_block_i,
+    input  logic                last_of_block_i,
+    input  logic [LANES*33-1:0] products_i,
 
     // Cycle -7 and -9, with the beat that is 7 and 9 cycles later at the products.
-    input logic signed [10:0] shift_i,
-    input logic signed [23:0] direct_i,
-    input logic signed [ 9:0] direct_shift_i,
+    input  logic signed [10:0] shift_i,
+    input  logic signed [23:0] direct_i,
+    input  logic signed [9:0]  direct_shift_i,
 
     output logic               valid_o,
     output logic signed [31:0] y_o
@@ -42,23 +42,23 @@ module lm_ssm_output #(
   logic first_of_block;
 
   lm_lane_sum #(
-      .LANES(LANES),
-      .BITS(33),
+      .LANES   (LANES),
+      .BITS    (33),
       .SUM_BITS(BLOCK_SUM_BITS)
   ) u_beat_sum (
       .clk_i,
       .numbers_i(products_i),
-      .sum_o(beat_sum)
+      .sum_o    (beat_sum)
   );
 
   lm_shift_register #(
-      .BITS(1),
+      .BITS  (1),
       .CYCLES(TREE_STAGES)
   ) u_first_of_block (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(first_of_block_i),
-      .y_o(first_of_block)
+      .x_i      (first_of_block_i),
+      .y_o      (first_of_block)
   );
 
   logic [VALUE_STAGES-1:0] valid_q;
@@ -80,45 +80,45 @@ module lm_ssm_output #(
   logic signed [VALUE_BITS-1:0] block_value, direct_value;
 
   lm_shift_register #(
-      .BITS(11),
+      .BITS  (11),
       .CYCLES(SHIFT_EARLY + BLOCK_STAGES)
   ) u_shift (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(shift_i),
-      .y_o(shift)
+      .x_i      (shift_i),
+      .y_o      (shift)
   );
 
   lm_shift_register #(
-      .BITS(24 + 10),
+      .BITS  (24 + 10),
       .CYCLES(DIRECT_EARLY + BLOCK_STAGES)
   ) u_direct (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({direct_i, direct_shift_i}),
-      .y_o({direct, direct_shift})
+      .x_i      ({direct_i, direct_shift_i}),
+      .y_o      ({direct, direct_shift})
   );
 
   lm_rescale_pipeline #(
-      .IN_BITS(BLOCK_SUM_BITS),
-      .OUT_BITS(VALUE_BITS),
+      .IN_BITS   (BLOCK_SUM_BITS),
+      .OUT_BITS  (VALUE_BITS),
       .SHIFT_BITS(11)
   ) u_block_value (
       .clk_i,
-      .x_i(block_sum_q),
+      .x_i    (block_sum_q),
       .shift_i(shift),
-      .y_o(block_value)
+      .y_o    (block_value)
   );
 
   lm_rescale_pipeline #(
-      .IN_BITS(24),
-      .OUT_BITS(VALUE_BITS),
+      .IN_BITS   (24),
+      .OUT_BITS  (VALUE_BITS),
       .SHIFT_BITS(10)
   ) u_direct_value (
       .clk_i,
-      .x_i(direct),
+      .x_i    (direct),
       .shift_i(direct_shift),
-      .y_o(direct_value)
+      .y_o    (direct_value)
   );
 
   // The sum over a row. The last beat of a block has its value.
@@ -133,13 +133,13 @@ module lm_ssm_output #(
   always_ff @(posedge clk_i) if (valid_i) is_of_first_block_q <= is_of_first_block_d;
 
   lm_shift_register #(
-      .BITS(3),
+      .BITS  (3),
       .CYCLES(VALUE_STAGES)
   ) u_value_tags (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({is_of_first_block_d, last_i, last_of_block_i}),
-      .y_o(value_tags)
+      .x_i      ({is_of_first_block_d, last_i, last_of_block_i}),
+      .y_o      (value_tags)
   );
 
   assign {is_of_first_block, last, last_of_block} = value_tags;

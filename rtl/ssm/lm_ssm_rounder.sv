@@ -12,26 +12,26 @@ module lm_ssm_rounder #(
     parameter int unsigned BEATS = 32,  // of a row
     parameter int unsigned DEPTH = 64   // in beats, a power of two, at least BEATS
 ) (
-    input logic clk_i,
-    input logic rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
 
-    input logic                valid_i,
-    input logic [LANES*30-1:0] h_i,
+    input  logic                valid_i,
+    input  logic [LANES*30-1:0] h_i,
 
     // Of the same beats, two cycles later.
-    input logic                      size_valid_i,
-    input logic                      size_first_i,  // of its row
-    input logic                      size_last_i,
-    input logic       [LANES*29-1:0] sizes_i,       // of lm_ssm_lane
-    input logic signed [       10:0] exponent_i,    // of h
-    input logic       [        15:0] dither_i,   // of the row's first element
+    input  logic                size_valid_i,
+    input  logic                size_first_i,  // of its row
+    input  logic                size_last_i,
+    input  logic [LANES*29-1:0] sizes_i,       // of lm_ssm_lane
+    input  logic signed [10:0]  exponent_i,    // of h
+    input  logic [15:0]         dither_i,      // of the row's first element
 
     output logic left_o,  // a beat has left its place
 
-    output logic                       valid_o,
-    input  logic                       ready_i,
-    output logic signed [         7:0] exponent_o,
-    output logic        [LANES*16-1:0] codes_o
+    output logic                valid_o,
+    input  logic                ready_i,
+    output logic signed [7:0]   exponent_o,
+    output logic [LANES*16-1:0] codes_o
 );
   localparam int unsigned H_BITS = 30;
   localparam int unsigned SIZE_BITS = H_BITS - 1;
@@ -218,12 +218,12 @@ module lm_ssm_rounder #(
       .clk_i,
       .rst_ni,
       .has_room_o(room),
-      .reserve_i(beat_fire),
-      .push_i(code_valid_q[2]),
-      .data_i({code_exponent_3_q, codes}),
+      .reserve_i (beat_fire),
+      .push_i    (code_valid_q[2]),
+      .data_i    ({code_exponent_3_q, codes}),
       .valid_o,
       .ready_i,
-      .data_o({exponent_o, codes_o})
+      .data_o    ({exponent_o, codes_o})
   );
 
   `LM_ASSERT(rows_have_places, rows_waiting_q <= (ROW_BITS + 1)'(ROWS))

@@ -10,29 +10,27 @@
 module lm_ssm_row #(
     parameter int unsigned BLOCKS = 2
 ) (
-    input logic clk_i,
+    input  logic clk_i,
 
     // Cycle 0.
-    input logic        [         7:0] dt_mantissa_i,
-    input logic signed [         7:0] dt_exponent_i,
-    input logic signed [         7:0] complement_exponent_i,
-    input logic signed [         7:0] x_i,
-    input logic signed [         7:0] x_exponent_i,
-    input logic signed [        15:0] d_mantissa_i,
-    input logic signed [         7:0] d_exponent_i,
-    input logic signed [         7:0] state_exponent_i,
-    input logic        [BLOCKS*8-1:0] b_exponents_i,     // of all blocks
-    input logic signed [         7:0] b_exponent_i,      // of this block
-    input logic signed [         7:0] c_exponent_i,
+    input  lm_types_pkg::scaled_t dt_i,
+    input  logic signed [7:0]     complement_exponent_i,  // of 1 - a
+    input  logic signed [7:0]     x_i,
+    input  logic signed [7:0]     x_exponent_i,
+    input  lm_types_pkg::skip_t   skip_i,
+    input  logic signed [7:0]     state_exponent_i,
+    input  logic [BLOCKS*8-1:0]   b_exponents_i,          // of all blocks
+    input  logic signed [7:0]     b_exponent_i,           // of this block
+    input  logic signed [7:0]     c_exponent_i,
 
-    output logic signed [15:0] u_o,              // in cycle 1
-    output logic signed [23:0] direct_o,         // D x, in cycle 2
-    output logic signed [ 9:0] direct_shift_o,   // in cycle 2, to fixed point
-    output logic signed [10:0] exponent_o,       // in cycle 3
-    output logic signed [10:0] y_shift_o,        // in cycle 4, of a sum over this block
-    output logic        [ 4:0] kept_shift_o,     // in cycle 5
-    output logic        [ 4:0] lost_shift_o,     // in cycle 5
-    output logic        [ 4:0] added_shift_o     // in cycle 5
+    output logic signed [15:0] u_o,             // in cycle 1
+    output logic signed [23:0] direct_o,        // D x, in cycle 2
+    output logic signed [9:0]  direct_shift_o,  // in cycle 2, to fixed point
+    output logic signed [10:0] exponent_o,      // in cycle 3
+    output logic signed [10:0] y_shift_o,       // in cycle 4, of a sum over this block
+    output logic [4:0]         kept_shift_o,    // in cycle 5
+    output logic [4:0]         lost_shift_o,    // in cycle 5
+    output logic [4:0]         added_shift_o    // in cycle 5
 );
   // Of all sums of exponents.
   localparam int unsigned SUM_BITS = 11;
@@ -47,8 +45,8 @@ module lm_ssm_row #(
 
   // 1
   logic signed [7:0] b_max_d;
-  logic signed [SUM_BITS-1:0] u_exponent_q, b_max_q, b_exponent_q, state_exponent_q, complement_base_q,
-      c_base_q;
+  logic signed [SUM_BITS-1:0] u_exponent_q, b_max_q, b_exponent_q, state_exponent_q;
+  logic signed [SUM_BITS-1:0] complement_base_q, c_base_q;
   logic is_b_q, is_state_q;
   logic signed [23:0] direct_q;
   logic signed [9:0] direct_exponent_q;
@@ -62,8 +60,8 @@ module lm_ssm_row #(
 
   always_ff @(posedge clk_i) begin
     // 8 bits of mantissa times 8 of code are 16 with sign.
-    u_o <= 16'(17'($signed({1'b0, dt_mantissa_i})) * 17'(x_i));
-    u_exponent_q <= SUM_BITS'(dt_exponent_i) + SUM_BITS'(x_exponent_i);
+    u_o <= 16'(17'($signed({1'b0, dt_i.mantissa})) * 17'(x_i));
+    u_exponent_q <= SUM_BITS'($signed(dt_i.exponent)) + SUM_BITS'(x_exponent_i);
     b_max_q <= SUM_BITS'(b_max_d);
     is_b_q <= b_max_d != ZERO_EXPONENT;
     b_exponent_q <= SUM_BITS'(b_exponent_i);
@@ -71,8 +69,8 @@ module lm_ssm_row #(
     is_state_q <= state_exponent_i != ZERO_EXPONENT;
     complement_base_q <= SUM_BITS'(complement_exponent_i) - LOST_LEFT;
     c_base_q <= SUM_BITS'(c_exponent_i) + Y_LEFT;
-    direct_q <= 24'(d_mantissa_i) * 24'(x_i);
-    direct_exponent_q <= 10'(d_exponent_i) + 10'(x_exponent_i);
+    direct_q <= 24'($signed(skip_i.mantissa)) * 24'(x_i);
+    direct_exponent_q <= 10'($signed(skip_i.exponent)) + 10'(x_exponent_i);
   end
 
   // 2

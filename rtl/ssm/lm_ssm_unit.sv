@@ -4,10 +4,10 @@
 // each row of a head, with state_bits = 16. After the last beat of a row has entered, its first
 // rounded beat comes out in the 19th cycle and y in the 22nd, with 64 LANES in the 24th.
 //
-// A beat passes lm_ssm_row and LANES of lm_ssm_lane, which never stall: it enters only where there is
-// room for it in lm_ssm_rounder and for y. B and C of a head's bank have to be written before the head
-// enters and stay until y of its last row has left. Where an exponent is ZERO_EXPONENT its codes
-// are 0, and 1 - a is at most 1.
+// A beat passes lm_ssm_row and LANES of lm_ssm_lane, which never stall: it enters only where there
+// is room for it in lm_ssm_rounder and for y. B and C of a head's bank have to be written before
+// the head enters and stay until y of its last row has left. Where an exponent is ZERO_EXPONENT its
+// codes are 0, and 1 - a is at most 1.
 `include "lm_assert.svh"
 
 module lm_ssm_unit #(
@@ -18,47 +18,40 @@ module lm_ssm_unit #(
     localparam int unsigned BEATS = D_STATE / LANES,
     localparam int unsigned BEAT_BITS = $clog2(BEATS)
 ) (
-    input logic clk_i,
-    input logic rst_ni,
+    input  logic clk_i,
+    input  logic rst_ni,
 
     // B and C, by beats of elements. The exponent is that of the beat's block.
-    input logic                      b_write_i,
-    input logic                      b_bank_i,
-    input logic      [BEAT_BITS-1:0] b_beat_i,
-    input logic      [  LANES*8-1:0] b_codes_i,
-    input logic signed [        7:0] b_exponent_i,
-    input logic                      c_write_i,
-    input logic                      c_bank_i,
-    input logic      [BEAT_BITS-1:0] c_beat_i,
-    input logic      [  LANES*8-1:0] c_codes_i,
-    input logic signed [        7:0] c_exponent_i,
+    input  logic                 b_write_i,
+    input  logic                 b_bank_i,
+    input  logic [BEAT_BITS-1:0] b_beat_i,
+    input  logic [LANES*8-1:0]   b_codes_i,
+    input  logic signed [7:0]    b_exponent_i,
+    input  logic                 c_write_i,
+    input  logic                 c_bank_i,
+    input  logic [BEAT_BITS-1:0] c_beat_i,
+    input  logic [LANES*8-1:0]   c_codes_i,
+    input  logic signed [7:0]    c_exponent_i,
 
-    input  logic                        head_valid_i,
-    output logic                        head_ready_o,
-    input  logic                        head_bank_i,
-    input  logic        [ROWS_BITS-1:0] head_rows_i,           // at least 1
-    input  logic        [          7:0] head_dt_mantissa_i,
-    input  logic signed [          7:0] head_dt_exponent_i,
-    input  logic        [          7:0] head_complement_mantissa_i,  // of 1 - a
-    input  logic signed [          7:0] head_complement_exponent_i,
-    input  logic signed [          7:0] head_x_exponent_i,
-    input  logic signed [         15:0] head_d_mantissa_i,
-    input  logic signed [          7:0] head_d_exponent_i,
-    input  logic        [         15:0] head_dither_i,      // of its first element
+    input  logic                    head_valid_i,
+    output logic                    head_ready_o,
+    input  logic                    head_bank_i,
+    input  logic [ROWS_BITS-1:0]    head_rows_i,  // at least 1
+    input  lm_types_pkg::ssm_head_t head_i,
 
     input  logic              row_valid_i,
     output logic              row_ready_o,
     input  logic signed [7:0] row_x_i,
 
-    input  logic                       state_valid_i,
-    output logic                       state_ready_o,
-    input  logic signed [         7:0] state_exponent_i,  // with the first beat of a row
-    input  logic        [LANES*16-1:0] state_codes_i,
+    input  logic                state_valid_i,
+    output logic                state_ready_o,
+    input  logic signed [7:0]   state_exponent_i,  // with the first beat of a row
+    input  logic [LANES*16-1:0] state_codes_i,
 
-    output logic                       state_valid_o,
-    input  logic                       state_ready_i,
-    output logic signed [         7:0] state_exponent_o,  // with all beats of a row
-    output logic        [LANES*16-1:0] state_codes_o,
+    output logic                state_valid_o,
+    input  logic                state_ready_i,
+    output logic signed [7:0]   state_exponent_o,  // with all beats of a row
+    output logic [LANES*16-1:0] state_codes_o,
 
     output logic               y_valid_o,
     input  logic               y_ready_i,
@@ -82,13 +75,9 @@ module lm_ssm_unit #(
   localparam int unsigned MULTIPLIED = OPERANDS + 8;
 
   // The head whose rows enter, and the next.
-  logic next_valid_q, head_valid_q, head_bank_q, next_bank_q;
+  logic next_valid_q, head_valid_q, next_bank_q, head_bank_q;
   logic [ROWS_BITS-1:0] rows_left_q, next_rows_q;
-  logic [7:0] dt_mantissa_q, next_dt_mantissa_q, complement_mantissa_q, next_complement_mantissa_q;
-  logic signed [7:0] dt_exponent_q, next_dt_exponent_q, complement_exponent_q, next_complement_exponent_q;
-  logic signed [7:0] x_exponent_q, next_x_exponent_q, d_exponent_q, next_d_exponent_q;
-  logic signed [15:0] d_mantissa_q, next_d_mantissa_q;
-  logic [15:0] dither_q, next_dither_q;
+  lm_types_pkg::ssm_head_t head_q, next_head_q;
 
   // The next row's x.
   logic x_valid_q;
@@ -131,30 +120,16 @@ module lm_ssm_unit #(
     if (head_ready_o) begin
       next_bank_q <= head_bank_i;
       next_rows_q <= head_rows_i;
-      next_dt_mantissa_q <= head_dt_mantissa_i;
-      next_dt_exponent_q <= head_dt_exponent_i;
-      next_complement_mantissa_q <= head_complement_mantissa_i;
-      next_complement_exponent_q <= head_complement_exponent_i;
-      next_x_exponent_q <= head_x_exponent_i;
-      next_d_mantissa_q <= head_d_mantissa_i;
-      next_d_exponent_q <= head_d_exponent_i;
-      next_dither_q <= head_dither_i;
+      next_head_q <= head_i;
     end
     if (beat_fire && is_last) begin
       rows_left_q <= rows_left_q - ROWS_BITS'(1);
-      dither_q <= dither_q + ROW_DITHER;
+      head_q.dither <= head_q.dither + ROW_DITHER;
     end
     if (head_load) begin
       head_bank_q <= next_bank_q;
       rows_left_q <= next_rows_q;
-      dt_mantissa_q <= next_dt_mantissa_q;
-      dt_exponent_q <= next_dt_exponent_q;
-      complement_mantissa_q <= next_complement_mantissa_q;
-      complement_exponent_q <= next_complement_exponent_q;
-      x_exponent_q <= next_x_exponent_q;
-      d_mantissa_q <= next_d_mantissa_q;
-      d_exponent_q <= next_d_exponent_q;
-      dither_q <= next_dither_q;
+      head_q <= next_head_q;
     end
   end
 
@@ -163,11 +138,8 @@ module lm_ssm_unit #(
   logic [LANES*16-1:0] beat_codes_q;
   logic beat_first_q, beat_last_q, beat_bank_q;
   logic [BEAT_BITS-1:0] beat_index_q;
-  logic signed [7:0] row_x_q, row_state_exponent_q, row_dt_exponent_q, row_complement_exponent_q,
-      row_x_exponent_q, row_d_exponent_q;
-  logic [7:0] row_dt_mantissa_q, row_complement_mantissa_q;
-  logic signed [15:0] row_d_mantissa_q;
-  logic [15:0] row_dither_q;
+  logic signed [7:0] row_x_q, row_state_exponent_q;
+  lm_types_pkg::ssm_head_t row_head_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_q <= '0;
@@ -183,14 +155,7 @@ module lm_ssm_unit #(
       beat_bank_q <= head_bank_q;
       row_x_q <= x_q;
       row_state_exponent_q <= state_exponent_i;
-      row_dt_mantissa_q <= dt_mantissa_q;
-      row_dt_exponent_q <= dt_exponent_q;
-      row_complement_mantissa_q <= complement_mantissa_q;
-      row_complement_exponent_q <= complement_exponent_q;
-      row_x_exponent_q <= x_exponent_q;
-      row_d_mantissa_q <= d_mantissa_q;
-      row_d_exponent_q <= d_exponent_q;
-      row_dither_q <= dither_q;
+      row_head_q <= head_q;
     end
   end
 
@@ -236,65 +201,63 @@ module lm_ssm_unit #(
       .BLOCKS(BLOCKS)
   ) u_row (
       .clk_i,
-      .dt_mantissa_i(row_dt_mantissa_q),
-      .dt_exponent_i(row_dt_exponent_q),
-      .complement_exponent_i(row_complement_exponent_q),
-      .x_i(row_x_q),
-      .x_exponent_i(row_x_exponent_q),
-      .d_mantissa_i(row_d_mantissa_q),
-      .d_exponent_i(row_d_exponent_q),
-      .state_exponent_i(row_state_exponent_q),
-      .b_exponents_i(b_exponents),
-      .b_exponent_i(b_exponent),
-      .c_exponent_i(c_exponent),
-      .u_o(u),
-      .direct_o(direct),
-      .direct_shift_o(direct_shift),
-      .exponent_o(exponent),
-      .y_shift_o(y_shift),
-      .kept_shift_o(kept_shift),
-      .lost_shift_o(lost_shift),
-      .added_shift_o(added_shift)
+      .dt_i                 (row_head_q.decay.dt),
+      .complement_exponent_i(row_head_q.decay.complement.exponent),
+      .x_i                  (row_x_q),
+      .x_exponent_i         (row_head_q.x_exponent),
+      .skip_i               (row_head_q.skip),
+      .state_exponent_i     (row_state_exponent_q),
+      .b_exponents_i        (b_exponents),
+      .b_exponent_i         (b_exponent),
+      .c_exponent_i         (c_exponent),
+      .u_o                  (u),
+      .direct_o             (direct),
+      .direct_shift_o       (direct_shift),
+      .exponent_o           (exponent),
+      .y_shift_o            (y_shift),
+      .kept_shift_o         (kept_shift),
+      .lost_shift_o         (lost_shift),
+      .added_shift_o        (added_shift)
   );
 
   lm_shift_register #(
-      .BITS(16),
+      .BITS  (16),
       .CYCLES(OPERANDS - 1)
   ) u_u_operand (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(u),
-      .y_o(u_operand)
+      .x_i      (u),
+      .y_o      (u_operand)
   );
 
   lm_shift_register #(
-      .BITS(8),
+      .BITS  (8),
       .CYCLES(OPERANDS)
   ) u_complement (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(row_complement_mantissa_q),
-      .y_o(complement_operand)
+      .x_i      (row_head_q.decay.complement.mantissa),
+      .y_o      (complement_operand)
   );
 
   lm_shift_register #(
-      .BITS(11),
+      .BITS  (11),
       .CYCLES(SIZED - 3)
   ) u_exponent (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(exponent),
-      .y_o(sized_exponent)
+      .x_i      (exponent),
+      .y_o      (sized_exponent)
   );
 
   lm_shift_register #(
-      .BITS(16),
+      .BITS  (16),
       .CYCLES(SIZED)
   ) u_dither (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(row_dither_q),
-      .y_o(sized_dither)
+      .x_i      (row_head_q.dither),
+      .y_o      (sized_dither)
   );
 
   // The elements and their operands.
@@ -306,33 +269,33 @@ module lm_ssm_unit #(
   logic [LANES*33-1:0] products;
 
   lm_shift_register #(
-      .BITS(LANES * 16),
+      .BITS  (LANES * 16),
       .CYCLES(OPERANDS)
   ) u_codes (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(beat_codes_q),
-      .y_o(code_operands)
+      .x_i      (beat_codes_q),
+      .y_o      (code_operands)
   );
 
   lm_shift_register #(
-      .BITS(1 + BEAT_BITS),
+      .BITS  (1 + BEAT_BITS),
       .CYCLES(OPERANDS - 1)
   ) u_b_place (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({beat_bank_q, beat_index_q}),
-      .y_o(b_place)
+      .x_i      ({beat_bank_q, beat_index_q}),
+      .y_o      (b_place)
   );
 
   lm_shift_register #(
-      .BITS(1 + BEAT_BITS),
+      .BITS  (1 + BEAT_BITS),
       .CYCLES(STEPPED - OPERANDS + 1)
   ) u_c_place (
       .clk_i,
       .advance_i(1'b1),
-      .x_i(b_place),
-      .y_o(c_place)
+      .x_i      (b_place),
+      .y_o      (c_place)
   );
 
   always_ff @(posedge clk_i) begin
@@ -343,17 +306,17 @@ module lm_ssm_unit #(
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     lm_ssm_lane u_lane (
         .clk_i,
-        .code_i(code_operands[lane*16+:16]),
-        .complement_i(complement_operand),
-        .u_i(u_operand),
-        .b_i(b_operands_q[lane*8+:8]),
-        .kept_shift_i(kept_shift),
-        .lost_shift_i(lost_shift),
+        .code_i       (code_operands[lane*16+:16]),
+        .complement_i (complement_operand),
+        .u_i          (u_operand),
+        .b_i          (b_operands_q[lane*8+:8]),
+        .kept_shift_i (kept_shift),
+        .lost_shift_i (lost_shift),
         .added_shift_i(added_shift),
-        .c_i(c_operands_q[lane*8+:8]),
-        .h_o(h[lane*30+:30]),
-        .size_o(sizes[lane*29+:29]),
-        .product_o(products[lane*33+:33])
+        .c_i          (c_operands_q[lane*8+:8]),
+        .h_o          (h[lane*30+:30]),
+        .size_o       (sizes[lane*29+:29]),
+        .product_o    (products[lane*33+:33])
     );
   end
 
@@ -362,12 +325,12 @@ module lm_ssm_unit #(
   logic [3:0] multiplied_tags;
 
   lm_shift_register #(
-      .BITS(4),
+      .BITS  (4),
       .CYCLES(SIZED)
   ) u_sized_tags (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({
+      .x_i      ({
         beat_first_q,
         beat_last_q,
         beat_index_q % BEAT_BITS'(BLOCK_BEATS) == 0,
@@ -377,13 +340,13 @@ module lm_ssm_unit #(
   );
 
   lm_shift_register #(
-      .BITS(4),
+      .BITS  (4),
       .CYCLES(MULTIPLIED - SIZED)
   ) u_multiplied_tags (
       .clk_i,
       .advance_i(1'b1),
-      .x_i({is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last}),
-      .y_o(multiplied_tags)
+      .x_i      ({is_sized_first, is_sized_last, is_sized_block_first, is_sized_block_last}),
+      .y_o      (multiplied_tags)
   );
 
   lm_ssm_rounder #(
@@ -393,19 +356,19 @@ module lm_ssm_unit #(
   ) u_rounder (
       .clk_i,
       .rst_ni,
-      .valid_i(valid_q[STEPPED]),
-      .h_i(h),
+      .valid_i     (valid_q[STEPPED]),
+      .h_i         (h),
       .size_valid_i(valid_q[SIZED]),
       .size_first_i(is_sized_first),
-      .size_last_i(is_sized_last),
-      .sizes_i(sizes),
-      .exponent_i(sized_exponent),
-      .dither_i(sized_dither),
-      .left_o(place_left),
-      .valid_o(state_valid_o),
-      .ready_i(state_ready_i),
-      .exponent_o(state_exponent_o),
-      .codes_o(state_codes_o)
+      .size_last_i (is_sized_last),
+      .sizes_i     (sizes),
+      .exponent_i  (sized_exponent),
+      .dither_i    (sized_dither),
+      .left_o      (place_left),
+      .valid_o     (state_valid_o),
+      .ready_i     (state_ready_i),
+      .exponent_o  (state_exponent_o),
+      .codes_o     (state_codes_o)
   );
 
   logic output_valid;
@@ -417,17 +380,17 @@ module lm_ssm_unit #(
   ) u_output (
       .clk_i,
       .rst_ni,
-      .valid_i(valid_q[MULTIPLIED]),
-      .first_i(multiplied_tags[3]),
-      .last_i(multiplied_tags[2]),
+      .valid_i         (valid_q[MULTIPLIED]),
+      .first_i         (multiplied_tags[3]),
+      .last_i          (multiplied_tags[2]),
       .first_of_block_i(multiplied_tags[1]),
-      .last_of_block_i(multiplied_tags[0]),
-      .products_i(products),
-      .shift_i(y_shift),
-      .direct_i(direct),
-      .direct_shift_i(direct_shift),
-      .valid_o(output_valid),
-      .y_o(output_y)
+      .last_of_block_i (multiplied_tags[0]),
+      .products_i      (products),
+      .shift_i         (y_shift),
+      .direct_i        (direct),
+      .direct_shift_i  (direct_shift),
+      .valid_o         (output_valid),
+      .y_o             (output_y)
   );
 
   lm_credit_fifo #(
@@ -437,12 +400,12 @@ module lm_ssm_unit #(
       .clk_i,
       .rst_ni,
       .has_room_o(has_y_place),
-      .reserve_i(row_fire),
-      .push_i(output_valid),
-      .data_i(output_y),
-      .valid_o(y_valid_o),
-      .ready_i(y_ready_i),
-      .data_o(y_o)
+      .reserve_i (row_fire),
+      .push_i    (output_valid),
+      .data_i    (output_y),
+      .valid_o   (y_valid_o),
+      .ready_i   (y_ready_i),
+      .data_o    (y_o)
   );
 
   `LM_ASSERT(beats_have_places, used_q <= (PLACE_BITS + 1)'(PLACES))

@@ -6,14 +6,14 @@ module lm_int4_dual_mac #(
     parameter bit CASCADED = 1'b0,     // adds cascade_i
     parameter bit ACCUMULATES = 1'b0   // adds its last sum where accumulate_i is set
 ) (
-    input  logic        clk_i,
-    input  logic [3:0]  low_i,
-    input  logic [3:0]  high_i,
-    input  logic [3:0]  x_i,
-    input  logic        accumulate_i,
-    input  logic        enable_i,      // or the sum stays
-    input  logic [47:0] cascade_i,
-    output logic [47:0] cascade_o,     // to the next of its kind only
+    input  logic                               clk_i,
+    input  logic [3:0]                         low_i,
+    input  logic [3:0]                         high_i,
+    input  logic [3:0]                         x_i,
+    input  logic                               accumulate_i,
+    input  logic                               enable_i,   // or the sum stays
+    input  logic [47:0]                        cascade_i,
+    output logic [47:0]                        cascade_o,  // to the next of its kind only
     output logic [lm_mmu_pkg::PACKED_BITS-1:0] sum_o
 );
   localparam int unsigned BITS = lm_mmu_pkg::FIELD_BITS + 5;
