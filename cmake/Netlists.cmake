@@ -14,28 +14,26 @@ endforeach()
 list(TRANSFORM block_ram_contents PREPEND "-unset ")
 list(JOIN block_ram_contents " " block_ram_contents)
 
-# rtl_netlist(NAME TOP MODULE [PARAMETERS A=1 B=2 ...] SOURCES FILE...): class V<NAME> from what Yosys
-# makes of MODULE for UltraScale+, with its models of the primitives or those of models/. Nothing
-# without Yosys.
-function(rtl_netlist name)
+# rtl_netlist(CLASS MODULE [A=1 B=2 ...]): class V<CLASS> from what Yosys makes of MODULE for
+# UltraScale+, with its models of the primitives or those of models/. Nothing without Yosys.
+function(rtl_netlist name module)
   if(NOT YOSYS)
     return()
   endif()
-  cmake_parse_arguments(RTL "" "TOP" "PARAMETERS;SOURCES" ${ARGN})
   set(directory ${CMAKE_CURRENT_BINARY_DIR}/netlists/${name})
   set(netlist ${directory}.v)
-  list(TRANSFORM RTL_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/rtl/)
-  list(PREPEND RTL_SOURCES ${PROJECT_SOURCE_DIR}/rtl/lightmamba_pkg.sv)
-  list(JOIN RTL_SOURCES " " sources)
+  set(sources ${rtl_packages} ${rtl_modules} ${rtl}/prim/ultrascale/lm_int4_dual_mac.sv)
+  list(JOIN sources " " source_text)
   set(parameters "")
-  foreach(parameter IN LISTS RTL_PARAMETERS)
+  foreach(parameter IN LISTS ARGN)
     string(REPLACE "=" " " parameter ${parameter})
-    string(APPEND parameters "chparam -set ${parameter} ${RTL_TOP}\n")
+    string(APPEND parameters " -chparam ${parameter}")
   endforeach()
   # Yosys forgets the enable of the shift registers it finds (its issue 6058, mended after 0.67): they
   # are made of its flip-flops here. Wires are single bits, or carry chains look like loops.
-  file(GENERATE OUTPUT ${directory}.ys CONTENT "read_verilog -sv ${sources}
-${parameters}synth_xilinx -family xcup -top ${RTL_TOP} -flatten -noiopad -noclkbuf -nosrl
+  file(GENERATE OUTPUT ${directory}.ys CONTENT "read_verilog -defer -sv -I${rtl}/lib ${source_text}
+hierarchy -top ${module}${parameters}
+synth_xilinx -family xcup -top ${module} -flatten -noiopad -noclkbuf -nosrl
 xilinx_srl -fixed -minlen 3
 setparam -set ENPOL 1 t:$__XILINX_SHREG_
 techmap -map +/xilinx/cells_map.v
@@ -49,7 +47,7 @@ write_verilog -noattr ${netlist}
   add_custom_command(
     OUTPUT ${netlist}
     COMMAND ${YOSYS} -q -w Resizing -w Replacing -l ${directory}.log -s ${directory}.ys
-    DEPENDS ${directory}.ys ${RTL_SOURCES}
+    DEPENDS ${directory}.ys ${sources}
     COMMENT "Synthesising ${name}"
     VERBATIM)
   # Verilator chooses the names of its files.
@@ -62,7 +60,7 @@ write_verilog -noattr ${netlist}
     COMMAND ${CMAKE_COMMAND} -E rm -rf ${directory}
     COMMAND ${VERILATOR_BIN} --cc --x-assign fast --x-initial fast
             -Wno-lint -Wno-style -Wno-INITIALDLY -Wno-MODDUP
-            --prefix V${name} --top-module ${RTL_TOP} --Mdir ${directory}
+            --prefix V${name} --top-module ${module} --Mdir ${directory}
             ${models} ${netlist} -v ${cells}
     COMMAND sh -c "printf '#include \"%s\"\\n' ${directory}/*.cpp >${directory}.cpp"
     DEPENDS ${netlist} ${models} ${cells}

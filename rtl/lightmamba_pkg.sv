@@ -38,8 +38,8 @@ package lightmamba_pkg;
   localparam int unsigned ROTATED_BITS = 40;      // the same after the Hadamard transform
   localparam int unsigned LOGIT_BITS = 32;        // a logit
 
-  // Dither: what the threshold of a number of the state is the sum of.
-  localparam int unsigned THRESHOLD_BITS = 16;          // the threshold by which h is rounded
+  // Dither: the dither of a number of the state is the sum of.
+  localparam int unsigned DITHER_BITS = 16;             // the dither by which h is rounded
   localparam logic [15:0] DITHER_POSITION = 16'd49471;  // times the position
   localparam logic [15:0] DITHER_INDEX = 16'd37345;     // times the index in the state of a layer
   localparam logic [15:0] DITHER_LAYER = 16'd20021;     // times the layer

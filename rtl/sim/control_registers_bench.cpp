@@ -170,7 +170,7 @@ TYPED_TEST(ControlRegistersRtl, HoldsArguments) {
   };
   EXPECT_EQ(unit.params_address_o, address(0x28));
   EXPECT_EQ(unit.embedding_address_o, address(0x34));
-  EXPECT_EQ(unit.conv_address_o, address(0x40));
+  EXPECT_EQ(unit.conv_state_address_o, address(0x40));
   EXPECT_EQ(unit.logits_address_o, address(0x4c));
   for (int c = 0; c < TypeParam::kStateChannels; ++c) {
     EXPECT_EQ(get_field(unit.state_address_o, 64 * c, 64),

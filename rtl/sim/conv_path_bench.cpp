@@ -63,7 +63,7 @@ ConvBlock random_conv_block(RandomNumbers& random) {
 }
 
 // The three taps from `first` on as memory has them.
-std::int64_t window_of(const ConvBlock& block, std::size_t channel, std::size_t first) {
+std::int64_t conv_state_of(const ConvBlock& block, std::size_t channel, std::size_t first) {
   std::uint64_t window = 0;
   for (std::size_t i = 0; i < kTaps - 1; ++i) {
     const int low = 8 * static_cast<int>(i);
@@ -77,11 +77,11 @@ TEST(ConvPathRtl, EqualsGolden) {
   Vconv_path unit;
   RandomNumbers random(1);
   std::vector<ConvBlock> blocks;
-  std::vector<Sink::Beat> windows, codes;
+  std::vector<Sink::Beat> conv_states, codes;
   for (std::size_t b = 0; b < kBlocks; ++b) {
     blocks.push_back(random_conv_block(random));
     for (std::size_t c = 0; c < kBlock; ++c) {
-      windows.push_back({window_of(blocks[b], c, 1)});
+      conv_states.push_back({conv_state_of(blocks[b], c, 1)});
       codes.push_back({blocks[b].out_codes[c], blocks[b].out_exponent});
     }
   }
@@ -93,26 +93,30 @@ TEST(ConvPathRtl, EqualsGolden) {
   const auto send_record = [&](std::size_t i) {
     const ConvBlock& block = blocks[i / kBlock];
     // What has no meaning, too.
-    for (std::size_t word = 0; word < 4; ++word) set_lane(unit.atom_i, word, 32, random.number(32));
+    for (std::size_t word = 0; word < 4; ++word)
+      set_lane(unit.record_i, word, 32, random.number(32));
     for (std::size_t tap = 0; tap < kTaps; ++tap) {
-      set_lane(unit.atom_i, tap, 8, block.weights[i % kBlock * kTaps + tap]);
+      set_lane(unit.record_i, tap, 8, block.weights[i % kBlock * kTaps + tap]);
     }
-    set_field(unit.atom_i, 32, 8, block.weight_exponents[i % kBlock]);
-    set_field(unit.atom_i, 64, 32, block.biases[i % kBlock]);
+    set_field(unit.record_i, 32, 8, block.weight_exponents[i % kBlock]);
+    set_field(unit.record_i, 64, 32, block.biases[i % kBlock]);
   };
-  const auto send_window = [&](std::size_t i) {
-    unit.window_i = static_cast<std::uint64_t>(window_of(blocks[i / kBlock], i % kBlock, 0));
+  const auto send_conv_state = [&](std::size_t i) {
+    unit.conv_state_i =
+        static_cast<std::uint64_t>(conv_state_of(blocks[i / kBlock], i % kBlock, 0));
   };
   const auto read_code = [&] {
     return Sink::Beat{sign_extend(unit.out_code_o, 8), sign_extend(unit.out_exponent_o, 8)};
   };
-  const auto read_window = [&] { return Sink::Beat{static_cast<std::int64_t>(unit.window_o)}; };
+  const auto read_conv_state = [&] {
+    return Sink::Beat{static_cast<std::int64_t>(unit.conv_state_o)};
+  };
   const StreamWork work = {
       .in = {{unit.in_valid_i, unit.in_ready_o, kChannels, send_code},
-             {unit.atom_valid_i, unit.atom_ready_o, kChannels, send_record},
-             {unit.window_valid_i, unit.window_ready_o, kChannels, send_window}},
+             {unit.record_valid_i, unit.record_ready_o, kChannels, send_record},
+             {unit.conv_state_valid_i, unit.conv_state_ready_o, kChannels, send_conv_state}},
       .out = {{unit.out_valid_o, unit.out_ready_i, read_code, codes},
-              {unit.window_valid_o, unit.window_ready_i, read_window, windows}}};
+              {unit.conv_state_valid_o, unit.conv_state_ready_i, read_conv_state, conv_states}}};
   // Conv and silu; a block has to be complete before it is rounded.
   exercise_streams(unit, work, kChannels + 12 + 6 + kBlock - 1 + 9);
 }

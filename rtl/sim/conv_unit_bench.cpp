@@ -27,7 +27,7 @@ TEST(RescalePipelineRtl, EqualsGolden) {
     const std::int64_t x = random.number(38);
     const std::int64_t shift = random.number(random.chance(50) ? 11 : 8);
     unit.x_i = low_bits(x, 38);
-    unit.right_i = static_cast<std::uint16_t>(low_bits(shift, 11));
+    unit.shift_i = static_cast<std::uint16_t>(low_bits(shift, 11));
     unit.clk_i = 0;
     unit.eval();
     unit.clk_i = 1;

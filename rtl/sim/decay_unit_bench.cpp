@@ -6,6 +6,7 @@
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/ssm_unit.h"
 #include "bits.h"
+#include "ports.h"
 #include "stream.h"
 
 namespace lightmamba::accel {
@@ -20,37 +21,37 @@ struct Head {
 };
 
 void set_limits(Vdecay_unit& unit, const DtLimits& limits) {
-  unit.least_mantissa_i = static_cast<std::uint8_t>(limits.min.mantissa);
-  unit.least_exponent_i = static_cast<std::uint8_t>(low_bits(limits.min.exponent, 8));
-  unit.most_mantissa_i = static_cast<std::uint8_t>(limits.max.mantissa);
-  unit.most_exponent_i = static_cast<std::uint8_t>(low_bits(limits.max.exponent, 8));
+  set_field(unit.limits_i, 0, 8, limits.min.mantissa);
+  set_field(unit.limits_i, 8, 8, limits.min.exponent);
+  set_field(unit.limits_i, 16, 8, limits.max.mantissa);
+  set_field(unit.limits_i, 24, 8, limits.max.exponent);
 }
 
-Scaled scaled(std::uint8_t mantissa, std::uint8_t exponent) {
-  return {mantissa, static_cast<int>(sign_extend(exponent, 8))};
+// Half of a decay_t: dt, or above it 1 - a.
+Scaled scaled(std::uint32_t decay, int low) {
+  return {static_cast<std::int64_t>(get_field(decay, low, 8)),
+          static_cast<int>(sign_extend(get_field(decay, low + 8, 8), 8))};
 }
 
 Work decay_work(Vdecay_unit& unit, const DtLimits& limits, const std::vector<Head>& heads) {
-  return {
-      .beats_in = heads.size(),
-      .beats_out = heads.size(),
-      .send =
-          [&](std::size_t i) {
-            unit.in_raw_i = static_cast<std::uint32_t>(low_bits(heads[i].raw, kDtBits));
-            unit.in_bias_i = static_cast<std::uint32_t>(low_bits(heads[i].bias, kDtBits));
-            unit.in_a_mantissa_i = static_cast<std::uint16_t>(heads[i].A.mantissa);
-            unit.in_a_exponent_i = static_cast<std::uint8_t>(low_bits(heads[i].A.exponent, 8));
-          },
-      .check =
-          [&](std::size_t i) {
-            const Head& head = heads[i];
-            const Decay golden = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
-            ASSERT_EQ(scaled(unit.out_dt_mantissa_o, unit.out_dt_exponent_o), golden.dt)
-                << head.raw << " + " << head.bias;
-            ASSERT_EQ(scaled(unit.out_rest_mantissa_o, unit.out_rest_exponent_o), golden.complement)
-                << head.raw << " + " << head.bias << ", A " << head.A.mantissa << " 2^"
-                << head.A.exponent;
-          }};
+  return {.beats_in = heads.size(),
+          .beats_out = heads.size(),
+          .send =
+              [&](std::size_t i) {
+                unit.in_raw_i = static_cast<std::uint32_t>(low_bits(heads[i].raw, kDtBits));
+                unit.in_bias_i = static_cast<std::uint32_t>(low_bits(heads[i].bias, kDtBits));
+                unit.in_a_mantissa_i = static_cast<std::uint16_t>(heads[i].A.mantissa);
+                unit.in_a_exponent_i = static_cast<std::uint8_t>(low_bits(heads[i].A.exponent, 8));
+              },
+          .check =
+              [&](std::size_t i) {
+                const Head& head = heads[i];
+                const Decay golden = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
+                ASSERT_EQ(scaled(unit.out_decay_o, 0), golden.dt) << head.raw << " + " << head.bias;
+                ASSERT_EQ(scaled(unit.out_decay_o, 16), golden.complement)
+                    << head.raw << " + " << head.bias << ", A " << head.A.mantissa << " 2^"
+                    << head.A.exponent;
+              }};
 }
 
 // From 2^-20 to 2^12, and rarely 0.

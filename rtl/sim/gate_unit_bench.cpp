@@ -103,14 +103,14 @@ TEST(GainRtl, EqualsGolden) {
     expected.push_back({times_gain(values[i], gains[i])});
   }
   const auto send_record = [&](std::size_t i) {
-    for (std::size_t k = 0; k < kGains; ++k) set_lane(unit.atom_i, k, 16, gains[i * kGains + k]);
+    for (std::size_t k = 0; k < kGains; ++k) set_lane(unit.record_i, k, 16, gains[i * kGains + k]);
   };
   const auto send_value = [&](std::size_t i) {
     unit.in_value_i = static_cast<std::uint32_t>(low_bits(values[i], kGatedBits));
   };
   const auto read = [&] { return Sink::Beat{sign_extend(unit.out_value_o, kGainedBits)}; };
   const StreamWork work = {
-      .in = {{unit.atom_valid_i, unit.atom_ready_o, kChannels / kGains, send_record},
+      .in = {{unit.record_valid_i, unit.record_ready_o, kChannels / kGains, send_record},
              {unit.in_valid_i, unit.in_ready_o, kChannels, send_value}},
       .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
   exercise_streams(unit, work, kChannels + 3);

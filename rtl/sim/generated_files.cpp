@@ -15,7 +15,7 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr const char* kRomFolder = "rtl";
+constexpr const char* kRomFolder = "rtl/tables";
 constexpr const char* kMemoryMap = "docs/memory-map.md";
 constexpr const char* kGuide = "docs/accelerator.md";
 
@@ -74,7 +74,7 @@ std::string package_text() {
   return text + aligned(lines) + "\nendpackage\n";
 }
 
-// As the module lightmamba takes them.
+// The parameters of the module lm_accelerator.
 std::vector<std::string> core_parameters(const Hardware& h) {
   return {fmt::format("ROWS={}", h.rows),
           fmt::format("COLUMNS={}", h.columns),
@@ -85,7 +85,8 @@ std::vector<std::string> core_parameters(const Hardware& h) {
           fmt::format("STATE_CHANNELS={}", h.state_channels),
           fmt::format("MIX_LANES={}", h.mix_lanes),
           fmt::format("OUT_LANES={}", h.out_lanes),
-          fmt::format("QUEUE_DEPTH={}", h.queue_depth)};
+          fmt::format("QUEUE_DEPTH={}", h.queue_depth),
+          fmt::format("CHECKPOINT_ORDER={}", h.row_order == RowOrder::checkpoint ? 1 : 0)};
 }
 
 std::string cmake_text() {
@@ -110,24 +111,24 @@ struct SynthesisedUnit {
 std::vector<SynthesisedUnit> synthesised_units() {
   const auto always = [](std::string text) { return [text](const Hardware&) { return text; }; };
   return {
-      {"lightmamba",
+      {"lm_accelerator",
        [](const Hardware& h) { return fmt::format("{}", fmt::join(core_parameters(h), " ")); }},
-      {"htu",
+      {"lm_htu",
        [](const Hardware& h) {
          return fmt::format("MIX_LANES={} OUT_LANES={}", h.mix_lanes, h.out_lanes);
        }},
-      {"quantize_unit", [](const Hardware& h) { return fmt::format("LANES={}", h.out_lanes); }},
-      {"ssm_unit", [](const Hardware& h) { return fmt::format("LANES={}", h.ssm_lanes); }},
-      {"conv_unit", always("LANES=1")},
-      {"mmu",
+      {"lm_quantize_unit", [](const Hardware& h) { return fmt::format("LANES={}", h.out_lanes); }},
+      {"lm_ssm_unit", [](const Hardware& h) { return fmt::format("LANES={}", h.ssm_lanes); }},
+      {"lm_conv_unit", always("LANES=1")},
+      {"lm_mmu",
        [](const Hardware& h) { return fmt::format("ROWS={} COLUMNS={}", h.rows, h.columns); }},
-      {"silu_unit", always("LANES=1")},
-      {"decay_unit", always("")},
-      {"inverse_root_unit", always("")},
-      {"sum_of_squares_unit", always("LANES=1 IN_BITS=32 RIGHT=12")},
-      {"round_block_unit", always("LANES=1 IN_BITS=32")},
-      {"scale_sums_unit", always("LANES=1")},
-      {"scale_sum", always("LANES=1 OUT_BITS=32")},
+      {"lm_silu_unit", always("LANES=1")},
+      {"lm_decay_unit", always("")},
+      {"lm_inverse_root_unit", always("")},
+      {"lm_sum_of_squares_unit", always("LANES=1 IN_BITS=32 SHIFT=12")},
+      {"lm_round_bfp8", always("LANES=1 IN_BITS=32")},
+      {"lm_sums_to_bfp8", always("LANES=1")},
+      {"lm_sums_to_fixed", always("LANES=1 OUT_BITS=32")},
   };
 }
 

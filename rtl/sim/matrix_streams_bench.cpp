@@ -165,7 +165,7 @@ void check_logits(Vlogit_unit& unit, const std::vector<std::int64_t>& logits, bo
   };
   const auto start = [&] {
     unit.in_valid_i = 0;
-    unit.writes_i = writes;
+    unit.write_logits_i = writes;
     unit.count_i = static_cast<std::uint32_t>(logits.size());
     unit.start_i = 1;
     settle(unit);

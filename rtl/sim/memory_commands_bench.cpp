@@ -140,10 +140,10 @@ class MemoryCommandsRtl : public testing::Test {
   void start(const Token& token) {
     seen_ = {};
     unit_.token_i = token.token;
-    unit_.writes_logits_i = token.writes_logits;
+    unit_.write_logits_i = token.writes_logits;
     unit_.params_address_i = token.params;
     unit_.embedding_address_i = token.embedding;
-    unit_.conv_address_i = token.conv;
+    unit_.conv_state_address_i = token.conv;
     unit_.logits_address_i = token.logits;
     for (int c = 0; c < C::kStateChannels; ++c) {
       set_field(unit_.state_address_i, 64 * c, 64,
@@ -162,8 +162,8 @@ class MemoryCommandsRtl : public testing::Test {
     unit_.nheads_i = 11;
     unit_.vocab_size_i = 12345;
     unit_.weight_words_i = 54321;
-    unit_.param_atoms_i = 9;
-    unit_.embedding_atoms_i = 13;
+    unit_.param_records_i = 9;
+    unit_.embedding_records_i = 13;
   }
 
   void set_header(const Token& token) {
@@ -171,8 +171,8 @@ class MemoryCommandsRtl : public testing::Test {
     unit_.nheads_i = static_cast<std::uint16_t>(token.nheads);
     unit_.vocab_size_i = token.vocab_size;
     unit_.weight_words_i = token.weight_words;
-    unit_.param_atoms_i = token.param_records;
-    unit_.embedding_atoms_i = token.embedding_records;
+    unit_.param_records_i = token.param_records;
+    unit_.embedding_records_i = token.embedding_records;
   }
 
   void run(const Token& token, std::size_t commands, int stalls) {

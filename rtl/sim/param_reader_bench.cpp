@@ -4,8 +4,11 @@
 #include <vector>
 
 #include "Vparam_reader.h"
+#include "Vparam_reader_checkpoint.h"
 #include "Vparam_reader_large.h"
+#include "Vparam_reader_large_checkpoint.h"
 #include "clocked.h"
+#include "ports.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -151,7 +154,7 @@ class ParamReaderRtl : public testing::Test {
       unit_.valid_i = source.offers(random_);
       const Item& item = items[source.beat()];
       for (std::size_t i = 0; i < 4; ++i) {
-        unit_.atom_i[i] =
+        unit_.record_i[i] =
             unit_.valid_i != 0 ? item.record[i] : static_cast<std::uint32_t>(random_.number(32));
       }
       const auto choose = [&] { return static_cast<CData>(!random_.chance(out_stalls)); };
@@ -213,35 +216,41 @@ class ParamReaderRtl : public testing::Test {
   }
 
   void check_scalars(const Record& record) const {
-    EXPECT_EQ(unit_.out_clip_o, bits_of(record, 0, 16));
-    EXPECT_EQ(unit_.in_clip_o, bits_of(record, 16, 16));
-    EXPECT_EQ(unit_.out_exponent_o, bits_of(record, 32, 8));
-    EXPECT_EQ(unit_.in_exponent_o, bits_of(record, 40, 8));
+    EXPECT_EQ(get_field(unit_.scalars_o, 0, 8), bits_of(record, 32, 8));     // out_exponent
+    EXPECT_EQ(get_field(unit_.scalars_o, 8, 16), bits_of(record, 0, 16));    // out_clip
+    EXPECT_EQ(get_field(unit_.scalars_o, 24, 8), bits_of(record, 40, 8));    // in_exponent
+    EXPECT_EQ(get_field(unit_.scalars_o, 32, 16), bits_of(record, 16, 16));  // in_clip
   }
 
+  // Fields of header_t, the last one lowest.
   void check_header(const Shape& shape, const std::vector<Item>& items) const {
     EXPECT_FALSE(unit_.is_no_image_o);
     EXPECT_FALSE(unit_.is_too_large_o);
-    EXPECT_EQ(unit_.n_layer_o, shape.n_layer);
-    EXPECT_EQ(unit_.nheads_o, shape.nheads);
-    EXPECT_EQ(unit_.d_model_o, shape.d_model);
-    EXPECT_EQ(unit_.m_o, shape.m);
-    EXPECT_EQ(unit_.log2_n_o, shape.log2_n);
-    EXPECT_EQ(unit_.is_checkpoint_order_o != 0, shape.is_checkpoint_order);
-    EXPECT_EQ(unit_.vocab_size_o, shape.vocab_size);
-    EXPECT_EQ(unit_.weight_words_o, items[1].record[1]);
-    EXPECT_EQ(unit_.param_atoms_o, items[1].record[2]);
-    EXPECT_EQ(unit_.embedding_atoms_o, items[1].record[3]);
-    EXPECT_EQ(unit_.epsilon_o, half_of(items[2].record, 0));
-    EXPECT_EQ(unit_.gated_epsilon_o, half_of(items[2].record, 1));
+    int low = 0;
+    const auto next = [&](int bits) {
+      low += bits;
+      return get_field(unit_.header_o, low - bits, bits);
+    };
+    const auto number = [&](int bits) { return static_cast<std::int64_t>(next(bits)); };
     const Record& last = items[3].record;
-    EXPECT_EQ(unit_.least_mantissa_o, bits_of(last, 0, 8));
-    EXPECT_EQ(unit_.least_exponent_o, bits_of(last, 8, 8));
-    EXPECT_EQ(unit_.most_mantissa_o, bits_of(last, 16, 8));
-    EXPECT_EQ(unit_.most_exponent_o, bits_of(last, 24, 8));
-    EXPECT_EQ(unit_.residual_fraction_bits_o, bits_of(last, 32, 8));
-    EXPECT_EQ(unit_.embedding_right_o, bits_of(last, 40, 8));
-    EXPECT_EQ(unit_.headless_weight_words_o, last[3]);
+    EXPECT_EQ(next(8), bits_of(last, 40, 8));          // embedding_shift
+    EXPECT_EQ(next(8), bits_of(last, 32, 8));          // residual_fraction_bits
+    EXPECT_EQ(next(8), bits_of(last, 0, 8));           // dt_limits.min.mantissa
+    EXPECT_EQ(next(8), bits_of(last, 8, 8));           // dt_limits.min.exponent
+    EXPECT_EQ(next(8), bits_of(last, 16, 8));          // dt_limits.max.mantissa
+    EXPECT_EQ(next(8), bits_of(last, 24, 8));          // dt_limits.max.exponent
+    EXPECT_EQ(next(64), half_of(items[2].record, 1));  // gated_epsilon
+    EXPECT_EQ(next(64), half_of(items[2].record, 0));  // epsilon
+    EXPECT_EQ(next(32), items[1].record[3]);           // embedding_records
+    EXPECT_EQ(next(32), items[1].record[2]);           // param_records
+    EXPECT_EQ(next(32), last[3]);                      // weight_words_without_lm_head
+    EXPECT_EQ(next(32), items[1].record[1]);           // weight_words
+    EXPECT_EQ(number(8), shape.log2_n);
+    EXPECT_EQ(number(16), shape.m);
+    EXPECT_EQ(number(32), shape.vocab_size);
+    EXPECT_EQ(number(16), shape.d_model);
+    EXPECT_EQ(number(16), shape.nheads);
+    EXPECT_EQ(number(16), shape.n_layer);
   }
 
   // Before a start nothing is taken.
@@ -266,13 +275,14 @@ class ParamReaderRtl : public testing::Test {
 
 using SmallParamReaderRtl = ParamReaderRtl<Vparam_reader>;
 using LargeParamReaderRtl = ParamReaderRtl<Vparam_reader_large>;
+using SmallCheckpointParamReaderRtl = ParamReaderRtl<Vparam_reader_checkpoint>;
+using LargeCheckpointParamReaderRtl = ParamReaderRtl<Vparam_reader_large_checkpoint>;
 
 TEST_F(SmallParamReaderRtl, TakesParametersApart) {
   const Shape shapes[] = {
       {.n_layer = 1, .nheads = 2, .m = 1, .vocab_size = 1},
       {.n_layer = 3, .nheads = 4, .d_model = 256, .m = 4, .log2_n = 6},
       {.n_layer = 2, .nheads = 24, .d_model = 768, .m = 12, .vocab_size = (1 << 20) - 1},
-      {.n_layer = 2, .nheads = 4, .m = 2, .is_checkpoint_order = true},
       {.n_layer = 1, .nheads = 80, .d_model = 2560, .m = 40}};
   for (const Shape& shape : shapes) {
     for (const int in_stalls : {0, 20, 70}) {
@@ -281,9 +291,21 @@ TEST_F(SmallParamReaderRtl, TakesParametersApart) {
   }
 }
 
-TEST_F(LargeParamReaderRtl, TakesParametersApart) {
+TEST_F(SmallCheckpointParamReaderRtl, TakesParametersApart) {
+  for (const int in_stalls : {0, 20, 70}) {
+    for (const int out_stalls : {0, 20, 70}) {
+      check({.n_layer = 2, .nheads = 4, .m = 2, .is_checkpoint_order = true}, in_stalls,
+            out_stalls);
+    }
+  }
+}
+
+TEST_F(LargeCheckpointParamReaderRtl, TakesParametersApart) {
   check({.n_layer = 2, .nheads = 80, .d_model = 2560, .m = 40, .is_checkpoint_order = true}, 0, 0);
   check({.n_layer = 65, .nheads = 2, .m = 8, .log2_n = 4, .is_checkpoint_order = true}, 20, 20);
+}
+
+TEST_F(LargeParamReaderRtl, TakesParametersApart) {
   check({.n_layer = 5, .nheads = 6, .d_model = 384, .m = 12, .log2_n = 5}, 0, 70);
 }
 
@@ -307,8 +329,18 @@ TEST_F(SmallParamReaderRtl, RefusesShapes) {
                        {.log2_n = 6},
                        {.vocab_size = 0},
                        {.vocab_size = 1 << 20},
-                       {.nheads = 6, .m = 3, .is_checkpoint_order = true}};
+                       {.nheads = 2, .m = 1, .is_checkpoint_order = true}};
   for (const Shape& shape : bad) {
+    check_bad(shape);
+    check(good, 20, 20);
+  }
+}
+
+// The other order, and more channels than the queues hold.
+TEST_F(SmallCheckpointParamReaderRtl, RefusesShapes) {
+  const Shape good = {.nheads = 4, .m = 2, .is_checkpoint_order = true};
+  for (const Shape& shape :
+       {Shape{.nheads = 4, .m = 2}, Shape{.nheads = 6, .m = 3, .is_checkpoint_order = true}}) {
     check_bad(shape);
     check(good, 20, 20);
   }

@@ -26,17 +26,17 @@ TEST(EmbeddingRtl, EqualsGolden) {
       codes.push_back(random.number(4));
       expected.push_back({embed(codes[i], scales.back(), shift)});
     }
-    unit.right_i = static_cast<std::uint8_t>(low_bits(shift, 8));
+    unit.shift_i = static_cast<std::uint8_t>(low_bits(shift, 8));
     const StreamWork work = {
-        .in = {{unit.atom_valid_i, unit.atom_ready_o, kGroups * kRecords,
+        .in = {{unit.record_valid_i, unit.record_ready_o, kGroups * kRecords,
                 [&](std::size_t i) {
                   const std::size_t place = i % kRecords;
                   for (std::size_t k = 0; k < kCodes; ++k) {
-                    set_lane(unit.atom_i, k, 4,
+                    set_lane(unit.record_i, k, 4,
                              place == 0 ? random.number(4)
                                         : codes[i / kRecords * kGroup + (place - 1) * kCodes + k]);
                   }
-                  if (place == 0) set_field(unit.atom_i, 0, 16, scales[i / kRecords]);
+                  if (place == 0) set_field(unit.record_i, 0, 16, scales[i / kRecords]);
                 }}},
         .out = {{unit.out_valid_o, unit.out_ready_i,
                  [&] { return Sink::Beat{sign_extend(unit.out_value_o, kResidualBits)}; },

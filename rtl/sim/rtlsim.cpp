@@ -294,10 +294,11 @@ class SimulatedDevice final : public Device {
     parameters_.drive_reads(top_.m_axi_params_arready, top_.m_axi_params_rvalid,
                             top_.m_axi_params_rdata, top_.m_axi_params_rresp,
                             top_.m_axi_params_rlast);
-    conv_.drive_reads(top_.m_axi_conv_arready, top_.m_axi_conv_rvalid, top_.m_axi_conv_rdata,
-                      top_.m_axi_conv_rresp, top_.m_axi_conv_rlast);
-    conv_.drive_writes(top_.m_axi_conv_awready, top_.m_axi_conv_wready, top_.m_axi_conv_bvalid,
-                       top_.m_axi_conv_bresp);
+    conv_.drive_reads(top_.m_axi_conv_state_arready, top_.m_axi_conv_state_rvalid,
+                      top_.m_axi_conv_state_rdata, top_.m_axi_conv_state_rresp,
+                      top_.m_axi_conv_state_rlast);
+    conv_.drive_writes(top_.m_axi_conv_state_awready, top_.m_axi_conv_state_wready,
+                       top_.m_axi_conv_state_bvalid, top_.m_axi_conv_state_bresp);
   }
 
   void sample() {
@@ -311,12 +312,12 @@ class SimulatedDevice final : public Device {
                            top_.m_axi_state_wlast, top_.m_axi_state_bready);
     words += parameters_.sample_reads(top_.m_axi_params_arvalid, top_.m_axi_params_araddr,
                                       top_.m_axi_params_arlen, top_.m_axi_params_rready);
-    words += conv_.sample_reads(top_.m_axi_conv_arvalid, top_.m_axi_conv_araddr,
-                                top_.m_axi_conv_arlen, top_.m_axi_conv_rready);
-    words +=
-        conv_.sample_writes(top_.m_axi_conv_awvalid, top_.m_axi_conv_awaddr, top_.m_axi_conv_awlen,
-                            top_.m_axi_conv_wvalid, top_.m_axi_conv_wdata, top_.m_axi_conv_wlast,
-                            top_.m_axi_conv_bready);
+    words += conv_.sample_reads(top_.m_axi_conv_state_arvalid, top_.m_axi_conv_state_araddr,
+                                top_.m_axi_conv_state_arlen, top_.m_axi_conv_state_rready);
+    words += conv_.sample_writes(top_.m_axi_conv_state_awvalid, top_.m_axi_conv_state_awaddr,
+                                 top_.m_axi_conv_state_awlen, top_.m_axi_conv_state_wvalid,
+                                 top_.m_axi_conv_state_wdata, top_.m_axi_conv_state_wlast,
+                                 top_.m_axi_conv_state_bready);
     if (words > 0) last_beat_ = cycle_;
     sample_control();
     if (probe_) sample_probes();
@@ -334,38 +335,43 @@ class SimulatedDevice final : public Device {
     const auto magnitude = [](std::uint32_t value, int index) {
       return static_cast<std::int64_t>(value >> (8 * index) & 0xff);
     };
-    if (root.lightmamba__DOT__core_u__DOT__tap_block_valid != 0) {
-      const std::uint32_t value = root.lightmamba__DOT__core_u__DOT__tap_block;
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_block_valid != 0) {
+      const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_block;
       give(ProbePoint::blocks, byte(value, 0), byte(value, 1));
     }
-    if (root.lightmamba__DOT__core_u__DOT__tap_decay_valid != 0) {
-      const std::uint32_t value = root.lightmamba__DOT__core_u__DOT__tap_decay;
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_decay_valid != 0) {
+      const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_decay;
       give(ProbePoint::decay, magnitude(value, 0), byte(value, 1), magnitude(value, 2),
            byte(value, 3));
     }
-    if (root.lightmamba__DOT__core_u__DOT__tap_conv_valid != 0) {
-      const std::uint32_t value = root.lightmamba__DOT__core_u__DOT__tap_conv;
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_conv_valid != 0) {
+      const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_conv;
       give(ProbePoint::conv, byte(value, 0), byte(value, 1));
     }
-    if (root.lightmamba__DOT__core_u__DOT__tap_y_valid != 0) {
-      give(ProbePoint::y, sign_extend(root.lightmamba__DOT__core_u__DOT__tap_y, kOutputBits));
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_y_valid != 0) {
+      give(ProbePoint::y,
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_y, kOutputBits));
     }
-    if (root.lightmamba__DOT__core_u__DOT__tap_gated_valid != 0) {
-      give(ProbePoint::gated, sign_extend(root.lightmamba__DOT__core_u__DOT__tap_gated, 32));
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_gated_valid != 0) {
+      give(ProbePoint::gated,
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_gated, 32));
     }
-    if (root.lightmamba__DOT__core_u__DOT__tap_rotated_valid != 0) {
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_rotated_valid != 0) {
       for (int lane = 0; lane < core_.out_lanes; ++lane) {
-        give(ProbePoint::rotated, get_lane(root.lightmamba__DOT__core_u__DOT__tap_rotated,
-                                           static_cast<std::size_t>(lane), 40));
+        give(ProbePoint::rotated,
+             get_lane(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_rotated,
+                      static_cast<std::size_t>(lane), 40));
       }
     }
-    if (root.lightmamba__DOT__core_u__DOT__tap_residual_valid != 0) {
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_residual_valid != 0) {
       give(ProbePoint::residual,
-           sign_extend(root.lightmamba__DOT__core_u__DOT__tap_residual, kResidualBits));
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_residual,
+                       kResidualBits));
     }
-    if (root.lightmamba__DOT__core_u__DOT__tap_logit_valid != 0) {
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_logit_valid != 0) {
       give(ProbePoint::logits,
-           sign_extend(root.lightmamba__DOT__core_u__DOT__tap_logit, kLogitBits));
+           sign_extend(root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_logit,
+                       kLogitBits));
     }
   }
 

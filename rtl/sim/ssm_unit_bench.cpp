@@ -321,14 +321,14 @@ class Driver {
     unit_.head_valid_i = 1;
     unit_.head_bank_i = token % 2 != 0;
     unit_.head_rows_i = static_cast<std::uint8_t>(head->x.size());
-    set_lane(unit_.head_dt_mantissa_i, 0, 8, head->decay.dt.mantissa);
-    set_lane(unit_.head_dt_exponent_i, 0, 8, head->decay.dt.exponent);
-    set_lane(unit_.head_rest_mantissa_i, 0, 8, head->decay.complement.mantissa);
-    set_lane(unit_.head_rest_exponent_i, 0, 8, head->decay.complement.exponent);
-    set_lane(unit_.head_x_exponent_i, 0, 8, head->x_exponent);
-    set_lane(unit_.head_d_mantissa_i, 0, 16, head->D);
-    set_lane(unit_.head_d_exponent_i, 0, 8, head->D_exponent);
-    unit_.head_threshold_i = static_cast<std::uint16_t>(head->dither);
+    set_field(unit_.head_i, 0, 8, head->decay.dt.mantissa);
+    set_field(unit_.head_i, 8, 8, head->decay.dt.exponent);
+    set_field(unit_.head_i, 16, 8, head->decay.complement.mantissa);
+    set_field(unit_.head_i, 24, 8, head->decay.complement.exponent);
+    set_field(unit_.head_i, 32, 8, head->x_exponent);
+    set_field(unit_.head_i, 40, 16, head->D);
+    set_field(unit_.head_i, 56, 8, head->D_exponent);
+    set_field(unit_.head_i, 64, 16, static_cast<std::int64_t>(head->dither));
   }
 
   void offer_row() {

@@ -395,13 +395,23 @@ TEST(CoreDriver, RefusesAnImageForAnotherCore) {
 TEST(CoreDriver, RefusesAnOrderThatNeedsLongerQueues) {
   const auto model =
       std::make_shared<const IntegerModel>(test::random_integer_model({.n_layer = 1, .nheads = 6}));
+  const Image small = make_image(*model, hardware_preset("tiny"), RowOrder::checkpoint);
+  GoldenDevice device(model, small, hardware_preset("tiny_checkpoint"));
+  EXPECT_EQ(test::error_of([&] { CoreDriver(small, device, {}); }),
+            "rows in the order of the checkpoint need queues of 384 channels, the core "
+            "tiny_checkpoint has 256");
+  const Image image = make_image(*model, hardware_preset("vck190"), RowOrder::checkpoint);
+  GoldenDevice deeper(model, image, core_for(hardware_preset("vck190"), RowOrder::checkpoint));
+  EXPECT_NO_THROW(CoreDriver(image, deeper, {}));
+}
+
+TEST(CoreDriver, RefusesAnOrderThatTheCoreIsNotMadeFor) {
+  const auto model =
+      std::make_shared<const IntegerModel>(test::random_integer_model({.n_layer = 1}));
   const Image image = make_image(*model, hardware_preset("vck190"), RowOrder::checkpoint);
   GoldenDevice device(model, image, hardware_preset("vck190"));
   EXPECT_EQ(test::error_of([&] { CoreDriver(image, device, {}); }),
-            "rows in the order of the checkpoint need queues of 384 channels, the core vck190 has "
-            "256");
-  GoldenDevice deeper(model, image, core_for(hardware_preset("vck190"), RowOrder::checkpoint));
-  EXPECT_NO_THROW(CoreDriver(image, deeper, {}));
+            "the core vck190 runs rows in the order 'hardware', not 'checkpoint'");
 }
 
 TEST(CoreDriver, RefusesAModelThatNoCoreRuns) {

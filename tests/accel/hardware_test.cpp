@@ -69,7 +69,7 @@ TEST(Hardware, TheCheckpointsOrderHasACoreOfItsOwn) {
     EXPECT_EQ(core_for(core, RowOrder::hardware), hardware);
     EXPECT_EQ(core_for(hardware, RowOrder::hardware), hardware);
   }
-  EXPECT_EQ(core_for(hardware_preset("tiny"), RowOrder::checkpoint).name, "tiny");
+  EXPECT_EQ(core_for(hardware_preset("tiny"), RowOrder::checkpoint).name, "tiny_checkpoint");
 }
 
 // Vitis fixes where these are (ap_ctrl_hs), and that arguments begin at 0x10.

@@ -1,4 +1,4 @@
-// What is used of the primitive, as UG579 describes it, two ways: that of int4_dual_mac.sv, AD = D + A,
+// What is used of the primitive, as UG579 describes it, two ways: that of lm_int4_dual_mac.sv, AD = D + A,
 // B, product, the adder of W, X, Y and Z; and that of Yosys, the product of A and B without
 // registers. Inputs that are tied are not modelled.
 module DSP48E2 #(

@@ -39,6 +39,10 @@ void check_fits(const Image& image, const Hardware& core) {
   if (const auto reason = does_not_fit(c, m, m > 0 ? c.d_inner / m : 0)) {
     fail("the model does not fit the core: {}", *reason);
   }
+  if (image.order != core.row_order) {
+    fail("the core {} runs rows in the order '{}', not '{}'", core.name,
+         row_order_name(core.row_order), row_order_name(image.order));
+  }
   if (image.order == RowOrder::checkpoint && c.d_inner > core.queue_depth) {
     fail("rows in the order of the checkpoint need queues of {} channels, the core {} has {}",
          c.d_inner, core.name, core.queue_depth);

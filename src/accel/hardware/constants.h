@@ -57,7 +57,7 @@ inline constexpr auto kElements = std::to_array<Constant>({
 });
 
 inline constexpr auto kDither = std::to_array<Constant>({
-    {"THRESHOLD_BITS", kDitherBits, "the threshold by which h is rounded"},
+    {"DITHER_BITS", kDitherBits, "the dither by which h is rounded"},
     {"DITHER_POSITION", kDitherPosition, "times the position", kDitherBits},
     {"DITHER_INDEX", kDitherIndex, "times the index in the state of a layer", kDitherBits},
     {"DITHER_LAYER", kDitherLayer, "times the layer", kDitherBits},
@@ -84,7 +84,7 @@ inline constexpr auto kConstantSections = std::to_array<ConstantSection>({
     {"Exponents of powers of two.", constants::kExponents},
     {"Linear layers.", constants::kLinearLayers},
     {"Between linear layers.", constants::kElements},
-    {"Dither: what the threshold of a number of the state is the sum of.", constants::kDither},
+    {"Dither: the dither of a number of the state is the sum of.", constants::kDither},
     {"Shapes of the models that a core runs.", constants::kShapes},
 });
 

@@ -62,8 +62,19 @@ constexpr std::array kPresets = {
              .out_lanes = 16,
              .board = &kU280,
              .clock_mhz = 200},
-    // The same sizes, with queues that hold all x and z of a layer, as the order of the checkpoint
-    // needs.
+    // The same sizes for rows in the order of the checkpoint. Their queues hold all x and z of a
+    // layer of the largest model that they are for.
+    Hardware{.name = "tiny_checkpoint",
+             .rows = 2,
+             .columns = 8,
+             .weight_channels = 1,
+             .weight_depth = 1024,
+             .ssm_lanes = 2,
+             .state_channels = 1,
+             .mix_lanes = 2,
+             .out_lanes = 1,
+             .row_order = RowOrder::checkpoint,
+             .is_in_every_test = true},
     Hardware{.name = "vck190_checkpoint",
              .rows = 2,
              .columns = 32,
@@ -94,6 +105,10 @@ constexpr std::array kPresets = {
 
 }  // namespace
 
+std::string_view row_order_name(RowOrder order) {
+  return order == RowOrder::hardware ? "hardware" : "checkpoint";
+}
+
 std::span<const Hardware> hardware_presets() { return kPresets; }
 
 std::vector<std::string> hardware_preset_names() {
@@ -122,7 +137,10 @@ const Hardware& core_for(const Hardware& hardware, RowOrder order) {
            each.mix_lanes == hardware.mix_lanes && each.out_lanes == hardware.out_lanes;
   };
   const auto found = std::find_if(kPresets.begin(), kPresets.end(), fits);
-  return found != kPresets.end() ? *found : hardware;
+  if (found == kPresets.end()) {
+    fail("there is no core {} for rows in the order '{}'", hardware.name, row_order_name(order));
+  }
+  return *found;
 }
 
 }  // namespace lightmamba::accel

@@ -15,6 +15,8 @@ namespace lightmamba::accel {
 // The order of the rows of in_proj, and so that of the parameters and the conv state.
 enum class RowOrder : std::uint8_t { hardware, checkpoint };
 
+std::string_view row_order_name(RowOrder order);
+
 // A board that a core is placed on.
 struct Board {
   std::string_view name;
@@ -35,7 +37,7 @@ struct Hardware {
   int mix_lanes, out_lanes;                 // lanes of the Hadamard unit
   int queue_depth = 256;                    // channels of x and z that wait
   bool use_dsp = true;                      // for the products of the matrix unit
-  RowOrder row_order = RowOrder::hardware;  // the queues are deep enough for it in any model
+  RowOrder row_order = RowOrder::hardware;  // rows of the images that it runs
   const Board* board = nullptr;             // none: for tests
   double clock_mhz = 0;
   // Whether ./dev test simulates it. The others take minutes to compile.
@@ -61,8 +63,8 @@ const Hardware& hardware_preset(std::string_view name);
 // Tells whether an image that is laid out for one is right for the other.
 bool have_same_layout(const Hardware& a, const Hardware& b);
 
-// Returns the preset that runs images of `hardware` with rows in this order: the one whose queues
-// are made for it, or `hardware` itself if the table has none.
+// Returns the preset that runs images of `hardware` with rows in this order: a core is made for one
+// order. Throws Error if the table has none.
 const Hardware& core_for(const Hardware& hardware, RowOrder order);
 
 }  // namespace lightmamba::accel

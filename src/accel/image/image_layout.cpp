@@ -9,10 +9,6 @@ std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b;
 
 }  // namespace
 
-std::string_view row_order_name(RowOrder order) {
-  return order == RowOrder::hardware ? "hardware" : "checkpoint";
-}
-
 RowOrder parse_row_order(std::string_view name) {
   for (const RowOrder order : {RowOrder::hardware, RowOrder::checkpoint}) {
     if (name == row_order_name(order)) return order;

@@ -10,7 +10,6 @@
 
 namespace lightmamba::accel {
 
-std::string_view row_order_name(RowOrder order);
 RowOrder parse_row_order(std::string_view name);  // throws Error that lists the names
 int row_order_code(RowOrder order);               // its code in the parameters
 

@@ -1,0 +1,44 @@
+// The values that the units of a core pass on, for whoever watches a simulation. The module is bound
+// into lm_core, so that the hardware has nothing of it; probes.vlt makes its signals readable.
+module core_probes #(
+    parameter int unsigned OUT_LANES = 1
+) (
+    input logic        probe_block_valid,
+    input logic [15:0] probe_block,
+    input logic        probe_decay_valid,
+    input logic [31:0] probe_decay,
+    input logic        probe_conv_valid,
+    input logic [15:0] probe_conv,
+    input logic        probe_y_valid,
+    input logic [lightmamba_pkg::OUTPUT_BITS-1:0] probe_y,
+    input logic        probe_gated_valid,
+    input logic [lightmamba_pkg::GATED_BITS-1:0] probe_gated,
+    input logic        probe_rotated_valid,
+    input logic [OUT_LANES*lightmamba_pkg::ROTATED_BITS-1:0] probe_rotated,
+    input logic        probe_residual_valid,
+    input logic [lightmamba_pkg::RESIDUAL_BITS-1:0] probe_residual,
+    input logic        probe_logit_valid,
+    input logic [lightmamba_pkg::LOGIT_BITS-1:0] probe_logit
+);
+endmodule
+
+bind lm_core core_probes #(
+    .OUT_LANES(OUT_LANES)
+) u_probes (
+    .probe_block_valid   (block_valid && block_ready),
+    .probe_block         (block),
+    .probe_decay_valid   (u_mixer.u_decay_path.decay_valid && u_mixer.u_decay_path.decay_ready),
+    .probe_decay         (u_mixer.u_decay_path.decay),
+    .probe_conv_valid    (u_mixer.conv_valid && u_mixer.conv_ready),
+    .probe_conv          (u_mixer.conv),
+    .probe_y_valid       (y_valid && y_ready),
+    .probe_y             (y),
+    .probe_gated_valid   (u_gated_path.gated_valid && u_gated_path.gated_ready),
+    .probe_gated         (u_gated_path.gated),
+    .probe_rotated_valid (rotated_valid && rotated_ready),
+    .probe_rotated       (rotated),
+    .probe_residual_valid(residual_valid && residual_ready),
+    .probe_residual      (residual),
+    .probe_logit_valid   (logit_valid && logit_ready),
+    .probe_logit         (logit)
+);

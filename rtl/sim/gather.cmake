@@ -1,5 +1,0 @@
-rtl_module(gather_8_1 TOP gather PARAMETERS BITS=8 COUNT=1 SOURCES gather.sv)
-rtl_module(gather_8_4 TOP gather PARAMETERS BITS=8 COUNT=4 SOURCES gather.sv)
-rtl_module(gather_8_64 TOP gather PARAMETERS BITS=8 COUNT=64 SOURCES gather.sv)
-rtl_module(saturate_32_26 TOP saturate PARAMETERS IN_BITS=32 OUT_BITS=26 SOURCES saturate.sv)
-rtl_module(saturate_32_18 TOP saturate PARAMETERS IN_BITS=32 OUT_BITS=18 SOURCES saturate.sv)

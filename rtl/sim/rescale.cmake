@@ -1,1 +1,0 @@
-rtl_module(rescale TOP rescale PARAMETERS IN_BITS=48 OUT_BITS=26 SHIFT_BITS=8 SOURCES rescale.sv)

@@ -1,6 +1,0 @@
-rtl_module(state_reader_2 TOP state_reader PARAMETERS LANES=2 CHANNELS=1 SOURCES state_reader.sv)
-rtl_module(state_reader_4 TOP state_reader PARAMETERS LANES=4 CHANNELS=1 SOURCES state_reader.sv)
-rtl_module(state_reader_64 TOP state_reader PARAMETERS LANES=64 CHANNELS=2 SOURCES state_reader.sv)
-rtl_module(state_writer_2 TOP state_writer PARAMETERS LANES=2 CHANNELS=1 SOURCES state_writer.sv)
-rtl_module(state_writer_4 TOP state_writer PARAMETERS LANES=4 CHANNELS=1 SOURCES state_writer.sv)
-rtl_module(state_writer_64 TOP state_writer PARAMETERS LANES=64 CHANNELS=2 SOURCES state_writer.sv)

@@ -1,5 +1,0 @@
-rtl_module(reciprocal_rom TOP reciprocal_rom SOURCES reciprocal_rom.sv)
-rtl_module(inverse_root_rom TOP inverse_root_rom SOURCES inverse_root_rom.sv)
-rtl_module(sigmoid_rom TOP sigmoid_rom SOURCES sigmoid_rom.sv)
-rtl_module(softplus_rom TOP softplus_rom SOURCES softplus_rom.sv)
-rtl_module(decay_ratio_rom TOP decay_ratio_rom SOURCES decay_ratio_rom.sv)
