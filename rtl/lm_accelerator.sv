@@ -123,20 +123,20 @@ module lm_accelerator #(
   localparam int unsigned BURST = 64;
   localparam logic [1:0] INCREMENTING = 2'b01;
 
-  assign m_axi_weights_arsize  = {WEIGHT_CHANNELS{3'($clog2(WEIGHT_BITS / 8))}};
-  assign m_axi_weights_arburst = {WEIGHT_CHANNELS{INCREMENTING}};
-  assign m_axi_state_arsize    = {STATE_CHANNELS{3'($clog2(STATE_BITS / 8))}};
-  assign m_axi_state_arburst   = {STATE_CHANNELS{INCREMENTING}};
-  assign m_axi_state_awsize    = m_axi_state_arsize;
-  assign m_axi_state_awburst   = m_axi_state_arburst;
-  assign m_axi_state_wstrb     = '1;
-  assign m_axi_params_arsize   = 3'($clog2(PARAM_BITS / 8));
-  assign m_axi_params_arburst  = INCREMENTING;
-  assign m_axi_conv_state_arsize     = 3'($clog2(CONV_BITS / 8));
-  assign m_axi_conv_state_arburst    = INCREMENTING;
-  assign m_axi_conv_state_awsize     = m_axi_conv_state_arsize;
-  assign m_axi_conv_state_awburst    = INCREMENTING;
-  assign m_axi_conv_state_wstrb      = '1;
+  assign m_axi_weights_arsize     = {WEIGHT_CHANNELS{3'($clog2(WEIGHT_BITS / 8))}};
+  assign m_axi_weights_arburst    = {WEIGHT_CHANNELS{INCREMENTING}};
+  assign m_axi_state_arsize       = {STATE_CHANNELS{3'($clog2(STATE_BITS / 8))}};
+  assign m_axi_state_arburst      = {STATE_CHANNELS{INCREMENTING}};
+  assign m_axi_state_awsize       = m_axi_state_arsize;
+  assign m_axi_state_awburst      = m_axi_state_arburst;
+  assign m_axi_state_wstrb        = '1;
+  assign m_axi_params_arsize      = 3'($clog2(PARAM_BITS / 8));
+  assign m_axi_params_arburst     = INCREMENTING;
+  assign m_axi_conv_state_arsize  = 3'($clog2(CONV_BITS / 8));
+  assign m_axi_conv_state_arburst = INCREMENTING;
+  assign m_axi_conv_state_awsize  = m_axi_conv_state_arsize;
+  assign m_axi_conv_state_awburst = INCREMENTING;
+  assign m_axi_conv_state_wstrb   = '1;
 
   logic start, done, bus_error_q;
   logic [31:0] token, position, next_token, next_logit;

@@ -55,8 +55,8 @@ module lm_axi_read_stream #(
 
   assign has_room   = |free_q[COUNT_BITS-1:$clog2(BURST)];
   assign ar_valid_o = burst_valid && has_room;
-  assign ar_fire       = ar_valid_o && ar_ready_i;
-  assign pop       = valid_o && ready_i;
+  assign ar_fire    = ar_valid_o && ar_ready_i;
+  assign pop        = valid_o && ready_i;
   assign r_ready_o  = 1'b1;
 
   always_ff @(posedge clk_i) begin

@@ -71,7 +71,7 @@ module lm_control_registers #(
   assign s_aw_ready_o   = !aw_valid_q;
   assign s_w_ready_o    = !w_valid_q;
   assign s_b_response_o = 2'b00;
-  assign write_fire         = aw_valid_q && w_valid_q && !s_b_valid_o;
+  assign write_fire     = aw_valid_q && w_valid_q && !s_b_valid_o;
 
   for (genvar i = 0; i < 4; i++) begin : gen_mask
     assign w_mask[8*i+:8] = {8{w_strobe_q[i]}};
@@ -101,7 +101,7 @@ module lm_control_registers #(
 
   assign s_ar_ready_o   = !ar_valid_q;
   assign s_r_response_o = 2'b00;
-  assign read_fire          = ar_valid_q && !s_r_valid_o;
+  assign read_fire      = ar_valid_q && !s_r_valid_o;
 
   always_ff @(posedge clk_i) begin
     if (s_ar_ready_o) ar_address_q <= {s_ar_address_i[11:2], 2'b00};
@@ -125,7 +125,7 @@ module lm_control_registers #(
   assign control_write = write_fire && aw_address_q == CONTROL && w_strobe_q[0];
   assign toggles =
       w_data_q[1:0] & {2{write_fire && aw_address_q == STATUS && w_strobe_q[0]}};
-  assign start_o        = start_q && !busy_q;
+  assign start_o = start_q && !busy_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -95,19 +95,19 @@ module lm_memory_commands #(
   logic [64*STATE_CHANNELS-1:0] head_address_q;
   logic state_written;
 
-  assign weights_valid_o    = weights_q && (&weights_ready_i);
-  assign weights_words_o    = weight_words_i;
-  assign params_valid_o     = piece_q == HEADER || (piece_q != NONE && opened_q);
-  assign conv_read_valid_o  = conv_read_q;
-  assign conv_read_words_o  = conv_words_q;
-  assign conv_write_valid_o = conv_states_q || logits_q;
+  assign weights_valid_o      = weights_q && (&weights_ready_i);
+  assign weights_words_o      = weight_words_i;
+  assign params_valid_o       = piece_q == HEADER || (piece_q != NONE && opened_q);
+  assign conv_read_valid_o    = conv_read_q;
+  assign conv_read_words_o    = conv_words_q;
+  assign conv_write_valid_o   = conv_states_q || logits_q;
   assign conv_write_address_o = conv_states_q ? conv_state_address_i : logits_address_i;
-  assign conv_write_words_o = conv_states_q ? conv_words_q : (vocab_size_i + 32'd1) >> 1;
-  assign state_read_valid_o = state_read_q && (&state_read_ready_i);
-  assign state_read_words_o = state_words_q;
-  assign state_write_valid_o = heads_left_q != '0 && (&state_write_ready_i);
-  assign state_write_words_o = exponents_q ? 32'(EXPONENT_WORDS) : 32'(CODE_WORDS);
-  assign state_written       = state_write_valid_o && exponents_q;
+  assign conv_write_words_o   = conv_states_q ? conv_words_q : (vocab_size_i + 32'd1) >> 1;
+  assign state_read_valid_o   = state_read_q && (&state_read_ready_i);
+  assign state_read_words_o   = state_words_q;
+  assign state_write_valid_o  = heads_left_q != '0 && (&state_write_ready_i);
+  assign state_write_words_o  = exponents_q ? 32'(EXPONENT_WORDS) : 32'(CODE_WORDS);
+  assign state_written        = state_write_valid_o && exponents_q;
 
   for (genvar c = 0; c < STATE_CHANNELS; c++) begin : gen_channel
     assign state_write_address_o[64*c+:64] =
@@ -143,15 +143,15 @@ module lm_memory_commands #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      piece_q      <= NONE;
-      opened_q     <= 1'b0;
-      weights_q    <= 1'b0;
-      conv_read_q  <= 1'b0;
-      state_read_q <= 1'b0;
-      conv_states_q    <= 1'b0;
-      logits_q     <= 1'b0;
-      exponents_q  <= 1'b0;
-      heads_left_q <= '0;
+      piece_q       <= NONE;
+      opened_q      <= 1'b0;
+      weights_q     <= 1'b0;
+      conv_read_q   <= 1'b0;
+      state_read_q  <= 1'b0;
+      conv_states_q <= 1'b0;
+      logits_q      <= 1'b0;
+      exponents_q   <= 1'b0;
+      heads_left_q  <= '0;
     end else begin
       if (start_i) begin
         piece_q  <= HEADER;
@@ -160,14 +160,14 @@ module lm_memory_commands #(
         piece_q <= piece_q == HEADER ? ROW : (piece_q == ROW ? REST : NONE);
       end
       if (are_ready) begin
-        opened_q     <= 1'b1;
-        weights_q    <= 1'b1;
-        conv_read_q  <= 1'b1;
-        state_read_q <= 1'b1;
-        conv_states_q    <= 1'b1;
-        logits_q     <= write_logits_i;
-        exponents_q  <= 1'b0;
-        heads_left_q <= heads_q;
+        opened_q      <= 1'b1;
+        weights_q     <= 1'b1;
+        conv_read_q   <= 1'b1;
+        state_read_q  <= 1'b1;
+        conv_states_q <= 1'b1;
+        logits_q      <= write_logits_i;
+        exponents_q   <= 1'b0;
+        heads_left_q  <= heads_q;
       end else begin
         if (weights_valid_o) weights_q <= 1'b0;
         if (conv_read_ready_i) conv_read_q <= 1'b0;

@@ -31,8 +31,8 @@ module lm_conv_path (
 
   assign in_fire = in_valid_i && record_valid_i && conv_state_valid_i && conv_ready &&
       conv_state_has_room;
-  assign in_ready_o     = in_fire;
-  assign record_ready_o   = in_fire;
+  assign in_ready_o         = in_fire;
+  assign record_ready_o     = in_fire;
   assign conv_state_ready_o = in_fire;
 
   lm_conv_unit #(

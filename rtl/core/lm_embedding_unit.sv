@@ -27,12 +27,12 @@ module lm_embedding_unit (
   logic signed [lightmamba_pkg::RESIDUAL_BITS-1:0] value;
   logic is_scale, advance, code_fire, ready, valid;
 
-  assign is_scale     = place_q == '0;
-  assign valid        = record_valid_i && !is_scale;
+  assign is_scale       = place_q == '0;
+  assign valid          = record_valid_i && !is_scale;
   assign record_ready_o = is_scale || (ready && (&code_q));
-  assign code_fire        = valid && ready;
-  assign codes        = record_i >> {code_q, 2'b00};
-  assign code         = codes[CODE_BITS-1:0];
+  assign code_fire      = valid && ready;
+  assign codes          = record_i >> {code_q, 2'b00};
+  assign code           = codes[CODE_BITS-1:0];
 
   lm_pipeline #(
       .CYCLES(2)

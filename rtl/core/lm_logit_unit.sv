@@ -28,7 +28,7 @@ module lm_logit_unit #(
   assign out_valid_o = holds_q;
   assign out_pair_o  = pair_q;
   assign in_ready_o  = !holds_q || out_ready_i;
-  assign in_fire       = in_valid_i && in_ready_o;
+  assign in_fire     = in_valid_i && in_ready_o;
   assign done_o      = index_q == count_i && !holds_q;
 
   always_ff @(posedge clk_i) begin
@@ -50,5 +50,5 @@ module lm_logit_unit #(
   end
 
   `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, out_pair_o)
-  `LM_ASSERT(counts_no_further, index_q <= count_i || count_i == '0)
+  `LM_ASSERT(takes_no_more_than_it_counts, !in_fire || index_q < count_i)
 endmodule

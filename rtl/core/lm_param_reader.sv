@@ -68,15 +68,15 @@ module lm_param_reader #(
   logic [31:0] d_inner;
   logic is_checkpoint_order_q;
 
-  assign header_o  = header_q;
-  assign scalars_o = scalars_q;
+  assign header_o       = header_q;
+  assign scalars_o      = scalars_q;
   assign scalars_record = record_i;
-  assign nheads  = header_q.nheads;
-  assign d_model = header_q.d_model;
-  assign m       = header_q.hadamard_m;
-  assign log2_n  = header_q.log2_hadamard_n;
-  assign d_inner = 32'(nheads) << 6;
-  assign record_fire   = valid_i && ready_o;
+  assign nheads         = header_q.nheads;
+  assign d_model        = header_q.d_model;
+  assign m              = header_q.hadamard_m;
+  assign log2_n         = header_q.log2_hadamard_n;
+  assign d_inner        = 32'(nheads) << 6;
+  assign record_fire    = valid_i && ready_o;
   assign section_end    = record_fire && left_q == '0;
 
   assign embedding_valid_o = valid_i && section_q == EMBEDDING;

@@ -39,7 +39,7 @@ module lm_residual_unit #(
       .out_ready_i
   );
 
-  assign in_fire   = in_valid_i && in_ready_o;
+  assign in_fire = in_valid_i && in_ready_o;
   assign is_last = index_q == last_index_i;
   assign sum     = (BITS + 1)'(value2_q) + (adds_i ? (BITS + 1)'(read2_q) : (BITS + 1)'(0));
 

@@ -21,8 +21,8 @@ module lm_serial_to_parallel #(
 
   assign out_valid_o = count_q == COUNT_BITS'(COUNT);
   assign in_ready_o  = !out_valid_o || out_ready_i;
-  assign in_fire       = in_valid_i && in_ready_o;
-  assign out_fire       = out_valid_o && out_ready_i;
+  assign in_fire     = in_valid_i && in_ready_o;
+  assign out_fire    = out_valid_o && out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) count_q <= '0;

@@ -157,7 +157,7 @@ module lm_mmu #(
   logic tile_first, beat_fire, group_fire;
 
   assign tile_first = place_q2.first_beat && place_q2.first_group;
-  assign w_ready_o   = beat_valid_q2 && (!tile_first || room_q != '0);
+  assign w_ready_o  = beat_valid_q2 && (!tile_first || room_q != '0);
   assign beat_fire  = w_valid_i && w_ready_o;
   assign group_fire = beat_fire && place_q2.last_beat;
 

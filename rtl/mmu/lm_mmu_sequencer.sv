@@ -64,8 +64,8 @@ module lm_mmu_sequencer #(
       if (last_beat) begin
         group_d = group_q + 1'b1;
         if (last_group) begin
-          word_d  = '0;
-          group_d = '0;
+          word_d          = '0;
+          group_d         = '0;
           product_d.tiles = product_q.tiles - 1'b1;
         end
       end
@@ -86,13 +86,13 @@ module lm_mmu_sequencer #(
     if (!rst_ni) begin
       product_valid_q <= 1'b0;
       waiting_valid_q <= 1'b0;
-      word_q  <= '0;
-      group_q <= '0;
+      word_q          <= '0;
+      group_q         <= '0;
     end else begin
       product_valid_q <= product_valid_d;
       waiting_valid_q <= waiting_valid_d;
-      word_q  <= word_d;
-      group_q <= group_d;
+      word_q          <= word_d;
+      group_q         <= group_d;
     end
   end
 

@@ -42,7 +42,7 @@ module lm_quantize_lane #(
     product4_q <= PRODUCT_BITS'(t3_q) * PRODUCT_BITS'(reciprocal_i);
     rounded5_q <= ROUNDED_BITS'((product4_q + (PRODUCT_BITS'(1) << (RECIPROCAL_BITS - 1)))
                                 >>> RECIPROCAL_BITS);
-    code_o     <= is_inside ? rounded5_q[3:0] : {rounded5_q[ROUNDED_BITS-1],
+    code_o <= is_inside ? rounded5_q[3:0] : {rounded5_q[ROUNDED_BITS-1],
                                                  {3{~rounded5_q[ROUNDED_BITS-1]}}};
   end
 endmodule

@@ -35,8 +35,8 @@ module lm_quantize_maximum #(
   end
   for (genvar k = 1; k < LANES; k++) begin : gen_node
     logic [KEY_BITS-1:0] left, right;
-    assign left  = nodes_q[2*k*KEY_BITS+:KEY_BITS];
-    assign right = nodes_q[(2*k+1)*KEY_BITS+:KEY_BITS];
+    assign left                          = nodes_q[2*k*KEY_BITS+:KEY_BITS];
+    assign right                         = nodes_q[(2*k+1)*KEY_BITS+:KEY_BITS];
     assign nodes_d[k*KEY_BITS+:KEY_BITS] = left > right ? left : right;
   end
 

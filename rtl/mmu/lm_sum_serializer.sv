@@ -38,9 +38,9 @@ module lm_sum_serializer #(
   assign segment_last    = rows_left_q == COUNT_BITS'(1);
   assign tile_last       = segment_last || row_q == ROW_BITS'(ROWS - 1);
   assign out_last_o      = segment_last && (is_second_q || second_rows_q == '0);
-  assign out_fire          = holds_q && out_ready_i;
+  assign out_fire        = holds_q && out_ready_i;
   assign in_ready_o      = !holds_q || (out_fire && tile_last);
-  assign in_fire           = in_valid_i && in_ready_o;
+  assign in_fire         = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
     if (in_fire) sums_q <= in_sums_i;

@@ -31,7 +31,7 @@ module lm_weight_unpack #(
   assign out_valid_o  = has_scales && in_valid_i;
   assign out_codes_o  = in_data_i;
   assign out_scales_o = scales_q[SCALES_BITS-1:0];
-  assign codes_fire  = out_valid_o && out_ready_i;
+  assign codes_fire   = out_valid_o && out_ready_i;
 
   if (BEATS == 1) begin : gen_one_beat
     assign group_last = 1'b1;

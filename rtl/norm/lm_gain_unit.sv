@@ -30,12 +30,12 @@ module lm_gain_unit (
   logic signed [GAINED_BITS-1:0] value;
   logic valid, ready, in_fire, advance;
 
-  assign valid        = in_valid_i && record_valid_i;
+  assign valid          = in_valid_i && record_valid_i;
   assign in_fire        = valid && ready;
-  assign in_ready_o   = in_fire;
+  assign in_ready_o     = in_fire;
   assign record_ready_o = in_fire && (&gain_q);
-  assign gains        = record_i >> {gain_q, 4'b0000};
-  assign gain         = gains[GAIN_BITS-1:0];
+  assign gains          = record_i >> {gain_q, 4'b0000};
+  assign gain           = gains[GAIN_BITS-1:0];
 
   lm_pipeline #(
       .CYCLES(3)

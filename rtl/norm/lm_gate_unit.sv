@@ -34,7 +34,7 @@ module lm_gate_unit (
   logic in_fire, has_room;
   logic [STAGES-1:0] valid_q;
 
-  assign in_fire     = y_valid_i && z_valid_i && has_room;
+  assign in_fire   = y_valid_i && z_valid_i && has_room;
   assign y_ready_o = in_fire;
   assign z_ready_o = in_fire;
 

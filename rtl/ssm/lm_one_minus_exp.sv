@@ -73,9 +73,9 @@ module lm_one_minus_exp #(
 
   always_ff @(posedge clk_i) begin
     if (advance_i) begin
-      entry_5_q <= entry;
-      fall_5_q  <= (FALL_BITS + REST_BITS)'(fall) * (FALL_BITS + REST_BITS)'(u_4[REST_BITS-1:0]);
-      ratio_6_q <= entry_5_q - 16'(fall_5_q >> REST_BITS);
+      entry_5_q   <= entry;
+      fall_5_q    <= (FALL_BITS + REST_BITS)'(fall) * (FALL_BITS + REST_BITS)'(u_4[REST_BITS-1:0]);
+      ratio_6_q   <= entry_5_q - 16'(fall_5_q >> REST_BITS);
       product_7_q <= 32'(u_6) * 32'(ratio_6_q);
     end
   end

@@ -31,8 +31,8 @@ module lm_state_reader #(
   assign in_ready_o     = !is_code_q || out_ready_i;
   assign out_codes_o    = in_data_i;
   assign out_exponent_o = exponents_q[7:0];
-  assign in_fire          = in_valid_i && in_ready_o;
-  assign is_last = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
+  assign in_fire        = in_valid_i && in_ready_o;
+  assign is_last        = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
                                       : COUNT_BITS'(EXPONENT_WORDS - 1));
 
   always_ff @(posedge clk_i) begin

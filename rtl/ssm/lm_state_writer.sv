@@ -29,8 +29,8 @@ module lm_state_writer #(
   assign out_valid_o = !is_code_q || in_valid_i;
   assign in_ready_o  = is_code_q && out_ready_i;
   assign out_data_o  = is_code_q ? in_codes_i : {CHANNELS{exponents_q[CHANNEL_BITS-1:0]}};
-  assign out_fire       = out_valid_o && out_ready_i;
-  assign is_last = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
+  assign out_fire    = out_valid_o && out_ready_i;
+  assign is_last     = count_q == (is_code_q ? COUNT_BITS'(ROWS * BEATS - 1)
                                       : COUNT_BITS'(EXPONENT_WORDS - 1));
 
   always_ff @(posedge clk_i) begin
