@@ -195,7 +195,7 @@ struct Host {
   explicit Host(const char* preset = "tiny", RowOrder order = RowOrder::hardware)
       : model(std::make_shared<const IntegerModel>(test::random_integer_model())),
         image(make_image(*model, hardware_preset(preset), order)),
-        device(model, image, hardware_preset(preset)) {}
+        device(model, image, core_for(hardware_preset(preset), order)) {}
 
   CoreDriver driver(const DriverOptions& options = {}) { return {image, device, options}; }
   std::string error(const DriverOptions& options = {}) {
@@ -395,11 +395,13 @@ TEST(CoreDriver, RefusesAnImageForAnotherCore) {
 TEST(CoreDriver, RefusesAnOrderThatNeedsLongerQueues) {
   const auto model =
       std::make_shared<const IntegerModel>(test::random_integer_model({.n_layer = 1, .nheads = 6}));
-  const Image small = make_image(*model, hardware_preset("tiny"), RowOrder::checkpoint);
-  GoldenDevice device(model, small, hardware_preset("tiny_checkpoint"));
+  const auto wide = std::make_shared<const IntegerModel>(
+      test::random_integer_model({.n_layer = 1, .nheads = 20}));
+  const Image small = make_image(*wide, hardware_preset("tiny"), RowOrder::checkpoint);
+  GoldenDevice device(wide, small, hardware_preset("tiny_checkpoint"));
   EXPECT_EQ(test::error_of([&] { CoreDriver(small, device, {}); }),
-            "rows in the order of the checkpoint need queues of 384 channels, the core "
-            "tiny_checkpoint has 256");
+            "rows in the order of the checkpoint need queues of 1280 channels, the core "
+            "tiny_checkpoint has 1024");
   const Image image = make_image(*model, hardware_preset("vck190"), RowOrder::checkpoint);
   GoldenDevice deeper(model, image, core_for(hardware_preset("vck190"), RowOrder::checkpoint));
   EXPECT_NO_THROW(CoreDriver(image, deeper, {}));

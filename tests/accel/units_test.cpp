@@ -60,6 +60,22 @@ TEST(Activations, AreThoseOfTheFakeQuantizer) {
   }
 }
 
+// The worked number of docs/numerics.md.
+TEST(Activations, AGroupOfTheDocumentation) {
+  std::vector<std::int64_t> values(128, 1);
+  values[0] = 1000;
+  values[1] = -300;
+  std::vector<std::int8_t> codes(values.size());
+  const GroupScale scale = quantize_group(values, 29491, codes);
+  EXPECT_TRUE(scale.negative);
+  EXPECT_EQ(scale.mantissa, 1800);
+  EXPECT_EQ(scale.exponent, 14);
+  EXPECT_EQ(codes[0], -8);
+  EXPECT_EQ(codes[1], 3);
+  EXPECT_DOUBLE_EQ(-codes[0] * std::ldexp(scale.mantissa, scale.exponent - 18), 900);
+  EXPECT_DOUBLE_EQ(-codes[1] * std::ldexp(scale.mantissa, scale.exponent - 18), -337.5);
+}
+
 TEST(Activations, ZerosAndTheSmallest) {
   std::vector<std::int64_t> values(256, 0);
   QuantizedVector vector;

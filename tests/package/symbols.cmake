@@ -44,7 +44,7 @@ list(LENGTH marked marked_count)
 if(marked_count LESS 30)
   message(SEND_ERROR "only ${marked_count} marks in the headers")
 endif()
-foreach(wanted IN LISTS marked ITEMS Model::load Sampler::sample "vtable for lightmamba::Backend"
+foreach(wanted IN LISTS marked ITEMS open_model Sampler::sample "vtable for lightmamba::Backend"
         "typeinfo for lightmamba::Error")
   if(NOT listing MATCHES "[ :]${wanted}[(;]")
     message(SEND_ERROR "missing: ${wanted}")

@@ -73,6 +73,7 @@ constexpr std::array kPresets = {
              .state_channels = 1,
              .mix_lanes = 2,
              .out_lanes = 1,
+             .queue_depth = 1024,
              .row_order = RowOrder::checkpoint,
              .is_in_every_test = true},
     Hardware{.name = "vck190_checkpoint",
