@@ -38,7 +38,7 @@ package lightmamba_pkg;
   localparam int unsigned ROTATED_BITS = 40;      // the same after the Hadamard transform
   localparam int unsigned LOGIT_BITS = 32;        // a logit
 
-  // Dither: the dither of a number of the state is the sum of.
+  // Dither of a number of the state: the sum, mod 2^16, of its position, index and layer times these.
   localparam int unsigned DITHER_BITS = 16;             // the dither by which h is rounded
   localparam logic [15:0] DITHER_POSITION = 16'd49471;  // times the position
   localparam logic [15:0] DITHER_INDEX = 16'd37345;     // times the index in the state of a layer

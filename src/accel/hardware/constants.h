@@ -84,7 +84,9 @@ inline constexpr auto kConstantSections = std::to_array<ConstantSection>({
     {"Exponents of powers of two.", constants::kExponents},
     {"Linear layers.", constants::kLinearLayers},
     {"Between linear layers.", constants::kElements},
-    {"Dither: the dither of a number of the state is the sum of.", constants::kDither},
+    {"Dither of a number of the state: the sum, mod 2^16, of its position, index and layer times "
+     "these.",
+     constants::kDither},
     {"Shapes of the models that a core runs.", constants::kShapes},
 });
 
