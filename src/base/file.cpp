@@ -196,8 +196,7 @@ std::filesystem::path target_of(const std::filesystem::path& path) {
     fail("{}: not a regular file", path);
   }
   const bool link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
-  const std::filesystem::path target =
-      link ? std::filesystem::weakly_canonical(path, ignored) : path;
+  std::filesystem::path target = link ? std::filesystem::weakly_canonical(path, ignored) : path;
   if (target.empty()) fail("{}: cannot follow the link", path);
   return target;
 }
