@@ -34,6 +34,7 @@ TEST(FairMutex, OneThreadHasItAtATime) {
   int count = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int thread = 0; thread < 4; ++thread) {
       threads.emplace_back([&] {
         for (int i = 0; i < 500; ++i) {
