@@ -28,12 +28,13 @@ typedef struct lightmamba_sequence lightmamba_sequence;  // one text on its way 
 // Returns the version of the library that runs: LIGHTMAMBA_VERSION when it was compiled.
 LIGHTMAMBA_EXPORT const char* lightmamba_version(void);
 
-// Returns the reason for the last failure of a call of this thread, cut after some thousand bytes,
-// or "" if there was none. Valid until another call of this thread fails.
+// Returns the reason for the last failure of a call of this thread, cut between two characters
+// after some thousand bytes, or "" if there was none. Valid until another call of this thread
+// fails.
 LIGHTMAMBA_EXPORT const char* lightmamba_last_error(void);
 
-// Sets how many threads the process may use; 0 means one for each processor. Back ends that are
-// opened later use as many.
+// Sets how many threads the process may use; 0 means one for each processor, and a number below 0
+// fails. Back ends that are opened later use as many.
 LIGHTMAMBA_EXPORT bool lightmamba_set_threads(int count);
 
 // Opens a directory with a checkpoint, or a quantized file. `tokenizer` is a tokenizer.json that
@@ -70,6 +71,7 @@ LIGHTMAMBA_EXPORT lightmamba_sequence* lightmamba_open_sequence(const lightmamba
 LIGHTMAMBA_EXPORT lightmamba_sequence* lightmamba_fork(const lightmamba_sequence* sequence);
 LIGHTMAMBA_EXPORT lightmamba_sequence* lightmamba_load_state(const lightmamba_backend* backend,
                                                              const char* path);
+// Replaces an older file, but no file of the model. Returns false on failure.
 LIGHTMAMBA_EXPORT bool lightmamba_save_state(const lightmamba_sequence* sequence, const char* path);
 LIGHTMAMBA_EXPORT void lightmamba_free_sequence(lightmamba_sequence* sequence);
 
@@ -106,7 +108,8 @@ typedef struct lightmamba_generate_options {
 LIGHTMAMBA_EXPORT lightmamba_generate_options lightmamba_default_generate_options(void);
 
 // Called with each token and the text that it completes, which may be empty; the result false ends
-// generation. Bytes that no further token completes follow at the end with an id of -1.
+// generation. Bytes that no further token completes follow at the end with an id of -1. A text with
+// a zero byte in it seems to end there; lightmamba_detokenize() gives the size of the whole.
 typedef bool (*lightmamba_token_fn)(lightmamba_token id, const char* text, void* user);
 
 // Continues the sequence after a prompt, which may be empty if the sequence has logits. `options`

@@ -22,8 +22,13 @@ LIGHTMAMBA_EXPORT bool engine_supports(const Model& model);
 // Computes the logits of the reference up to rounding of floats, with one difference: prefill
 // rounds the state once for up to kPrefillSegment tokens instead of after each token. Results are
 // the same bytes on any number of threads and any instruction set. Throws Error if
-// engine_supports() is false or LIGHTMAMBA_ISA names an instruction set that this processor does
-// not have.
+// engine_supports() is false, if the system does not start as many threads, or if LIGHTMAMBA_ISA
+// names an instruction set that this processor does not have and set_instruction_set() has chosen
+// none.
+//
+// Sequences of one engine take turns, in the order in which threads ask: each waits for no more
+// than a token or kPrefillSegment tokens of every other. The function that a prefill passes logits
+// to may use other sequences of the engine.
 LIGHTMAMBA_EXPORT std::shared_ptr<const Backend> engine_backend(Model model,
                                                                 const EngineOptions& options = {});
 

@@ -40,7 +40,7 @@ class LIGHTMAMBA_EXPORT Model {
   const std::string& tokenizer_json() const;
 
   // Returns 16 hexadecimal digits that tell models apart, computed from the configuration, the
-  // quantization and the weights (all small tensors and the beginning of each large one).
+  // quantization and all weights, which are read for it.
   std::string fingerprint() const;
 
   // The functions below are for the library itself, which knows Weights.

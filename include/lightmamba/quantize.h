@@ -55,8 +55,9 @@ struct QuantizeReport {
 // or does not fit the model, or if calibration text is needed and not given, and Stopped when
 // `stop` asks for it.
 
-// Writes a quantized checkpoint; the file appears only when it is complete. The same input gives
-// the same bytes at any thread count.
+// Writes a quantized checkpoint; the file appears only when it is complete, and replaces an older
+// one. Throws Error if that is a file of the model that is read. The same input gives the same
+// bytes at any thread count.
 LIGHTMAMBA_EXPORT QuantizeReport quantize_to_file(const Model& model,
                                                   const QuantizeOptions& options,
                                                   const std::filesystem::path& path);

@@ -16,6 +16,7 @@ LIGHTMAMBA_EXPORT std::string_view version();
 // The number of threads that parallel loops of this process may use: in the reference, in
 // quantization and in evaluation. An engine whose options name no number takes as many and keeps
 // them. 0 means one for each processor, which is the default. Results do not depend on the number.
+// Throws Error for a number below 0.
 LIGHTMAMBA_EXPORT void set_thread_count(int count);
 LIGHTMAMBA_EXPORT int thread_count();
 

@@ -32,7 +32,9 @@ LIGHTMAMBA_EXPORT State new_state(const Mamba2Config& config);
 
 // Write and read a state as a safetensors file that names its model (Model::fingerprint()). Both
 // throw Error that names the file if it cannot be written or read, or if the state does not fit the
-// model or belongs to another one. For a file that names no model only the shapes are checked.
+// model or belongs to another one, or if the file holds a number that is not finite. For a file
+// that names no model only the shapes are checked. save_state() replaces an older file, but no file
+// of the model.
 LIGHTMAMBA_EXPORT void save_state(const State& state, const Model& model,
                                   const std::filesystem::path& path);
 LIGHTMAMBA_EXPORT State load_state(const Model& model, const std::filesystem::path& path);
@@ -114,14 +116,14 @@ class LIGHTMAMBA_EXPORT Backend : public std::enable_shared_from_this<Backend> {
   const Model& model() const { return model_; }
   const Mamba2Config& config() const { return model_.config(); }
 
-  // Opens a sequence. Throws Error for a state of another shape, or taps on another back end than
-  // the reference.
+  // Opens a sequence. Throws Error for a state of another shape or with a position below 0 or of
+  // more than 18 digits, or taps on another back end than the reference.
   std::unique_ptr<Sequence> open(const OpenOptions& options = {}) const;
 
   // Decodes one token for each of several sequences, which share every read of a weight if the back
-  // end can do that. The results are those of Sequence::decode() for each. A sequence must not be
-  // given twice. Throws Error as that does, and for a sequence of another back end; all sequences
-  // are then unchanged.
+  // end can do that. The results are those of Sequence::decode() for each. Throws Error as that
+  // does, and for a sequence of another back end or one that is given twice; all sequences are then
+  // unchanged.
   void decode_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens) const;
 
  protected:

@@ -58,20 +58,20 @@ class AcceleratorBackend::TakingTurns : public Sequence {
       : Sequence(std::move(backend)),
         turns_(turns),
         state_(std::move(state)),
+        bytes_(state_.conv_codes.size() + state_.conv_exponents.size() +
+               state_.ssm_exponents.size() + state_.ssm_codes.size() * sizeof(std::int16_t)),
         position_(state_.position) {}
   TakingTurns(const TakingTurns& other)
       : Sequence(other),
         turns_(other.turns_),
         state_(turns_.up_to_date(other.state_)),
+        bytes_(other.bytes_),
         position_(other.position_) {}
   TakingTurns& operator=(const TakingTurns&) = delete;
   ~TakingTurns() override { turns_.leave(state_); }
 
   std::int64_t position() const override { return position_; }
-  std::size_t bytes() const override {
-    return state_.conv_codes.size() + state_.conv_exponents.size() + state_.ssm_exponents.size() +
-           state_.ssm_codes.size() * sizeof(std::int16_t);
-  }
+  std::size_t bytes() const override { return bytes_; }
   std::unique_ptr<Sequence> fork() const override { return std::make_unique<TakingTurns>(*this); }
 
  private:
@@ -99,8 +99,11 @@ class AcceleratorBackend::TakingTurns : public Sequence {
 
   State numbers() const override { return to_float(turns_.up_to_date(state_)); }
 
-  Turns& turns_;       // turns of the back end
-  GoldenState state_;  // out of date while the accelerator holds it
+  Turns& turns_;  // turns of the back end
+  // Out of date while the accelerator holds it. The token of another sequence writes it then, so
+  // only Turns may look at it.
+  GoldenState state_;
+  const std::size_t bytes_;
   std::int64_t position_;
 };
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <exception>
 #include <memory>
 #include <new>
@@ -20,6 +19,7 @@
 #include <lightmamba/runtime.h>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 
 // NOLINTBEGIN(readability-identifier-naming): C
 struct lightmamba_model {
@@ -44,7 +44,18 @@ using namespace lightmamba;
 thread_local std::array<char, 2048> last_error = {};
 
 void keep_error(const char* message) {
-  std::snprintf(last_error.data(), last_error.size(), "%s", message);
+  std::string_view kept = message;
+  if (kept.size() >= last_error.size()) {
+    kept = kept.substr(0, last_error.size() - 1);
+    // A character that the cut divides is left out.
+    for (const std::size_t bytes : {1, 2, 3}) {
+      if (is_incomplete_utf8(kept.substr(kept.size() - bytes))) {
+        kept.remove_suffix(bytes);
+        break;
+      }
+    }
+  }
+  *std::copy(kept.begin(), kept.end(), last_error.begin()) = '\0';
 }
 
 // Returns the result of `body`, or `failure` if it throws.

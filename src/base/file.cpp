@@ -186,17 +186,30 @@ std::string read_input(const std::filesystem::path& path) {
   return text;
 }
 
-void write_file_atomically(const std::filesystem::path& path,
-                           const std::function<void(const AppendBytes&)>& write) {
+namespace {
+
+// Returns the file to replace, which is another one if `path` is a link.
+std::filesystem::path target_of(const std::filesystem::path& path) {
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(path, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     fail("{}: not a regular file", path);
   }
   const bool link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
-  const std::filesystem::path target =
-      link ? std::filesystem::weakly_canonical(path, ignored) : path;
+  std::filesystem::path target = link ? std::filesystem::weakly_canonical(path, ignored) : path;
   if (target.empty()) fail("{}: cannot follow the link", path);
+  return target;
+}
+
+}  // namespace
+
+void require_place_for_file(const std::filesystem::path& path) {
+  const TemporaryFile removed_again(target_of(path));
+}
+
+void write_file_atomically(const std::filesystem::path& path,
+                           const std::function<void(const AppendBytes&)>& write) {
+  const std::filesystem::path target = target_of(path);
   TemporaryFile file(target);
   with_context(path.string(), [&] {
     write([&](std::span<const std::byte> bytes) { file.append(bytes); });

@@ -64,4 +64,8 @@ using AppendBytes = std::function<void(std::span<const std::byte>)>;
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(const AppendBytes&)>& write);
 
+// Throws Error if write_file_atomically() could not even begin: where something else than a regular
+// file is, or where the directory is missing or takes no file. Leaves nothing behind.
+void require_place_for_file(const std::filesystem::path& path);
+
 }  // namespace lightmamba

@@ -14,6 +14,8 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
+#include "base/fail.h"
+
 namespace lightmamba {
 namespace {
 
@@ -62,6 +64,7 @@ void share(std::int64_t count, const std::function<void(std::int64_t)>& body) {
 }  // namespace
 
 void set_thread_count(int count) {
+  if (count < 0) fail("{} threads: expected 0 or more", count);
   const auto threads =
       static_cast<std::size_t>(count > 0 ? count : tbb::info::default_concurrency());
   const std::lock_guard lock(limit().mutex);

@@ -144,6 +144,7 @@ AccelModel load_accel_image(const AccelOptions& options) {
   }
   Weights none;
   none.config = file.image.config;
+  none.fingerprint = file.fingerprint;
   return {Model(std::make_shared<const Weights>(std::move(none)),
                 std::make_shared<const StoredTokenizer>(std::move(tokenizer)), path),
           nullptr, std::move(file.image)};

@@ -31,7 +31,8 @@ void pack(const AccelPackArguments& options) {
   refuse_to_overwrite(options.out, options.model);
   const Model model = load_model(options.model);
   const accel::Image image = make_image(model, options);
-  const std::int64_t bytes = accel::write_image_file(options.out, image, model.tokenizer_json());
+  const std::int64_t bytes =
+      accel::write_image_file(options.out, image, model.tokenizer_json(), model.fingerprint());
   if (options.model.json) {
     print_json({{"out", options.out.string()},
                 {"preset", options.preset},

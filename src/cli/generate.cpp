@@ -7,6 +7,7 @@
 #include "cli/backend.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "model/model_files.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -49,6 +50,7 @@ void run(const GenerateArguments& options) {
     if (!options.prompt.is_given()) fail("{}: no logits to go on from", options.load_state);
     fail("{}: the prompt has no tokens", source_name(options.prompt));
   }
+  if (!options.save_state.empty()) require_place_for_state(model, options.save_state);
   const std::unique_ptr<Sequence> sequence = backend->open({.state = state ? &*state : nullptr});
   GenerateOptions generate_options = options.generate;
   generate_options.stop_at_eos = !options.ignore_eos;

@@ -24,6 +24,11 @@ constexpr std::int64_t kLogitRows = 64;      // held at once
 
 std::int64_t tasks_of(std::int64_t count, std::int64_t each) { return (count + each - 1) / each; }
 
+int threads_of(const EngineOptions& options) {
+  if (options.threads < 0) fail("{} threads: expected 0 or more", options.threads);
+  return options.threads > 0 ? options.threads : thread_count();
+}
+
 struct Range {
   std::int64_t begin, end;
 };
@@ -77,11 +82,19 @@ class Engine::ForwardPass {
     state.position += tokens_;
   }
 
-  // Computes the logits of tokens [first, first + count): [count, vocab_size].
-  void logits(std::int64_t first, std::int64_t count, std::span<float> out) {
-    const QuantizedRows input = work_.model_input.rows(count);
-    for_rows(count, [&](std::int64_t row, int thread) {
-      normalize(first + row, plan_.weights->norm_f.data(), nullptr, plan_.head_input,
+  // Returns the residual of tokens [begin, end), from which a later pass can compute their logits.
+  AlignedVector<float> residual(std::int64_t begin, std::int64_t end) const {
+    return {work_.residual.begin() + begin * c_.d_model, work_.residual.begin() + end * c_.d_model};
+  }
+  void set_residual(std::span<const float> rows) {
+    std::copy_n(rows.begin(), tokens_ * c_.d_model, work_.residual.begin());
+  }
+
+  // Computes the logits of all tokens: [tokens, vocab_size].
+  void logits(std::span<float> out) {
+    const QuantizedRows input = work_.model_input.rows(tokens_);
+    for_rows(tokens_, [&](std::int64_t row, int thread) {
+      normalize(row, plan_.weights->norm_f.data(), nullptr, plan_.head_input,
                 token_range(input, row, 1), thread);
     });
     multiply(plan_.head, input, out.data(), c_.vocab_size, [](std::int64_t, Range) {});
@@ -367,44 +380,65 @@ Engine::Engine(std::shared_ptr<const Weights> weights, const EngineOptions& opti
     : weights_(std::move(weights)),
       plan_(make_plan(*weights_)),
       shape_(plan_.config(), weights_->quantization->state),
-      pool_(options.threads > 0 ? options.threads : thread_count(), options.pin_threads) {
+      pool_(threads_of(options), options.pin_threads) {
   workspace_.reserve(plan_, 1, pool_.threads());
+}
+
+std::unique_lock<FairMutex> Engine::take(std::int64_t tokens) const {
+  std::unique_lock lock(mutex_);
+  workspace_.reserve(plan_, tokens, pool_.threads());
+  return lock;
 }
 
 void Engine::decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
                     std::span<float> logits) const {
-  const std::lock_guard lock(mutex_);
-  workspace_.reserve(plan_, std::ssize(states), pool_.threads());
+  const std::unique_lock lock = take(std::ssize(states));
   ForwardPass pass(*this, std::ssize(states));
   pass.embed(tokens);
   pass.decode_layers(states);
-  if (!logits.empty()) pass.logits(0, std::ssize(states), logits);
+  if (!logits.empty()) pass.logits(logits);
 }
 
 void Engine::prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
                      const LogitsFn& logits, const std::stop_token& stop) const {
-  const std::lock_guard lock(mutex_);
   const std::int64_t total = std::ssize(tokens);
-  workspace_.reserve(plan_, std::min(total, kPrefillSegment), pool_.threads());
-  const auto vocab = static_cast<std::size_t>(config().vocab_size);
   std::int64_t count = 0;
   for (std::int64_t begin = 0; begin < total; begin += count) {
-    throw_if_stopped(stop);
     count = std::min(kPrefillSegment - state.position % kPrefillSegment, total - begin);
-    ForwardPass pass(*this, count);
-    pass.embed(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
-    pass.prefill_layers(state);
-    if (wanted == LogitsFor::none || (wanted == LogitsFor::last && begin + count < total)) continue;
-    const std::int64_t first = wanted == LogitsFor::all ? 0 : count - 1;
-    AlignedVector<float> values(static_cast<std::size_t>(std::min(kLogitRows, count - first)) *
-                                vocab);
-    for (std::int64_t row = first; row < count; row += kLogitRows) {
-      const std::int64_t rows = std::min(kLogitRows, count - row);
-      pass.logits(row, rows, values);
-      for (std::int64_t i = 0; i < rows; ++i) {
-        logits(begin + row + i,
-               std::span<const float>(values).subspan(static_cast<std::size_t>(i) * vocab, vocab));
-      }
+    std::int64_t first = count;  // the first row whose logits are wanted
+    if (wanted == LogitsFor::all) first = 0;
+    if (wanted == LogitsFor::last && begin + count == total) first = count - 1;
+    AlignedVector<float> residual;
+    {
+      const std::unique_lock lock = take(count);
+      throw_if_stopped(stop);  // the wait may have been long
+      ForwardPass pass(*this, count);
+      pass.embed(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+      pass.prefill_layers(state);
+      residual = pass.residual(first, count);
+    }
+    emit_logits(residual, begin + first, logits);
+  }
+}
+
+// Calls `logits` for each row of a residual, whose first one is that of token `index`. The engine
+// is free for others during the calls.
+void Engine::emit_logits(std::span<const float> residual, std::int64_t index,
+                         const LogitsFn& logits) const {
+  const auto vocab = static_cast<std::size_t>(config().vocab_size);
+  const std::int64_t count = std::ssize(residual) / config().d_model;
+  AlignedVector<float> values(static_cast<std::size_t>(std::min(kLogitRows, count)) * vocab);
+  for (std::int64_t row = 0; row < count; row += kLogitRows) {
+    const std::int64_t rows = std::min(kLogitRows, count - row);
+    {
+      const std::unique_lock lock = take(rows);
+      ForwardPass pass(*this, rows);
+      pass.set_residual(residual.subspan(static_cast<std::size_t>(row * config().d_model)));
+      pass.logits(values);
+    }
+    for (std::int64_t i = 0; i < rows; ++i) {
+      logits(index + row + i,
+             std::span<const float>(values).subspan(static_cast<std::size_t>(i) * vocab, vocab));
     }
   }
 }

@@ -9,6 +9,7 @@
 
 #include <lightmamba/engine.h>
 
+#include "base/fair_mutex.h"
 #include "engine/engine_state.h"
 #include "engine/plan.h"
 #include "engine/worker_pool.h"
@@ -21,7 +22,7 @@ namespace lightmamba {
 // integers, everything else in float kernels with the model's own rounding. Prefill runs the SSM in
 // float over a segment of tokens and rounds the state at the end of the segment, not after every
 // token. Results are the same bytes on any number of threads and every instruction set. Calls from
-// several threads wait for each other.
+// several threads take turns, in the order in which they came: a token, or a segment of a prefill.
 class Engine {
  public:
   // Throws Error if the engine cannot run the model, see unsupported_reason(). Keeps the weights
@@ -38,16 +39,22 @@ class Engine {
               std::span<float> logits) const;
 
   // Prefills in segments that end at multiples of kPrefillSegment. Throws Stopped between them.
+  // `logits` may call the engine.
   void prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
                const LogitsFn& logits, const std::stop_token& stop = {}) const;
 
  private:
   class ForwardPass;
 
+  // Waits for the turn of this thread, with room for this many tokens at once.
+  std::unique_lock<FairMutex> take(std::int64_t tokens) const;
+  void emit_logits(std::span<const float> residual, std::int64_t index,
+                   const LogitsFn& logits) const;
+
   std::shared_ptr<const Weights> weights_;
   Plan plan_;
   EngineStateLayout shape_;
-  mutable std::mutex mutex_;
+  mutable FairMutex mutex_;
   mutable WorkerPool pool_;
   mutable Workspace workspace_;
 };

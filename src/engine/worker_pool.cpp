@@ -1,5 +1,9 @@
 #include "engine/worker_pool.h"
 
+#include <system_error>
+
+#include "base/fail.h"
+
 namespace lightmamba {
 namespace {
 
@@ -33,16 +37,28 @@ WorkerPool::WorkerPool(int threads, bool pin) : shares_(static_cast<std::size_t>
   std::vector<int> processors;
   if (pin) processors = allowed_processors();
   if (std::ssize(processors) < threads) processors.clear();
-  for (int thread = 1; thread < threads; ++thread) {
-    workers_.emplace_back([this, thread, processors] {
-      if (!processors.empty()) pin_this_thread(processors[static_cast<std::size_t>(thread)]);
-      work(thread);
-    });
+  try {
+    workers_.reserve(shares_.size());
+    for (int thread = 1; thread < threads; ++thread) {
+      workers_.emplace_back([this, thread, processors] {
+        if (!processors.empty()) pin_this_thread(processors[static_cast<std::size_t>(thread)]);
+        work(thread);
+      });
+    }
+    if (!processors.empty()) affinity_.emplace(processors.front());
+  } catch (const std::system_error& error) {
+    stop();
+    fail("cannot start {} threads: {}", threads, error.code().message());
+  } catch (...) {
+    stop();
+    throw;
   }
-  if (!processors.empty()) affinity_.emplace(processors.front());
 }
 
-WorkerPool::~WorkerPool() {
+WorkerPool::~WorkerPool() { stop(); }
+
+// Lets the workers end, which their destructors wait for.
+void WorkerPool::stop() {
   stop_ = true;
   ++phase_;
   phase_.notify_all();

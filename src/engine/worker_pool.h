@@ -19,7 +19,8 @@ namespace lightmamba {
 class WorkerPool {
  public:
   // With `pin`, each thread stays on a processor of its own, and so does the calling thread until
-  // the pool is destroyed. It has no effect if there are fewer processors than threads.
+  // the pool is destroyed. It has no effect if there are fewer processors than threads. Throws
+  // Error if the system does not start as many threads.
   explicit WorkerPool(int threads, bool pin = false);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -49,6 +50,7 @@ class WorkerPool {
     std::atomic<std::uint64_t> ticket = 0;
   };
 
+  void stop();
   void run_phase(std::int64_t count, Call call, const void* context);
   void work(int thread);
   void run_tasks(int thread);

@@ -132,6 +132,10 @@ void read_dt_limits(const Fields& fields, std::string_view name, Mamba2Config& c
     fail("{}: field '{}': expected two ascending numbers from 0, found {}", fields.source(), name,
          limits.dump());
   }
+  if (limits[0].get<double>() > static_cast<double>(std::numeric_limits<float>::max())) {
+    fail("{}: field '{}': {} is beyond what a float holds", fields.source(), name,
+         limits[0].dump());
+  }
   config.dt_min = limits[0].get<float>();
   config.dt_max = limits[1].get<float>();
 }

@@ -29,10 +29,9 @@ Isa first_isa() {
   });
 }
 
-std::atomic<Isa>& chosen_isa() {
-  static std::atomic<Isa> isa = first_isa();
-  return isa;
-}
+// The instruction set that was set, or else the one that was found when it was first needed.
+constexpr int kNone = -1;
+std::atomic<int> chosen_isa = kNone;
 
 }  // namespace
 
@@ -68,11 +67,18 @@ std::vector<Isa> supported_isas() {
   return isas;
 }
 
-Isa current_isa() { return chosen_isa(); }
+Isa current_isa() {
+  int isa = chosen_isa;
+  if (isa == kNone) {
+    const Isa first = first_isa();
+    if (chosen_isa.compare_exchange_strong(isa, static_cast<int>(first))) return first;
+  }
+  return static_cast<Isa>(isa);
+}
 
 void set_isa(Isa isa) {
   require_support(isa);
-  chosen_isa() = isa;
+  chosen_isa = static_cast<int>(isa);
 }
 
 std::vector<std::string_view> instruction_sets() {

@@ -3,53 +3,73 @@
 #include <algorithm>
 #include <bit>
 #include <fmt/format.h>
+#include <span>
+#include <vector>
 #include <xxhash.h>
 
+#include "base/dtype.h"
+#include "base/threads.h"
 #include "model/tensor_list.h"
 
 namespace lightmamba {
 namespace {
 
-// The number of bytes of a large tensor that count: reading all of it would take as long as reading
-// the file.
-constexpr std::size_t kBeginning = 65536;
+constexpr std::size_t kHashChunk = std::size_t{1} << 20;  // bytes of a task
 
+// Notes what belongs to a hash, and computes it at the end on all threads.
 class Hash {
  public:
   template <typename... Numbers>
   void add_numbers(Numbers... numbers) {
-    for (const std::int64_t number : {static_cast<std::int64_t>(numbers)...}) {
-      add(&number, sizeof number);
-    }
+    for (const auto number : {static_cast<std::int64_t>(numbers)...}) numbers_.push_back(number);
   }
 
-  void add_vector(const AlignedVector<float>& values) {
-    add_numbers(values.size());
-    add(values.data(), values.size() * sizeof(float));
-  }
+  void add_vector(const AlignedVector<float>& values) { add(std::as_bytes(std::span(values))); }
 
   void add_matrix(const Matrix& matrix) {
     add_numbers(matrix.rows, matrix.columns, matrix.codes.bits, matrix.codes.group,
                 matrix.is_quantized() ? 0 : static_cast<int>(matrix.dtype));
-    const std::size_t bytes =
-        matrix.is_quantized() ? static_cast<std::size_t>(CodeFormat::blocks(matrix.rows) *
-                                                         matrix.codes.block_bytes(matrix.columns))
-                              : matrix.bytes();
-    add(matrix.data, std::min(bytes, kBeginning));
+    if (!matrix.is_quantized()) return add({matrix.data, matrix.bytes()});
+    const std::int64_t blocks = CodeFormat::blocks(matrix.rows);
+    const std::int64_t codes = blocks * matrix.codes.block_bytes(matrix.columns);
+    const std::int64_t scales = blocks * matrix.codes.block_scales(matrix.columns);
+    add({matrix.data, static_cast<std::size_t>(codes)});
+    add({matrix.scales, static_cast<std::size_t>(scales) * dtype_size(DType::f16)});
   }
 
-  std::string text() const { return fmt::format("{:016x}", hash_); }
+  std::string text() const {
+    std::vector<std::uint64_t> digests(chunks_.size());
+    parallel_for(std::ssize(chunks_), kHashChunk / 8, [&](std::int64_t index) {
+      const auto i = static_cast<std::size_t>(index);
+      digests[i] = XXH3_64bits(chunks_[i].data(), chunks_[i].size());
+    });
+    const std::uint64_t seed =
+        XXH3_64bits(numbers_.data(), numbers_.size() * sizeof numbers_.front());
+    return fmt::format(
+        "{:016x}",
+        XXH3_64bits_withSeed(digests.data(), digests.size() * sizeof digests.front(), seed));
+  }
 
  private:
-  // The hashes are chained through the seed.
-  void add(const void* data, std::size_t size) { hash_ = XXH3_64bits_withSeed(data, size, hash_); }
+  void add(std::span<const std::byte> bytes) {
+    add_numbers(bytes.size());
+    for (std::size_t begin = 0; begin < bytes.size(); begin += kHashChunk) {
+      chunks_.push_back(bytes.subspan(begin, std::min(kHashChunk, bytes.size() - begin)));
+    }
+  }
 
-  std::uint64_t hash_ = 0;
+  std::vector<std::int64_t> numbers_;
+  std::vector<std::span<const std::byte>> chunks_;
 };
 
 }  // namespace
 
+bool has_fingerprint(const Weights& weights) {
+  return !weights.layers.empty() || !weights.fingerprint.empty();
+}
+
 std::string fingerprint(const Weights& weights) {
+  if (!weights.fingerprint.empty()) return weights.fingerprint;
   const Mamba2Config& c = weights.config;
   Hash hash;
   hash.add_numbers(c.vocab_size, c.d_model, c.n_layer, c.d_inner, c.nheads, c.headdim, c.d_state,
@@ -67,6 +87,7 @@ std::string fingerprint(const Weights& weights) {
   }
   hash.add_vector(weights.norm_f);
   hash.add_matrix(weights.head);
+  hash.add_vector(weights.clips);
   return hash.text();
 }
 

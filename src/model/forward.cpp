@@ -15,6 +15,8 @@ constexpr std::int64_t kSegment = 512;
 // The number of rows of logits held at once; it is bounded since the vocabulary is large.
 constexpr std::int64_t kLogitRows = 64;
 constexpr std::int64_t kLogits = std::int64_t{16} << 20;
+// 18 digits, as many as a saved state may have: so many that no sequence goes on to an overflow.
+constexpr std::int64_t kLargestPosition = 999'999'999'999'999'999;
 
 using Buffer = AlignedVector<float>;
 
@@ -82,6 +84,9 @@ void check_state(const Mamba2Config& config, const State& state) {
   if (std::ssize(state.conv) != conv || std::ssize(state.ssm) != config.state_elements()) {
     fail("the state has {} + {} numbers, but this model's has {} + {}", state.conv.size(),
          state.ssm.size(), conv, config.state_elements());
+  }
+  if (state.position < 0 || state.position > kLargestPosition) {
+    fail("the state has the position {}, expected 0 to {}", state.position, kLargestPosition);
   }
 }
 

@@ -39,7 +39,9 @@ const Tokenizer& Model::tokenizer() const {
 const std::string& Model::tokenizer_json() const { return tokenizer_->json; }
 
 std::string Model::fingerprint() const {
-  if (weights_->layers.empty()) fail("{}: holds no weights that name the model", path_);
+  if (!has_fingerprint(*weights_)) {
+    fail("{}: an image that does not name its model: pack it again with this lightmamba", path_);
+  }
   return lightmamba::fingerprint(*weights_);
 }
 

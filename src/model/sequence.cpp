@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <functional>
 #include <new>
 #include <utility>
 
@@ -94,6 +96,11 @@ void Backend::decode_together(std::span<Sequence* const> sequences,
   logits.reserve(sequences.size());
   for (const Sequence* sequence : sequences) {
     if (&sequence->backend() != this) fail("a sequence of another back end cannot decode with it");
+  }
+  std::vector<const Sequence*> sorted(sequences.begin(), sequences.end());
+  std::sort(sorted.begin(), sorted.end(), std::less<>());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    fail("a sequence cannot decode two tokens at once");
   }
   for (Sequence* sequence : sequences) logits.push_back(sequence->keep_logits(true));
   if (!sequences.empty()) run_together(sequences, tokens, logits);

@@ -4,7 +4,10 @@
 #include <lightmamba/sequence.h>
 
 #include "base/fail.h"
+#include "base/utf8.h"
+#include "io/finite.h"
 #include "io/safetensors.h"
+#include "model/model_files.h"
 
 namespace lightmamba {
 namespace {
@@ -30,6 +33,7 @@ std::vector<float> take(const TensorMap& tensors, const std::string& name, const
     fail("tensor '{}' is {} of {}, but this model's state has F32 of {}", name,
          dtype_name(tensor.dtype), shape_string(tensor.shape), shape_string(shape));
   }
+  require_finite(tensor, fmt::format("tensor '{}'", name));
   std::vector<float> values(element_count(shape, DType::f32));
   to_float(DType::f32, tensor.data.data(), values);
   return values;
@@ -46,6 +50,7 @@ std::int64_t parse_position(const std::string& text) {
 
 void save_state(const State& state, const Model& model, const std::filesystem::path& path) {
   const Mamba2Config& config = model.config();
+  require_no_file_of_model(path, model);
   const auto tensors = with_context(path.string(), [&] {
     std::vector<std::pair<std::string, Tensor>> parts = {
         {"conv", as_tensor(state.conv, conv_shape(config))},
@@ -74,6 +79,11 @@ State load_state(const Model& model, const std::filesystem::path& path) {
            kFormat);
     }
     const Mamba2Config& config = model.config();
+    for (const auto& [name, tensor] : file.tensors) {
+      if (name != "conv" && name != "ssm" && name != "logits") {
+        fail("tensor '{}' is not part of a state", printable(name));
+      }
+    }
     State state;
     state.position = parse_position(metadata("position"));
     state.conv = take(file.tensors, "conv", conv_shape(config));

@@ -56,6 +56,9 @@ struct Weights {
   // Shares of the range that the quantizers of the inputs of linear layers span: in_proj and
   // out_proj of each layer, then the LM head. A float model has none.
   AlignedVector<float> clips = {};
+  // The name of the model where its weights are not here, as for an image of the accelerator that
+  // holds it; else empty. See Model::fingerprint().
+  std::string fingerprint = {};
   // Remarks for the user on how the checkpoint was read; see Model::notes().
   std::vector<std::string> notes = {};
 };

@@ -4,6 +4,7 @@
 
 #include <lightmamba/quantize.h>
 
+#include "model/model_files.h"
 #include "quant/known_residuals.h"
 #include "quant/quantize_setup.h"
 #include "quant/quantize_weights.h"
@@ -45,6 +46,7 @@ QuantizedModel quantize_in_memory(const Model& model, const QuantizeOptions& opt
 
 QuantizeReport quantize_to_file(const Model& model, const QuantizeOptions& options,
                                 const std::filesystem::path& path) {
+  require_no_file_of_model(path, model);
   return quantize_source_to_file(float_source(model), options, model.tokenizer_json(), path);
 }
 

@@ -24,7 +24,7 @@ Image image(const char* preset = "tiny", RowOrder order = RowOrder::hardware) {
 
 std::string file_of(const Image& image, const std::string& tokenizer = "{}") {
   const test::TemporaryFolder folder;
-  const std::int64_t bytes = write_image_file(folder / "image", image, tokenizer);
+  const std::int64_t bytes = write_image_file(folder / "image", image, tokenizer, "");
   std::string file = test::read_file(folder / "image");
   EXPECT_EQ(bytes, std::ssize(file));
   return file;
@@ -84,7 +84,8 @@ TEST(ImageFile, GivesTheImageBack) {
   for (const Hardware& hardware : hardware_presets()) {
     for (const RowOrder order : {RowOrder::hardware, RowOrder::checkpoint}) {
       const Image written = make_image(test::random_integer_model(), hardware, order);
-      write_image_file(folder / "image", written, order == RowOrder::hardware ? "{\"a\": 1}" : "");
+      write_image_file(folder / "image", written, order == RowOrder::hardware ? "{\"a\": 1}" : "",
+                       "");
       const ImageFile read = read_image_file(folder / "image");
       EXPECT_EQ(read.image.config, written.config);
       EXPECT_EQ(read.image.hardware, hardware);
@@ -102,6 +103,19 @@ TEST(ImageFile, GivesTheImageBack) {
       EXPECT_EQ(file_of(read.image, read.tokenizer.value_or("")),
                 test::read_file(folder / "image"));
     }
+  }
+}
+
+// Images that were made before there was a name have none.
+TEST(ImageFile, NamesItsModel) {
+  const test::TemporaryFolder folder;
+  write_image_file(folder / "image", image(), "{}", "0123456789abcdef");
+  EXPECT_EQ(read_image_file(folder / "image").fingerprint, "0123456789abcdef");
+  EXPECT_EQ(parse(small_file()).fingerprint, "");
+  for (const json& name :
+       {json("0123456789ABCDEF"), json("0"), json("0123456789abcde\n"), json(1)}) {
+    EXPECT_THAT(refusal_of_header([&](json& header) { header["model"] = name; }),
+                HasSubstr("header: field 'model': expected"));
   }
 }
 

@@ -1,7 +1,9 @@
+#include <atomic>
 #include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include "accel/accelerator_backend.h"
@@ -59,6 +61,64 @@ TEST(GoldenAccelerator, GivesWhatIsWanted) {
   EXPECT_TRUE(best.logits.empty());
   EXPECT_EQ(best.counters, Counters());
   EXPECT_THAT(test::error_of([&] { accelerator->step(37, Output::none); }), HasSubstr("37"));
+}
+
+// The token of one sequence moves the state of another out of the accelerator.
+TEST(AcceleratorBackend, ASequenceHasItsSizeWhileOthersRun) {
+  const auto backend = golden_backend(small_model());
+  const Mamba2Config& c = backend->config();
+  const std::int64_t kept = c.d_conv - 1;
+  const auto expected =
+      static_cast<std::size_t>(c.n_layer * (kept * (c.conv_dim() + c.conv_dim() / c.headdim) +
+                                            c.nheads * c.headdim * (2 * c.d_state + 1)));
+  const auto a = backend->open();
+  const auto b = backend->open();
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    for (TokenId token = 0; token < 30; ++token) b->decode(token);
+    done = true;
+  });
+  std::int64_t wrong = 0;
+  while (!done) {
+    a->decode(3);
+    for (int i = 0; i < 1000; ++i) wrong += a->bytes() == expected ? 0 : 1;
+  }
+  other.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(a->fork()->bytes(), expected);
+}
+
+// It does not give back what it was given.
+class Forgetful : public Accelerator {
+ public:
+  explicit Forgetful(const Mamba2Config& config) : config_(config) {}
+
+  void reset() override {}
+  GoldenState state() const override {
+    GoldenState state(config_);
+    state.ssm_codes.clear();
+    return state;
+  }
+  void restore(const GoldenState& /*state*/) override {}
+  StepResult step(TokenId /*token*/, Output /*output*/) override {
+    StepResult step;
+    step.logits.resize(static_cast<std::size_t>(config_.vocab_size));
+    return step;
+  }
+  void set_probe(Probe /*probe*/) override {}
+
+ private:
+  Mamba2Config config_;
+};
+
+TEST(AcceleratorBackend, TheSizeOfASequenceIsNotReadFromItsState) {
+  const auto backend = std::make_shared<const AcceleratorBackend>(
+      "golden", small_model(), 16, std::make_unique<Forgetful>(small_model().config()));
+  const auto a = backend->open();
+  const std::size_t bytes = a->bytes();
+  a->decode(1);
+  backend->open()->decode(1);
+  EXPECT_EQ(a->bytes(), bytes);
 }
 
 TEST(GoldenAccelerator, TracesEachUnitOfEachLayer) {

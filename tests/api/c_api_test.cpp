@@ -7,6 +7,7 @@
 #include <lightmamba/load.h>
 #include <lightmamba/runtime.h>
 
+#include "base/utf8.h"
 #include "support/errors.h"
 #include "support/paths.h"
 #include "support/quantized.h"
@@ -183,6 +184,9 @@ TEST(CApi, FailuresSayWhy) {
   EXPECT_EQ(lightmamba_generate(sequence.get(), nullptr, 0, nullptr, nullptr, nullptr), -1);
   EXPECT_THAT(lightmamba_last_error(), HasSubstr("the prompt has no tokens"));
   EXPECT_FALSE(lightmamba_save_state(sequence.get(), "no folder/state"));
+  EXPECT_FALSE(
+      lightmamba_save_state(sequence.get(), (test::shipped_model() / "model.safetensors").c_str()));
+  EXPECT_THAT(lightmamba_last_error(), HasSubstr("would overwrite the model"));
   EXPECT_EQ(lightmamba_load_state(backend.get(), "no state"), nullptr);
   EXPECT_THAT(lightmamba_last_error(), HasSubstr("no state"));
 }
@@ -219,9 +223,25 @@ TEST(CApi, ErrorsAreOfTheThread) {
   EXPECT_THAT(lightmamba_last_error(), EndsWith("xxx"));
 }
 
+TEST(CApi, ALongErrorIsCutBetweenCharacters) {
+  for (const std::string_view character : {"\u00e9", "\u20ac", "\U0001F600"}) {
+    for (std::size_t offset = 0; offset < character.size(); ++offset) {
+      std::string name(offset, 'x');
+      while (name.size() < 5000) name += character;
+      EXPECT_EQ(lightmamba_load_model(name.c_str(), nullptr), nullptr);
+      const std::string message = lightmamba_last_error();
+      EXPECT_EQ(valid_utf8_prefix(message), message.size());
+      EXPECT_GT(message.size(), 2047 - character.size());
+      EXPECT_THAT(message, EndsWith(std::string(character)));
+    }
+  }
+}
+
 TEST(CApi, HasTheVersionAndTheThreads) {
   EXPECT_EQ(lightmamba_version(), version());
   ASSERT_TRUE(lightmamba_set_threads(3));
+  EXPECT_EQ(thread_count(), 3);
+  EXPECT_FALSE(lightmamba_set_threads(-5));
   EXPECT_EQ(thread_count(), 3);
   ASSERT_TRUE(lightmamba_set_threads(0));
 }

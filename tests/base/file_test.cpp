@@ -121,5 +121,21 @@ TEST(File, AFullDiskLeavesNothingBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
+TEST(File, APlaceForAFileIsTriedBeforehand) {
+  const test::TemporaryFolder folder;
+  require_place_for_file(folder / "f");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  test::write_file(folder / "f", "old");
+  require_place_for_file(folder / "f");
+  EXPECT_EQ(test::read_file(folder / "f"), "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  EXPECT_THAT(error_of([&] { require_place_for_file(folder.path()); }),
+              HasSubstr("not a regular file"));
+  EXPECT_THAT(error_of([&] { require_place_for_file("/dev/full"); }),
+              HasSubstr("/dev/full: not a regular file"));
+  EXPECT_THAT(error_of([&] { require_place_for_file(folder / "none/f"); }),
+              HasSubstr("none/f: cannot create: No such file"));
+}
+
 }  // namespace
 }  // namespace lightmamba

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace lightmamba {
 namespace {
 
@@ -20,6 +22,13 @@ TEST(Threads, EveryIndexIsVisitedOnce) {
       for (const auto& visit : visits) EXPECT_EQ(visit, 1);
     }
   }
+  set_thread_count(0);
+}
+
+TEST(Threads, ANegativeNumberIsRefused) {
+  set_thread_count(2);
+  EXPECT_THAT(test::error_of([] { set_thread_count(-5); }), ::testing::HasSubstr("-5 threads"));
+  EXPECT_EQ(thread_count(), 2);
   set_thread_count(0);
 }
 

@@ -1,6 +1,9 @@
 #include <filesystem>
 #include <memory>
 
+#include <lightmamba/load.h>
+
+#include "accel/image/image_file.h"
 #include "cli/cli.h"
 
 namespace lightmamba::test {
@@ -41,6 +44,11 @@ json region(const json& report, const std::string& name) {
   }
   ADD_FAILURE() << "no region " << name;
   return {};
+}
+
+TEST_F(AccelImage, NamesTheModel) {
+  pack({"--preset", "vck190"});
+  EXPECT_EQ(accel::read_image_file(image()).fingerprint, open_model(model).fingerprint());
 }
 
 TEST_F(AccelImage, IsPackedAndInspected) {

@@ -48,6 +48,19 @@ TEST(EngineCommands, EveryInstructionSetWritesTheSameText) {
   }
 }
 
+TEST(EngineCommands, TheOptionReplacesTheEnvironment) {
+  const std::vector<std::string> command = {"generate", accelerator_model(), "--prompt",
+                                            "A",        "--max-tokens",      "0"};
+  const ProcessOptions options = {.environment = {"LIGHTMAMBA_ISA=foo"}};
+  const ProcessResult refused = lightmamba(command, options);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("LIGHTMAMBA_ISA: unknown instruction set 'foo'"));
+  std::vector<std::string> with_option = command;
+  with_option.insert(with_option.end(), {"--isa", "scalar"});
+  const ProcessResult result = lightmamba(with_option, options);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
 TEST(EngineCommands, PerplexityIsThatOfTheReference) {
   const TemporaryFolder folder;
   // With 4 bits a rounding that falls the other way is felt; over so few tokens it does not average

@@ -73,6 +73,17 @@ TEST_F(OutputFiles, AStateMayTakeThePlaceOfTheOneBefore) {
   EXPECT_EQ(lightmamba(command).exit_code, 0);
 }
 
+TEST_F(OutputFiles, AStateWithoutAPlaceIsRefusedBeforeTheFirstToken) {
+  for (const std::string& state : {path("m"), std::string("/dev/full"), path("none/state")}) {
+    SCOPED_TRACE(state);
+    // `failure` expects no output.
+    EXPECT_THAT(failure({"generate", accelerator_model(), "--prompt", "b", "--max-tokens", "3",
+                         "--save-state", state},
+                        1),
+                ::testing::StartsWith("error: " + state.substr(0, state.find("/state"))));
+  }
+}
+
 TEST_F(OutputFiles, TablesAndPicturesKeepWhatTheyAreMadeOf) {
   const std::string text = path("text");
   write_file(text, "And the LORD said unto Moses, Speak unto the children of Israel");

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <thread>
 
 #include <lightmamba/engine.h>
 #include <lightmamba/generate.h>
@@ -230,6 +231,38 @@ TEST(Engine, PinnedThreadsGiveTheSame) {
   EXPECT_EQ(allowed_processors(), allowed);
 }
 
+// Its own prompt continues as if nothing had happened.
+TEST(Engine, OtherSequencesRunWhileAPrefillPassesOnItsLogits) {
+  const auto backend = engine_backend(quantized({.scheme = {8, 8}}), {.threads = 2});
+  const std::vector<TokenId> prompt = test::random_tokens(2 * kPrefillSegment + 30, 37);
+  const std::vector<float> expected = test::prefill_logits(*backend, prompt);
+  const std::vector<float> expected_of_other = test::decode_logits(*backend, tokens());
+  const auto sequence = backend->open();
+  const auto other = backend->open();
+  std::vector<float> found;
+  std::vector<float> found_of_other;
+  sequence->prefill_all(prompt, [&](std::int64_t index, std::span<const float> logits) {
+    found.insert(found.end(), logits.begin(), logits.end());
+    if (index % 8 != 0 || other->position() == std::ssize(tokens())) return;
+    // From this thread and from another one.
+    const auto decode = [&] {
+      const std::span row = other->decode(tokens()[static_cast<std::size_t>(other->position())]);
+      found_of_other.insert(found_of_other.end(), row.begin(), row.end());
+    };
+    if (index % 16 == 0) {
+      decode();
+    } else {
+      std::thread(decode).join();
+    }
+    if (index == 64) backend->open()->prefill(prompt);
+  });
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(found_of_other,
+            std::vector<float>(expected_of_other.begin(),
+                               expected_of_other.begin() + std::ssize(found_of_other)));
+  EXPECT_EQ(other->position(), (std::ssize(prompt) + 7) / 8);
+}
+
 TEST(DecodeTogether, GivesWhatEachGivesAlone) {
   const Model reference = quantized({.scheme = {8, 8}});
   for (const auto& backend : {engine_backend(reference), reference_backend(reference)}) {
@@ -264,6 +297,12 @@ TEST(DecodeTogether, RefusesWhatDoesNotFit) {
                 other->decode_together(sequences, Ids{1, 2});
               }),
               HasSubstr("a sequence of another back end"));
+  const std::array twice = {b.get(), a.get(), b.get()};
+  EXPECT_THAT(test::error_of([&] {
+                model->decode_together(twice, Ids{1, 2, 3});
+              }),
+              HasSubstr("a sequence cannot decode two tokens at once"));
+  EXPECT_EQ(b->position(), 0);
   EXPECT_EQ(a->position(), 0);
   EXPECT_TRUE(a->logits().empty());
   model->decode_together({}, {});
@@ -298,6 +337,11 @@ TEST(Engine, RefusesWhatItCannotRun) {
   const Model a16 = quantized({.scheme = {4, 16}});
   EXPECT_FALSE(engine_supports(a16));
   EXPECT_THAT(test::error_of([&] { engine_backend(a16); }), HasSubstr("activations have 16 bits"));
+}
+
+TEST(Engine, RefusesANegativeNumberOfThreads) {
+  EXPECT_THAT(test::error_of([] { engine_backend(quantized({}), {.threads = -1}); }),
+              HasSubstr("-1 threads"));
 }
 
 TEST(Engine, BadTokensLeaveASequenceAlone) {

@@ -1,8 +1,13 @@
 #include "engine/worker_pool.h"
 
 #include <atomic>
-#include <gtest/gtest.h>
+#include <fstream>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
+
+#include "support/errors.h"
 
 namespace lightmamba {
 namespace {
@@ -64,6 +69,42 @@ TEST(WorkerPool, ThreadsThatRunAtTheSameTimeHaveDifferentNumbers) {
     });
   }
 }
+
+#if defined(__linux__)
+
+// Sets the size of the stacks of new threads.
+void set_stack_bytes(std::size_t bytes) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, bytes);
+  EXPECT_EQ(pthread_setattr_default_np(&attributes), 0);
+  pthread_attr_destroy(&attributes);
+}
+
+// There is room for the large stacks of two threads, but not of eight.
+TEST(WorkerPool, ThreadsThatCannotBeStartedAreAnError) {
+  constexpr std::size_t kStack = std::size_t{512} << 20;
+  pthread_attr_t before;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  std::size_t usual = 0;
+  pthread_attr_getstacksize(&before, &usual);
+  pthread_attr_destroy(&before);
+  rlimit unlimited{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &unlimited), 0);
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  ASSERT_GT(pages, 0u);
+  const rlimit small{pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + 3 * kStack,
+                     unlimited.rlim_max};
+  set_stack_bytes(kStack);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &small), 0);
+  const std::string message = test::error_of([] { const WorkerPool pool(9); });
+  setrlimit(RLIMIT_AS, &unlimited);
+  set_stack_bytes(usual);
+  EXPECT_THAT(message, ::testing::StartsWith("cannot start 9 threads: "));
+}
+
+#endif
 
 }  // namespace
 }  // namespace lightmamba

@@ -271,6 +271,8 @@ TEST(Config, RefusesImpossibleShapes) {
   EXPECT_THAT(refusal(hugging_face(), "/layer_norm_epsilon", 0), HasSubstr("epsilon"));
   EXPECT_THAT(refusal(hugging_face(), "/time_step_limit", {1, 0}), HasSubstr("ascending"));
   EXPECT_THAT(refusal(hugging_face(), "/time_step_limit", 3), HasSubstr("ascending"));
+  EXPECT_THAT(refusal(hugging_face(), "/time_step_limit", {1e39, 1e40}),
+              HasSubstr("field 'time_step_limit': 1e+39 is beyond what a float holds"));
   EXPECT_THAT(refusal(hugging_face(), "/hidden_size", "768"), HasSubstr("expected an integer"));
   EXPECT_THAT(refusal(hugging_face(), "/eos_token_id", -3), HasSubstr("not a token id"));
   EXPECT_THAT(refusal(hugging_face(), "/eos_token_id", {"a"}), HasSubstr("'eos_token_id'"));

@@ -1,11 +1,16 @@
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include <lightmamba/load.h>
 #include <lightmamba/sequence.h>
 
 #include "base/threads.h"
+#include "io/safetensors.h"
+#include "model/fingerprint.h"
+#include "model/model_files.h"
+#include "model/weights.h"
 #include "support/errors.h"
 #include "support/paths.h"
 #include "support/quantized.h"
@@ -244,6 +249,108 @@ TEST_F(SmallModel, RefusesAStateOfAnotherModel) {
   EXPECT_EQ(open_model(folder_ / "m").fingerprint(), model_.fingerprint());
   EXPECT_THAT(error_of([&] { load_state(twin, folder_ / "state"); }),
               HasSubstr("state: the state was left by the model " + model_.fingerprint()));
+}
+
+TEST_F(SmallModel, RefusesAStateThatNoModelLeaves) {
+  const auto sequence = open();
+  sequence->prefill(random_tokens(5, 37));
+  const State good = sequence->state();
+  const auto refusal = [&](const auto& change) {
+    State state = good;
+    change(state);
+    save_state(state, model_, folder_ / "state");
+    return error_of([&] { load_state(model_, folder_ / "state"); });
+  };
+  const float nan = std::nanf("");
+  EXPECT_THAT(refusal([&](State& state) { state.ssm[16 * 8 + 3] = nan; }),
+              HasSubstr("state: tensor 'ssm': element [0, 1, 0, 3] is nan"));
+  EXPECT_THAT(refusal([&](State& state) { state.conv[5] = -INFINITY; }),
+              HasSubstr("state: tensor 'conv': element [0, 0, 5] is -inf"));
+  EXPECT_THAT(refusal([&](State& state) { state.logits[36] = nan; }),
+              HasSubstr("state: tensor 'logits': element [36] is nan"));
+
+  save_state(good, model_, folder_ / "state");
+  SafetensorsFile file = read_safetensors(folder_ / "state");
+  std::vector<std::pair<std::string, Tensor>> tensors(file.tensors.begin(), file.tensors.end());
+  tensors.emplace_back("more", tensors.front().second);
+  write_safetensors(folder_ / "more", file.metadata, tensors);
+  EXPECT_THAT(error_of([&] { load_state(model_, folder_ / "more"); }),
+              HasSubstr("more: tensor 'more' is not part of a state"));
+}
+
+TEST_F(SmallModel, RefusesAStateAtAnImpossiblePosition) {
+  State state = new_state(model_.config());
+  for (const std::int64_t position :
+       {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max(), std::int64_t{1} << 60}) {
+    state.position = position;
+    EXPECT_THAT(error_of([&] { backend_->open({.state = &state}); }),
+                HasSubstr("the state has the position " + std::to_string(position)));
+  }
+  state.position = 999'999'999'999'999'998;
+  const auto sequence = backend_->open({.state = &state});
+  sequence->decode(1);
+  EXPECT_EQ(sequence->position(), 999'999'999'999'999'999);
+}
+
+TEST_F(SmallModel, AStateDoesNotReplaceAFileOfTheModel) {
+  const State state = open()->state();
+  const std::string before = test::read_file(folder_ / "m/model.safetensors");
+  EXPECT_THAT(error_of([&] { save_state(state, model_, folder_ / "m/model.safetensors"); }),
+              HasSubstr("model.safetensors: would overwrite the model that is read"));
+  EXPECT_EQ(test::read_file(folder_ / "m/model.safetensors"), before);
+  for (int i = 0; i < 2; ++i) save_state(state, model_, folder_ / "m/state");
+}
+
+// An image of the accelerator has no weights, but may have their name.
+TEST_F(SmallModel, AStateNamesTheModelOfAnImage) {
+  const State state = open()->state();
+  Weights image;
+  image.config = model_.config();
+  const Model nameless = model_.with_weights(std::make_shared<const Weights>(image));
+  image.fingerprint = model_.fingerprint();
+  const Model named = model_.with_weights(std::make_shared<const Weights>(image));
+  save_state(state, named, folder_ / "state");
+  EXPECT_EQ(load_state(model_, folder_ / "state"), state);
+  EXPECT_EQ(load_state(named, folder_ / "state"), state);
+  require_place_for_state(named, folder_ / "state");
+  EXPECT_THAT(error_of([&] { require_place_for_state(nameless, folder_ / "state"); }),
+              HasSubstr("an image that does not name its model"));
+}
+
+TEST(Fingerprint, EveryWeightCounts) {
+  const test::TemporaryFolder folder;
+  // An in_proj of 295 kB.
+  RandomModel({.d_model = 128}).write_hugging_face(folder / "m");
+  const std::string bytes = test::read_file(folder / "m/model.safetensors");
+  const auto file = parse_safetensors(std::as_bytes(std::span(bytes)), nullptr, "m");
+  const std::span data = file.tensors.at("backbone.layers.1.mixer.in_proj.weight").data;
+  const std::string before = open_model(folder / "m").fingerprint();
+  for (const std::size_t place : {std::size_t{0}, data.size() / 2, data.size() - 1}) {
+    std::string changed = bytes;
+    changed[static_cast<std::size_t>(data.data() - std::as_bytes(std::span(bytes)).data()) +
+            place] ^= 1;
+    test::write_file(folder / "m/model.safetensors", changed);
+    EXPECT_NE(open_model(folder / "m").fingerprint(), before) << place;
+  }
+}
+
+TEST(Fingerprint, ScalesAndClipsCount) {
+  const Model model = quantize(test::load_random_model(), test::accelerator_options()).model;
+  const std::string before = model.fingerprint();
+  Weights clipped = model.weights();
+  ASSERT_FALSE(clipped.clips.empty());
+  clipped.clips.back() *= 0.5F;
+  EXPECT_NE(fingerprint(clipped), before);
+  Weights scaled = model.weights();
+  std::vector<std::byte> scales(1 << 16);
+  Matrix& matrix = scaled.layers.back().out_proj;
+  const std::int64_t count =
+      CodeFormat::blocks(matrix.rows) * matrix.codes.block_scales(matrix.columns);
+  std::copy_n(matrix.scales, count * 2, scales.begin());
+  matrix.scales = scales.data();
+  EXPECT_EQ(fingerprint(scaled), before);
+  scales[static_cast<std::size_t>(count - 1) * 2] ^= std::byte{1};
+  EXPECT_NE(fingerprint(scaled), before);
 }
 
 TEST_F(SmallModel, RefusesTokensOutsideTheVocabularyAndLeavesTheStateAlone) {

@@ -372,6 +372,26 @@ Model with_bad_weight(float bad) {
   return model.with_weights(std::make_shared<const Weights>(std::move(weights)));
 }
 
+TEST(Quantize, AFileOfTheModelIsNotReplaced) {
+  const test::TemporaryFolder folder;
+  test::RandomModel({}).write_hugging_face_shards(folder / "m");
+  const Model model = open_model(folder / "m");
+  const QuantizeOptions options = {.method = Method::rtn};
+  std::filesystem::create_symlink(folder / "m/config.json", folder / "link");
+  std::vector<std::filesystem::path> kept = {folder / "link"};
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "m")) {
+    kept.push_back(entry.path());
+  }
+  EXPECT_GE(kept.size(), 5u);  // the link, the configuration, the index and at least two shards
+  for (const std::filesystem::path& path : kept) {
+    const std::string before = test::read_file(path);
+    EXPECT_THAT(error_of([&] { quantize_to_file(model, options, path); }),
+                HasSubstr(path.string() + ": would overwrite the model that is read"));
+    EXPECT_EQ(test::read_file(path), before);
+  }
+  for (int i = 0; i < 2; ++i) quantize_to_file(model, options, folder / "m/q.lm");
+}
+
 TEST(Quantize, LeavesNoFileWhenItFailsMidway) {
   const test::TemporaryFolder folder;
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), 1e9F}) {

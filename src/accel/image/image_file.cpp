@@ -24,6 +24,7 @@ constexpr std::uint32_t kLongestHeader = 1 << 20;
 constexpr const char* kParameters = "parameters";
 constexpr const char* kEmbedding = "embedding";
 constexpr const char* kTokenizer = "tokenizer.json";
+constexpr const char* kModel = "model";
 
 struct Prefix {
   std::array<char, 8> magic;
@@ -77,7 +78,7 @@ std::vector<Part> parts_of(const Image& image, std::string_view tokenizer) {
 
 // Returns the header, with the first region after `header_room` bytes.
 std::string header_text(const Image& image, const std::vector<Part>& parts,
-                        std::int64_t header_room) {
+                        std::string_view fingerprint, std::int64_t header_room) {
   nlohmann::ordered_json regions = nlohmann::ordered_json::array();
   std::int64_t offset = header_room;
   for (const Part& part : parts) {
@@ -87,12 +88,13 @@ std::string header_text(const Image& image, const std::vector<Part>& parts,
                        {"checksum", part.checksum}});
     offset = align(offset + std::ssize(part.bytes));
   }
-  return nlohmann::ordered_json{{"config", config_json(image.config)},
-                                {"preset", image.hardware.name},
-                                {"order", row_order_name(image.order)},
-                                {"hadamard_m", image.hadamard_m},
-                                {"regions", regions}}
-      .dump();
+  nlohmann::ordered_json header = {{"config", config_json(image.config)},
+                                   {"preset", image.hardware.name},
+                                   {"order", row_order_name(image.order)},
+                                   {"hadamard_m", image.hadamard_m}};
+  if (!fingerprint.empty()) header[kModel] = fingerprint;
+  header["regions"] = regions;
+  return header.dump();
 }
 
 struct Header {
@@ -216,6 +218,16 @@ std::int64_t read_hadamard_m(const Json& header, const Mamba2Config& config) {
   return m;
 }
 
+// It reaches messages and other files, so it must be what it claims to be.
+std::string read_fingerprint(const Json& header) {
+  if (!header.contains(kModel)) return {};
+  auto text = json_field<std::string>(header, kModel, "header");
+  if (text.size() != 16 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    fail("header: field '{}': expected 16 hexadecimal digits, found '{}'", kModel, printable(text));
+  }
+  return text;
+}
+
 ImageFile take(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                Checksums checksums) {
   const Header header = read_header(bytes, checksums);
@@ -230,6 +242,7 @@ ImageFile take(std::span<const std::byte> bytes, std::shared_ptr<const void> own
   image.hardware = word("preset", [](const auto& name) { return hardware_preset(name); });
   image.order = word("order", [](const auto& name) { return parse_row_order(name); });
   image.hadamard_m = read_hadamard_m(header.json, image.config);
+  file.fingerprint = read_fingerprint(header.json);
   const ImageLayout layout = image.layout();
   RegionReader regions(header, bytes, std::move(owner), checksums);
   for (std::size_t i = 0; i < static_cast<std::size_t>(image.hardware.weight_channels); ++i) {
@@ -248,7 +261,7 @@ ImageFile take(std::span<const std::byte> bytes, std::shared_ptr<const void> own
 }  // namespace
 
 std::int64_t write_image_file(const std::filesystem::path& path, const Image& image,
-                              std::string_view tokenizer) {
+                              std::string_view tokenizer, std::string_view fingerprint) {
   hardware_preset(image.hardware.name);
   const std::vector<Part> parts = parts_of(image, tokenizer);
   std::string header;
@@ -257,7 +270,7 @@ std::int64_t write_image_file(const std::filesystem::path& path, const Image& im
   for (std::int64_t needed = kRegionAlignment; needed != room;
        needed = align(std::ssize(header) + static_cast<std::int64_t>(sizeof(Prefix)))) {
     room = needed;
-    header = header_text(image, parts, room);
+    header = header_text(image, parts, fingerprint, room);
   }
   Prefix prefix = {.magic = {},
                    .version = kVersion,

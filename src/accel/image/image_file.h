@@ -9,6 +9,7 @@
 //                    preset       the name of the hardware
 //                    order        of the rows: hardware or checkpoint
 //                    hadamard_m   m of the rotation
+//                    model        Model::fingerprint() of the model; older images have none
 //                    regions      [{name, offset, bytes, checksum}], XXH3 in hexadecimal
 //   each at the next multiple of 4096: weights.0 ..., parameters, embedding and, if there is one,
 //   tokenizer.json
@@ -28,11 +29,13 @@ namespace lightmamba::accel {
 struct ImageFile {
   Image image;                           // views into the mapped file
   std::optional<std::string> tokenizer;  // text of a tokenizer.json
+  std::string fingerprint = {};          // that of the packed model, or empty
 };
 
-// `tokenizer` may be empty. The hardware must be a preset. Returns the size of the file.
+// `tokenizer` and `fingerprint` may be empty. The hardware must be a preset. Returns the size of
+// the file.
 std::int64_t write_image_file(const std::filesystem::path& path, const Image& image,
-                              std::string_view tokenizer);
+                              std::string_view tokenizer, std::string_view fingerprint);
 
 // Throws Error that names the file and the field or region: another format or version, a model that
 // does not fit, a size that is not that of the model, a checksum that differs.
