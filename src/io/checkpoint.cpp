@@ -16,46 +16,71 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using TensorReader = TensorMap (*)(const fs::path&);
+using TensorReader = TensorMap (*)(const fs::path&, std::vector<std::string>* notes);
 
-TensorMap read_safetensors_map(const fs::path& path) { return read_safetensors(path).tensors; }
+TensorMap read_safetensors_map(const fs::path& path, std::vector<std::string>* /*notes*/) {
+  return read_safetensors(path).tensors;
+}
+
+struct Source {
+  const char* name;
+  TensorReader read;
+  bool index;
+};
+constexpr Source kSources[] = {
+    {"model.safetensors", read_safetensors_map, false},
+    {"model.safetensors.index.json", read_safetensors_map, true},
+    {"pytorch_model.bin", read_pytorch, false},
+    {"pytorch_model.bin.index.json", read_pytorch, true},
+    {"consolidated.safetensors", read_safetensors_map, false},
+    {"consolidated.safetensors.index.json", read_safetensors_map, true},
+};
 
 struct Stored {
   TensorMap tensors;
   std::map<std::string, std::string> shards;  // by tensor; empty where there are none
 };
 
-// Shards: {"weight_map": {tensor name: file name}}, files beside the index.
-Stored read_shards(const fs::path& index, TensorReader read) {
-  const std::string source = index.string();
-  const Json json = parse_json(read_text_file(index), source);
+// {"weight_map": {tensor name: file name}}, files beside the index.
+struct ShardIndex {
+  std::map<std::string, std::string> file_of;  // by tensor
+  std::set<std::string> files;
+};
+
+ShardIndex read_index(const fs::path& path) {
+  const std::string source = path.string();
+  const Json json = parse_json(read_text_file(path), source);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
     fail("{}: expected an object with an object 'weight_map'", source);
   }
   const Json& weight_map = json["weight_map"];
-  std::set<std::string> files;
+  ShardIndex index;
   for (const auto& item : weight_map.items()) {
     const auto file = json_field<std::string>(weight_map, item.key(), source);
     if (file.empty() || fs::path(file).filename() != file || file == "." || file == "..") {
       fail("{}: tensor '{}': '{}' is not a file name", source, item.key(), file);
     }
-    files.insert(file);
+    index.file_of.emplace(item.key(), file);
+    index.files.insert(file);
   }
+  return index;
+}
+
+Stored read_shards(const fs::path& path, TensorReader read, std::vector<std::string>* notes) {
+  const ShardIndex index = read_index(path);
   Stored stored;
-  for (const std::string& file : files) {
-    for (auto& [name, tensor] : read(index.parent_path() / file)) {
-      const auto entry = weight_map.find(name);
-      if (entry == weight_map.end() || *entry != file) {
-        fail("{}: tensor '{}' lies in {}, but the index does not say so", source, name, file);
+  for (const std::string& file : index.files) {
+    for (auto& [name, tensor] : read(path.parent_path() / file, notes)) {
+      const auto entry = index.file_of.find(name);
+      if (entry == index.file_of.end() || entry->second != file) {
+        fail("{}: tensor '{}' lies in {}, but the index does not say so", path, name, file);
       }
       stored.tensors.emplace(name, std::move(tensor));
       stored.shards.emplace(name, file);
     }
   }
-  for (const auto& item : weight_map.items()) {
-    if (!stored.tensors.contains(item.key())) {
-      fail("{}: tensor '{}' is not in {}", source, item.key(), item.value().get<std::string>());
-    }
+  for (const auto& [name, file] : index.file_of) {
+    if (!stored.tensors.contains(name)) fail("{}: tensor '{}' is not in {}", path, name, file);
   }
   return stored;
 }
@@ -96,6 +121,25 @@ std::string Checkpoint::describe(std::string_view name) const {
   return text;
 }
 
+std::vector<fs::path> checkpoint_files(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const char* name : {"config.json", "params.json", "generation_config.json"}) {
+    files.push_back(directory / name);
+  }
+  for (const Source& source : kSources) {
+    files.push_back(directory / source.name);
+    std::error_code ignored;
+    if (!source.index || !fs::exists(files.back(), ignored)) continue;
+    try {
+      for (const std::string& file : read_index(files.back()).files) {
+        files.push_back(directory / file);
+      }
+    } catch (const Error&) {  // opening the checkpoint says so, if it reads this index
+    }
+  }
+  return files;
+}
+
 Checkpoint open_checkpoint(const fs::path& directory) {
   std::error_code ignored;
   if (!fs::exists(directory, ignored)) fail("{}: no such directory", directory);
@@ -107,25 +151,14 @@ Checkpoint open_checkpoint(const fs::path& directory) {
     apply_generation_config(read_text_file(file), file.string(), parsed.config);
   }
 
-  struct Source {
-    const char* name;
-    TensorReader read;
-    bool index;
-  };
-  static constexpr Source kSources[] = {
-      {"model.safetensors", read_safetensors_map, false},
-      {"model.safetensors.index.json", read_safetensors_map, true},
-      {"pytorch_model.bin", read_pytorch, false},
-      {"pytorch_model.bin.index.json", read_pytorch, true},
-      {"consolidated.safetensors", read_safetensors_map, false},
-      {"consolidated.safetensors.index.json", read_safetensors_map, true},
-  };
   for (const Source& source : kSources) {
     const fs::path file = directory / source.name;
     if (!fs::exists(file, ignored)) continue;
     Checkpoint checkpoint{parsed.config, {}, file, {}, parsed.notes};
-    take_tensors(source.index ? read_shards(file, source.read) : Stored{source.read(file), {}},
-                 checkpoint);
+    std::vector<std::string>* notes = &checkpoint.notes;
+    take_tensors(
+        source.index ? read_shards(file, source.read, notes) : Stored{source.read(file, notes), {}},
+        checkpoint);
     checkpoint.config.tie_embeddings =
         parsed.tie_embeddings.value_or(!checkpoint.tensors.contains("lm_head.weight"));
     return checkpoint;

@@ -29,6 +29,10 @@ struct Checkpoint {
   std::string describe(std::string_view name) const;
 };
 
+// Returns the files in the directory that open_checkpoint() may read, shards that an index names
+// included, whether they are there or not.
+std::vector<std::filesystem::path> checkpoint_files(const std::filesystem::path& directory);
+
 // Opens a directory with config.json (or Mistral's params.json), generation_config.json if there is
 // one, and one of model.safetensors, model.safetensors.index.json, pytorch_model.bin,
 // pytorch_model.bin.index.json, consolidated.safetensors, consolidated.safetensors.index.json.
