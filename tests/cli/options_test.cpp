@@ -153,8 +153,7 @@ TEST_F(CompareOptionsEarly, ThatHaveNoEffectOnAnyRowAreRefused) {
                       "on --backend reference");
 }
 
-// The engine would refuse the instruction set of the first row, once it is quantized.
-TEST_F(CompareOptionsEarly, EveryRowMustFitItsBackendBeforeOneIsQuantized) {
+TEST_F(CompareOptionsEarly, TheRowThatDoesNotFitItsBackendIsNamed) {
   const auto refusal = [&](const Words& options) {
     const ProcessResult result =
         lightmamba(compare(options), {.environment = {"LIGHTMAMBA_ISA=sse9"}});
