@@ -54,11 +54,8 @@ void require_image_for(const AccelOptions& options, const accel::Image& image) {
 }
 
 // The golden model runs these; an image does not hold them.
-const std::shared_ptr<const accel::IntegerModel>& integers_of(const AccelOptions& options,
-                                                              const AccelModel& model) {
-  if (!model.integer_model) {
-    fail("{}: the golden model runs a quantized file, but this is an image", options.model.model);
-  }
+const std::shared_ptr<const accel::IntegerModel>& integers_of(const AccelModel& model) {
+  if (!model.integer_model) fail("the golden model runs a quantized file, but this is an image");
   return model.integer_model;
 }
 
@@ -104,6 +101,7 @@ void add_accel_options(CLI::App& command, AccelOptions& options) {
       ->capture_default_str();
   command.add_option("--seed", options.seed, "Seed of the random stalls")
       ->type_name("N")
+      ->check(IsSeed())
       ->capture_default_str();
   add_run_options(command, options.model);
 }
@@ -124,6 +122,9 @@ AccelModel lowered(Model model) {
 }
 
 AccelModel load_accel_model(const AccelOptions& options) {
+  if (options.stalls == 0) {
+    refuse_without_effect(*options.model.command, {"--seed"}, "without --stalls");
+  }
   const std::filesystem::path& path = options.model.model;
   if (file_kind(path) == FileKind::accelerator_image) return load_accel_image(options);
   Model model = load_model(options.model);
@@ -166,21 +167,18 @@ std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& 
   return ids;
 }
 
-std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
-                                                const AccelModel& model) {
-  return accel::make_golden_accelerator(integers_of(options, model));
+std::unique_ptr<accel::Accelerator> make_golden(const AccelModel& model) {
+  return accel::make_golden_accelerator(integers_of(model));
 }
 
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
                                                     AccelModel& model) {
   if (!model.image) {
-    model.image = with_context(options.model.model.string(), [&] {
-      const accel::Hardware& hardware =
-          accel::hardware_preset(options.preset.empty() ? "vck190" : options.preset);
-      return accel::make_image(
-          *model.integer_model, hardware,
-          options.order.empty() ? hardware.row_order : accel::parse_row_order(options.order));
-    });
+    const accel::Hardware& hardware =
+        accel::hardware_preset(options.preset.empty() ? "vck190" : options.preset);
+    model.image = accel::make_image(
+        *model.integer_model, hardware,
+        options.order.empty() ? hardware.row_order : accel::parse_row_order(options.order));
   }
   return accel::make_rtlsim(*model.image, {.bytes_per_cycle = bytes_per_cycle(options),
                                            .latency = options.latency,
@@ -191,7 +189,7 @@ std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options,
 std::shared_ptr<const accel::AcceleratorBackend> open_accelerator(const AccelOptions& options,
                                                                   AccelModel& model,
                                                                   std::string_view name) {
-  if (name == "golden") return accel::golden_backend(model.model, integers_of(options, model));
+  if (name == "golden") return accel::golden_backend(model.model, integers_of(model));
   const int state_bits =
       model.integer_model ? model.integer_model->state_bits : accel::kImageStateBits;
   return std::make_shared<const accel::AcceleratorBackend>("rtlsim", model.model, state_bits,

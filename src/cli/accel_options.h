@@ -50,8 +50,8 @@ AccelModel lowered(Model model);
 // Throws Error where there is no token, or no tokenizer for a text.
 std::vector<TokenId> prompt_ids(const PromptOptions& options, const AccelModel& model);
 
-std::unique_ptr<accel::Accelerator> make_golden(const AccelOptions& options,
-                                                const AccelModel& model);
+// These throw Error without the name of the file.
+std::unique_ptr<accel::Accelerator> make_golden(const AccelModel& model);
 // Packs the model unless it is an image. Throws Error if the program was built without simulation.
 std::unique_ptr<accel::Accelerator> make_simulation(const AccelOptions& options, AccelModel& model);
 // Wraps either as a back end; the name is golden or rtlsim.

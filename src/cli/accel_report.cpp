@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "base/fail.h"
 #include "cli/accel.h"
 #include "cli/accel_options.h"
 
@@ -13,7 +14,8 @@ struct AccelReportArguments {
 
 void run(const AccelReportArguments& options) {
   AccelModel model = load_accel_model(options.accel);
-  const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
+  const auto simulation = with_context(options.accel.model.model.string(),
+                                       [&] { return make_simulation(options.accel, model); });
   TokenId token = model.model.config().bos_token_id.value_or(0);
   accel::Usage usage;
   for (std::int64_t i = 0; i < options.tokens; ++i) {

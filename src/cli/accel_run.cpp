@@ -5,6 +5,7 @@
 
 #include <lightmamba/generate.h>
 
+#include "base/fail.h"
 #include "cli/accel.h"
 #include "cli/accel_options.h"
 
@@ -29,9 +30,17 @@ accel::Usage difference(const accel::Usage& after, const accel::Usage& before) {
 
 void run(const AccelRunArguments& options) {
   const bool is_json = options.accel.model.json;
+  if (options.backend == "golden") {
+    refuse_without_effect(
+        *options.accel.model.command,
+        {"--preset", "--order", "--latency", "--stalls", "--bandwidth", "--clock", "--seed"},
+        "on --backend golden");
+  }
   AccelModel model = load_accel_model(options.accel);
   const std::vector<TokenId> prompt = prompt_ids(options.prompt, model);
-  const auto backend = open_accelerator(options.accel, model, options.backend);
+  const auto backend = with_context(options.accel.model.model.string(), [&] {
+    return open_accelerator(options.accel, model, options.backend);
+  });
   std::optional<TextStream> stream;
   if (model.model.has_tokenizer()) stream.emplace(model.model.tokenizer());
   std::string text;

@@ -28,8 +28,9 @@ nlohmann::ordered_json to_json(const accel::Difference& difference) {
 void run(const AccelVerifyArguments& options) {
   AccelModel model = load_accel_model(options.accel);
   const std::vector<TokenId> prompt = prompt_ids(options.prompt, model);
-  const std::unique_ptr<accel::Accelerator> golden = make_golden(options.accel, model);
-  const std::unique_ptr<accel::Accelerator> simulation = make_simulation(options.accel, model);
+  const std::string file = options.accel.model.model.string();
+  const auto golden = with_context(file, [&] { return make_golden(model); });
+  const auto simulation = with_context(file, [&] { return make_simulation(options.accel, model); });
   const accel::Comparison result = accel::compare(*golden, *simulation, prompt, options.max_tokens);
   const bool is_equal = !result.difference && result.error.empty();
   nlohmann::ordered_json cost;

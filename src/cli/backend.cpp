@@ -1,5 +1,6 @@
 #include "cli/backend.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <string>
@@ -9,6 +10,7 @@
 #include "accel/runtime/rtlsim.h"
 #include "base/fail.h"
 #include "cli/accel_options.h"
+#include "engine/plan.h"
 #include "io/file_kind.h"
 #include "kernels/isa.h"
 
@@ -26,12 +28,6 @@ void add_isa_option(CLI::App& command, ModelOptions& options) {
 
 void add_pin_option(CLI::App& command, ModelOptions& options) {
   command.add_flag("--pin", options.pin, "Keep each thread of the engine on its own processor");
-}
-
-void require_effect_of_preset(const ModelOptions& options, std::string_view backend) {
-  if (backend != "rtlsim" && !options.preset.empty()) {
-    fail("--preset has no effect on --backend {}", backend);
-  }
 }
 
 }  // namespace
@@ -63,17 +59,40 @@ void add_backend_choice(CLI::App& command, ModelOptions& options) {
 
 void apply_backend_options(const ModelOptions& options) {
   if (!options.isa.empty()) set_isa(parse_isa(options.isa));
-  if (options.preset.empty()) return;
-  accel::hardware_preset(options.preset);
-  if (options.backend != "auto") require_effect_of_preset(options, options.backend);
+  if (!options.preset.empty()) accel::hardware_preset(options.preset);
+  if (options.backend != "auto") require_effect(options, {options.backend});
+}
+
+std::string choose_backend(const Weights& weights, const ModelOptions& options) {
+  const auto of_engine = unsupported_reason(weights);
+  if (options.backend == "auto") return of_engine ? "reference" : "engine";
+  if (options.backend == "engine" && of_engine) {
+    fail("the engine cannot run this model: {}", *of_engine);
+  }
+  if (options.backend == "golden" || options.backend == "rtlsim") {
+    if (const auto reason = accel::unsupported_reason(weights)) {
+      fail("the accelerator cannot run this model: {}", *reason);
+    }
+  }
+  return options.backend;
+}
+
+void require_effect(const ModelOptions& options, const std::vector<std::string>& backends) {
+  const std::string why = fmt::format("on --backend {}", fmt::join(backends, " or "));
+  const auto has = [&](const char* name) {
+    return std::find(backends.begin(), backends.end(), name) != backends.end();
+  };
+  if (!has("rtlsim")) refuse_without_effect(*options.command, {"--preset"}, why);
+  if (!has("engine")) refuse_without_effect(*options.command, {"--isa", "--pin"}, why);
+}
+
+std::shared_ptr<const Backend> open_only_backend(const Model& model, const ModelOptions& options) {
+  require_effect(options, {choose_backend(model.weights(), options)});
+  return open_backend(model, options);
 }
 
 std::shared_ptr<const Backend> open_backend(const Model& model, const ModelOptions& options) {
-  std::string name = options.backend;
-  if (name == "auto") {
-    name = engine_supports(model) ? "engine" : "reference";
-    require_effect_of_preset(options, name);
-  }
+  const std::string name = choose_backend(model.weights(), options);
   if (name == "engine") {
     return engine_backend(model, {.threads = options.threads, .pin_threads = options.pin});
   }
@@ -91,12 +110,14 @@ std::shared_ptr<const Backend> load_backend(const ModelOptions& options, WithTap
     if (options.backend != "auto" && options.backend != "rtlsim") {
       fail("{}: an image of the accelerator runs on --backend rtlsim only", options.model);
     }
+    require_effect(options, {"rtlsim"});
     const AccelOptions accel = {.model = options, .preset = options.preset};
     AccelModel image = load_accel_image(accel);
-    return open_accelerator(accel, image, "rtlsim");
+    return with_context(options.model.string(),
+                        [&] { return open_accelerator(accel, image, "rtlsim"); });
   }
   const Model model = load_model(options);
-  return with_context(options.model.string(), [&] { return open_backend(model, chosen); });
+  return with_context(options.model.string(), [&] { return open_only_backend(model, chosen); });
 }
 
 }  // namespace lightmamba::cli

@@ -116,10 +116,16 @@ Model random_model(const BenchArguments& options) {
 }
 
 std::shared_ptr<const Backend> load(const BenchArguments& options) {
-  if (options.shape.empty()) return load_backend(options.model);
+  const CLI::App& command = *options.model.command;
+  refuse_without_effect(command, {"--tokenizer"}, "because no text is read");
+  if (options.shape.empty()) {
+    refuse_without_effect(command, {"--scheme", "--ssm", "--state", "--head-bits"},
+                          "without --shape");
+    return load_backend(options.model);
+  }
   apply_backend_options(options.model);
   set_thread_count(options.model.threads);
-  return open_backend(random_model(options), options.model);
+  return open_only_backend(random_model(options), options.model);
 }
 
 void run(const BenchArguments& options) {

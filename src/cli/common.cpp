@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <lightmamba/load.h>
 
@@ -15,6 +17,7 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "base/utf8.h"
+#include "io/checkpoint.h"
 #include "io/file_kind.h"
 #include "quant/quantized_file.h"
 
@@ -27,15 +30,11 @@ bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b
   return !a.empty() && !b.empty() && std::filesystem::equivalent(a, b, ignored);
 }
 
-// Whether a file in a model's directory is one that a model is made of, by its name.
-bool is_file_of_model(const std::filesystem::path& path) {
-  static constexpr std::array kNames = {"config.json", "params.json", "generation_config.json",
-                                        "tokenizer.json", "calibration.txt"};
-  static constexpr std::array kBeginnings = {"model", "pytorch_model", "consolidated"};
-  const std::string name = path.filename().string();
-  return std::ranges::find(kNames, name) != kNames.end() ||
-         std::ranges::any_of(kBeginnings,
-                             [&](const char* begin) { return name.starts_with(begin); });
+bool is_standard_input(const std::filesystem::path& path) {
+  struct stat file = {};
+  struct stat input = {};
+  return ::stat(path.c_str(), &file) == 0 && ::fstat(STDIN_FILENO, &input) == 0 &&
+         file.st_dev == input.st_dev && file.st_ino == input.st_ino;
 }
 
 }  // namespace
@@ -43,6 +42,18 @@ bool is_file_of_model(const std::filesystem::path& path) {
 NotEmpty::NotEmpty() {
   func_ = [](const std::string& text) {
     return std::string(text.empty() ? "a name is needed" : "");
+  };
+}
+
+IsSeed::IsSeed() {
+  func_ = [](const std::string& text) {
+    std::uint64_t seed = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, seed);
+    const bool is_number = error == std::errc() && stop == end;
+    return is_number
+               ? std::string()
+               : fmt::format("a seed is a number from 0 to 2^64 - 1, not '{}'", printable(text));
   };
 }
 
@@ -55,6 +66,7 @@ CLI::Option* add_model_argument(CLI::App& command, ModelOptions& options) {
 }
 
 void add_json_option(CLI::App& command, ModelOptions& options) {
+  options.command = &command;
   command.add_flag("--json", options.json, "Print one JSON object");
 }
 
@@ -89,19 +101,44 @@ Model load_model(const ModelOptions& options) {
   return model;
 }
 
+void refuse_without_effect(const CLI::App& command, std::initializer_list<const char*> names,
+                           std::string_view why) {
+  for (const char* name : names) {
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (option != nullptr && option->count() > 0) fail("{} has no effect {}", name, why);
+  }
+}
+
 void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input) {
+  if (out.empty()) return;
+  if (input == "-") {
+    if (is_standard_input(out)) fail("{}: would overwrite standard input, which is read", out);
+    return;
+  }
   if (is_same_file(out, input)) fail("{}: would overwrite {}, which is read", out, input);
 }
 
 void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model) {
   if (out.empty()) return;
   refuse_to_overwrite(out, model.tokenizer);
-  bool is_read = is_same_file(out, model.model);
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(model.model, ignored)) {
-    is_read = is_read || (is_file_of_model(entry.path()) && is_same_file(out, entry.path()));
+  std::vector<std::filesystem::path> read = checkpoint_files(model.model);
+  for (const char* name : {"tokenizer.json", "calibration.txt"}) read.push_back(model.model / name);
+  read.push_back(model.model);
+  if (std::ranges::any_of(read, [&](const auto& file) { return is_same_file(out, file); })) {
+    fail("{}: would overwrite the model that is read", out);
   }
-  if (is_read) fail("{}: would overwrite the model that is read", out);
+}
+
+void require_place_for(const std::filesystem::path& out) {
+  if (out.empty()) return;
+  std::error_code ignored;
+  if (const auto folder = out.parent_path();
+      !folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
+    fail("{}: no such directory", folder);
+  }
+  if (std::filesystem::exists(out, ignored) && !std::filesystem::is_regular_file(out, ignored)) {
+    fail("{}: not a regular file", out);
+  }
 }
 
 void require_reference_for_taps(const ModelOptions& options, std::string_view option) {
@@ -114,6 +151,7 @@ Tokenizer load_tokenizer(const ModelOptions& options) {
   const FileKind kind = file_kind(options.model);
   if (kind == FileKind::directory) return Tokenizer::load(options.model / "tokenizer.json");
   if (kind == FileKind::json) return Tokenizer::load(options.model);
+  if (kind == FileKind::gguf) fail("{}: {}", options.model, what_it_is(kind));
   const std::optional<std::string> text = kind == FileKind::accelerator_image
                                               ? accel::read_image_file(options.model).tokenizer
                                               : read_quantized_file(options.model).tokenizer;

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -21,6 +22,11 @@ inline constexpr int kUsageError = 2;
 // Refuses an empty word, as an unset variable of the shell leaves it.
 struct NotEmpty : CLI::Validator {
   NotEmpty();
+};
+
+// Refuses what is no whole number of 64 bits without a sign.
+struct IsSeed : CLI::Validator {
+  IsSeed();
 };
 
 // Returns the message of the Error that `body` throws, or nothing, as a check of CLI11 must.
@@ -47,9 +53,11 @@ struct ModelOptions {
   std::string isa;     // empty: the best one
   bool pin = false;    // the engine's threads
   bool json = false;
+  const CLI::App* command = nullptr;  // that the options were given to
 };
 
 CLI::Option* add_model_argument(CLI::App& command, ModelOptions& options);
+// Every command that uses ModelOptions calls this or add_run_options().
 void add_json_option(CLI::App& command, ModelOptions& options);
 void add_tokenizer_option(CLI::App& command, ModelOptions& options);
 // Adds the options of every command that runs a model: tokenizer, threads, JSON.
@@ -61,10 +69,20 @@ Model load_model(const ModelOptions& options);
 // Prints to standard error.
 void print_notes(const std::vector<std::string>& notes);
 
-// Throws Error where writing `out` would replace a file that a command reads: `input`, or a file of
-// the model, its tokenizer included. Links and other names of a file count as the file.
+// Throws Error "NAME has no effect WHY" for the first of these options that was given to the
+// command.
+void refuse_without_effect(const CLI::App& command, std::initializer_list<const char*> names,
+                           std::string_view why);
+
+// Throws Error where writing `out` would replace a file that a command reads: `input`, where "-" is
+// standard input, or a file of the model, its tokenizer included. Links and other names of a file
+// count as the file. An empty path is no file.
 void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input);
 void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model);
+
+// Throws Error where no file can be written: there is no such folder, or the path is taken by
+// something else than a file. An empty path is no file.
+void require_place_for(const std::filesystem::path& out);
 
 // Throws Error if the options ask for taps on another back end than the reference.
 void require_reference_for_taps(const ModelOptions& options, std::string_view option);

@@ -14,6 +14,9 @@
 #include "cli/table.h"
 #include "cli/task_json.h"
 #include "eval/compare_methods.h"
+#include "io/tasks.h"
+#include "model/weights.h"
+#include "quant/quantize_setup.h"
 
 namespace lightmamba::cli {
 namespace {
@@ -47,7 +50,7 @@ TaskFile parse_task_file(const std::string& text) {
 }
 
 // Pairs each scheme with each method; a combination that several methods reduce to is run once.
-std::vector<QuantizeOptions> make_runs(const CompareArguments& options, const Model& model) {
+std::vector<QuantizeOptions> make_runs(const CompareArguments& options) {
   QuantizeOptions base = quantize_options(options.choices);
   std::vector<QuantizeOptions> runs;
   for (const std::string& scheme : options.schemes) {
@@ -60,8 +63,64 @@ std::vector<QuantizeOptions> make_runs(const CompareArguments& options, const Mo
       if (!known) runs.push_back(std::move(run));
     }
   }
-  add_calibration(options.choices, model, options.model.model, runs);
   return runs;
+}
+
+// Throws Error if a row cannot be quantized as its options say, or cannot run on its back end.
+void check_runs(const CompareArguments& options, std::span<const QuantizeOptions> runs,
+                const Mamba2Config& config) {
+  std::vector<std::string> backends;
+  for (const QuantizeOptions& run : runs) {
+    const std::string name = fmt::format("{} {}", scheme_name(run.scheme), variant_name(run));
+    const std::string backend = with_context(name, [&] {
+      const QuantizeSetup setup(config, run);
+      Weights format;  // without values
+      format.config = setup.config;
+      format.quantization = setup.quantization;
+      return choose_backend(format, options.model);
+    });
+    if (std::ranges::find(backends, backend) == backends.end()) backends.push_back(backend);
+  }
+  require_effect(options.model, backends);
+}
+
+void check_task_file(const TaskFile& file) {
+  switch (file.task) {
+    case Task::lambada:
+      read_lambada(file.data);
+      break;
+    case Task::piqa:
+      read_piqa(file.data);
+      break;
+    case Task::arc:
+      read_arc(file.data);
+      break;
+    case Task::openbookqa:
+      read_openbookqa(file.data);
+      break;
+  }
+}
+
+// The files may not be there yet.
+bool is_same_path(const std::filesystem::path& a, const std::filesystem::path& b) {
+  return std::filesystem::weakly_canonical(a) == std::filesystem::weakly_canonical(b);
+}
+
+void check_outputs(const CompareArguments& options) {
+  for (const std::filesystem::path& out : {options.markdown, options.json_file}) {
+    refuse_to_overwrite(out, options.model);
+    refuse_to_overwrite(out, options.file);
+    refuse_to_overwrite(out, options.choices.calibration);
+    for (const TaskFile& task : options.comparison.tasks) {
+      refuse_to_overwrite(out, task.data);
+      if (task.task == Task::piqa) refuse_to_overwrite(out, piqa_labels_path(task.data));
+    }
+    require_place_for(out);
+  }
+  if (!options.markdown.empty() && !options.json_file.empty() &&
+      is_same_path(options.markdown, options.json_file)) {
+    fail("{}: --markdown and --json-file would overwrite each other", options.markdown);
+  }
 }
 
 double change(const CompareRow& row, const Comparison& comparison) {
@@ -220,11 +279,15 @@ void write_text_file(const std::filesystem::path& path, const std::string& text)
                         [&](const AppendBytes& append) { append(std::as_bytes(std::span(text))); });
 }
 
-Comparison compare(const CompareArguments& options, const Model& model) {
-  const std::vector<TokenId> tokens = with_context(
-      options.file.string(), [&] { return model.tokenizer().encode(read_input(options.file)); });
+Comparison compare(const CompareArguments& options, const Model& model,
+                   std::vector<QuantizeOptions> runs) {
+  const std::string text = read_input(options.file);
+  const std::vector<TokenId> tokens =
+      with_context(options.file.string(), [&] { return model.tokenizer().encode(text); });
   CompareOptions settings = options.comparison;
-  settings.runs = make_runs(options, model);
+  add_calibration(options.choices, model, options.model.model, runs);
+  check_runs(options, runs, model.config());
+  settings.runs = std::move(runs);
   settings.place = [&](const Model& quantized) { return open_backend(quantized, options.model); };
   ProgressBar bar("compare", "parts");
   settings.progress = [&](std::string_view step, std::int64_t done, std::int64_t total) {
@@ -239,15 +302,17 @@ void run(CompareArguments options) {
     options.comparison.tasks.push_back(parse_task_file(task));
   }
   options.comparison.taps = !options.no_taps;
-  for (const std::filesystem::path& out : {options.markdown, options.json_file}) {
-    refuse_to_overwrite(out, options.model);
-    refuse_to_overwrite(out, options.file);
-    refuse_to_overwrite(out, options.choices.calibration);
-    for (const TaskFile& task : options.comparison.tasks) refuse_to_overwrite(out, task.data);
+  if (options.tasks.empty()) {
+    refuse_without_effect(*options.model.command, {"--limit"}, "without --task");
   }
+  check_outputs(options);
+  for (const TaskFile& task : options.comparison.tasks) check_task_file(task);
   apply_backend_options(options.model);
+  std::vector<QuantizeOptions> runs = make_runs(options);
+  require_effect(options.choices, runs);
   const Model model = load_model(options.model);
-  const Comparison comparison = compare(options, model);
+  require_float(model, options.model.model);
+  const Comparison comparison = compare(options, model, std::move(runs));
   const nlohmann::ordered_json json = as_json(comparison, options);
   const std::int64_t layers = model.config().n_layer;
   if (options.model.json) {

@@ -26,7 +26,21 @@ double per_second(std::int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
 }
 
+void require_effect(const GenerateArguments& options) {
+  const SamplingOptions& sampling = options.generate.sampling;
+  const CLI::App& command = *options.model.command;
+  const Sampler refuses_what_is_out_of_range(sampling, {});
+  if (sampling.temperature == 0) {
+    refuse_without_effect(command, {"--top-k", "--top-p", "--seed"}, "at --temperature 0");
+  }
+  if (sampling.repeat_penalty == 1) {
+    refuse_without_effect(command, {"--repeat-window"}, "without --repeat-penalty");
+  }
+  if (options.model.json) refuse_without_effect(command, {"--echo"}, "with --json");
+}
+
 void run(const GenerateArguments& options) {
+  require_effect(options);
   refuse_to_overwrite(options.save_state, options.model);
   refuse_to_overwrite(options.save_state, options.prompt.file);
   if (!options.prompt.is_given() && options.load_state.empty()) {
@@ -35,10 +49,7 @@ void run(const GenerateArguments& options) {
   const auto backend = load_backend(options.model);
   const Model& model = backend->model();
   const Tokenizer& tokenizer = model.tokenizer();
-  if (const auto folder = options.save_state.parent_path();
-      !folder.empty() && !std::filesystem::is_directory(folder)) {
-    fail("{}: no such directory", folder);
-  }
+  require_place_for(options.save_state);
   std::optional<State> state;
   if (!options.load_state.empty()) state = load_state(model, options.load_state);
   // A sequence that has logits goes on without a prompt.
@@ -137,6 +148,7 @@ void add_generate(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--seed", sampling.seed, "Seed of the sampler")
       ->type_name("N")
+      ->check(IsSeed())
       ->capture_default_str();
   command->add_flag("--ignore-eos", options->ignore_eos, "Continue after an end-of-text token");
   command->add_flag("--echo", options->echo, "Print the prompt first");

@@ -94,6 +94,10 @@ Contents read_contents(const std::filesystem::path& path) {
   if (kind == FileKind::accelerator_image) {
     fail("{}: an image of the accelerator, which `lightmamba accel inspect` shows", path);
   }
+  if (const std::string_view what = what_it_is(kind); !what.empty()) {
+    fail("{}: {}; expected a directory with config.json and weights, or a quantized model", path,
+         what);
+  }
   if (kind == FileKind::directory || kind == FileKind::absent) {
     Checkpoint checkpoint = open_checkpoint(path);
     const Weights weights = make_weights(checkpoint);
@@ -192,8 +196,11 @@ RotateRows make_rotation(std::int64_t channels) {
 }
 
 std::vector<TokenId> first_tokens(const Model& model, const InspectArguments& options) {
-  const std::filesystem::path file =
-      options.file.empty() ? options.model.model / "calibration.txt" : options.file;
+  const std::filesystem::path& path = options.model.model;
+  if (options.file.empty() && file_kind(path) != FileKind::directory) {
+    fail("{}: a quantized model has no text beside it: --file FILE", path);
+  }
+  const std::filesystem::path file = options.file.empty() ? path / "calibration.txt" : options.file;
   const std::string text = read_input(file);
   std::vector<TokenId> tokens =
       with_context(file.string(), [&] { return model.tokenizer().encode(text); });
@@ -224,7 +231,10 @@ void print_outliers(const OutlierReport& report) {
 }
 
 void show_outliers(const InspectArguments& options) {
+  refuse_without_effect(*options.model.command, {"--tensors"}, "with --outliers");
   refuse_to_overwrite(options.picture, options.model);
+  refuse_to_overwrite(options.picture, options.file);
+  require_place_for(options.picture);
   const Model model = load_model(options.model);
   const OutlierReport report =
       find_outliers(model, first_tokens(model, options), parse_tap(options.tap),
@@ -244,6 +254,9 @@ void show_outliers(const InspectArguments& options) {
 
 void inspect(const InspectArguments& options) {
   if (!options.picture.empty()) return show_outliers(options);
+  if (options.model.json) {
+    refuse_without_effect(*options.model.command, {"--tensors"}, "with --json");
+  }
   const Contents contents = read_contents(options.model.model);
   if (options.model.json) {
     print_as_json(contents);

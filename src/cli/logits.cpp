@@ -49,6 +49,9 @@ void print_best(std::span<const float> row, std::int64_t top, const Tokenizer* t
 void logits(const LogitsArguments& options) {
   const std::vector<TokenId> tokens = parse_ids(options.tokens, "--tokens");
   if (tokens.empty()) fail("--tokens: no token ids");
+  if (options.model.json) {
+    refuse_without_effect(*options.model.command, {"--top", "--tokenizer"}, "with --json");
+  }
   const auto backend = load_backend(options.model);
   const Model& model = backend->model();
   const Tokenizer* tokenizer = model.has_tokenizer() ? &model.tokenizer() : nullptr;

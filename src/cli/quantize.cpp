@@ -45,14 +45,17 @@ QuantizeReport quantize_model(const QuantizeArguments& options) {
   if (!options.shape.empty()) {
     set_thread_count(options.model.threads);
     QuantizeOptions settings = quantize_options(options.choices);
+    require_effect_on_shape(options.choices, settings);
     settings.source = options.shape;
     settings.progress = bar.callback();
     return quantize_shape_to_file(options.shape, settings, options.out);
   }
   refuse_to_overwrite(options.out, options.model);
   refuse_to_overwrite(options.out, options.choices.calibration);
-  const Model model = load_model(options.model);
   QuantizeOptions settings = quantize_options(options.choices);
+  require_effect(options.choices, {&settings, 1});
+  const Model model = load_model(options.model);
+  require_float(model, options.model.model);
   add_calibration(options.choices, model, options.model.model, {&settings, 1});
   settings.progress = bar.callback();
   return quantize_to_file(model, settings, options.out);

@@ -30,6 +30,35 @@ bool can_use_calibration(const QuantizeOptions& options) {
   return needs_calibration(options) || (options.clip && options.scheme.activation_bits < 16);
 }
 
+void refuse_other_alpha(const QuantizeChoices& choices, std::span<const QuantizeOptions> all) {
+  if (std::ranges::find(all, Method::smoothquant, &QuantizeOptions::method) == all.end()) {
+    refuse_without_effect(*choices.command, {"--alpha"}, "because only smoothquant uses it");
+  }
+}
+
+// The text beside the model, or nothing where it cannot be used and is not needed.
+std::filesystem::path default_calibration(const QuantizeChoices& choices, const Model& model,
+                                          const std::filesystem::path& path,
+                                          std::span<const QuantizeOptions> all) {
+  std::filesystem::path text = path / "calibration.txt";
+  const auto needs = std::find_if(all.begin(), all.end(), needs_calibration);
+  std::error_code ignored;
+  if (!std::filesystem::exists(text, ignored)) {
+    if (needs != all.end()) {
+      fail("{} needs text to calibrate with: --calibration FILE",
+           needs->gptq ? "--gptq" : fmt::format("method {}", method_name(needs->method)));
+    }
+    refuse_without_effect(*choices.command, {"--calibration-tokens"},
+                          "because there is no text to calibrate with: --calibration FILE");
+    return {};
+  }
+  if (needs != all.end() || choices.calibration_tokens) return text;
+  const std::string error = error_of([&] { model.tokenizer(); });
+  if (error.empty()) return text;
+  print_notes({fmt::format("the ranges of activations are not calibrated: {}", error)});
+  return {};
+}
+
 }  // namespace
 
 void add_quantize_choices(CLI::App& command, QuantizeChoices& choices) {
@@ -50,6 +79,7 @@ void add_quantize_choices(CLI::App& command, QuantizeChoices& choices) {
 }
 
 void add_quantize_details(CLI::App& command, QuantizeChoices& choices) {
+  choices.command = &command;
   command
       .add_option("--ssm", choices.ssm,
                   "Format of the SSM and its convolution: float, or pot8 (INT8 with power-of-two "
@@ -84,6 +114,7 @@ void add_quantize_details(CLI::App& command, QuantizeChoices& choices) {
       ->capture_default_str();
   command.add_option("--seed", choices.seed, "Seed of the random signs of the rotation")
       ->type_name("N")
+      ->check(IsSeed())
       ->capture_default_str();
   command
       .add_option("--alpha", choices.alpha,
@@ -120,23 +151,38 @@ QuantizeOptions quantize_options(const QuantizeChoices& choices) {
   return options;
 }
 
+void require_effect(const QuantizeChoices& choices, std::span<const QuantizeOptions> all) {
+  if (std::ranges::none_of(all, can_use_calibration)) {
+    refuse_without_effect(*choices.command, {"--calibration", "--calibration-tokens"},
+                          "because neither the method, GPTQ nor clipping uses text here");
+  }
+  refuse_other_alpha(choices, all);
+  if (std::ranges::find(all, Method::lightmamba, &QuantizeOptions::method) == all.end()) {
+    refuse_without_effect(*choices.command, {"--seed"}, "because only lightmamba uses it");
+  }
+}
+
+void require_effect_on_shape(const QuantizeChoices& choices, const QuantizeOptions& options) {
+  refuse_without_effect(*choices.command, {"--tokenizer", "--calibration", "--calibration-tokens"},
+                        "with --shape");
+  refuse_other_alpha(choices, {&options, 1});
+}
+
+void require_float(const Model& model, const std::filesystem::path& path) {
+  if (!model.quantization()) return;
+  fail("{}: the model is already quantized; a float model is needed", path);
+}
+
 void add_calibration(const QuantizeChoices& choices, const Model& model,
                      const std::filesystem::path& path, std::span<QuantizeOptions> all) {
   for (QuantizeOptions& options : all) options.source = model_name(path);
   if (std::none_of(all.begin(), all.end(), can_use_calibration)) return;
   std::filesystem::path text = choices.calibration;
-  if (text.empty()) {
-    text = path / "calibration.txt";
-    std::error_code ignored;
-    if (!std::filesystem::exists(text, ignored)) {
-      const auto needs = std::find_if(all.begin(), all.end(), needs_calibration);
-      if (needs == all.end()) return;
-      fail("{} needs text to calibrate with: --calibration FILE",
-           needs->gptq ? "--gptq" : fmt::format("method {}", method_name(needs->method)));
-    }
-  }
+  if (text.empty()) text = default_calibration(choices, model, path, all);
+  if (text.empty()) return;
+  const std::string words = read_input(text);
   const std::vector<TokenId> tokens =
-      with_context(text.string(), [&] { return model.tokenizer().encode(read_input(text)); });
+      with_context(text.string(), [&] { return model.tokenizer().encode(words); });
   for (QuantizeOptions& options : all) {
     if (can_use_calibration(options)) options.calibration = tokens;
   }

@@ -19,6 +19,7 @@ struct StudyArguments {
   std::filesystem::path data;
   OutlierStudyOptions outliers;
   SlowHeadOptions slow_heads;
+  const CLI::App* command = nullptr;  // that the options were given to
 };
 
 std::string error_percent(double share) { return fmt::format("{:.3g} %", 100 * share); }
@@ -62,6 +63,9 @@ void run_outliers(const StudyArguments& options) {
                     options.outliers.outliers),
         rows);
   }
+  refuse_without_effect(*options.command,
+                        {"--channels", "--test-tokens", "--calibration-tokens", "--outliers"},
+                        "with --data");
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const RealOutliers& real : real_outliers(options.data, options.outliers.seed)) {
     if (options.json) {
@@ -181,7 +185,8 @@ CLI::App* add(CLI::App& study, const std::string& name, const std::string& what,
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  command->callback([options, run] {
+  command->callback([options, run, command] {
+    options->command = command;
     set_thread_count(options->threads);
     run(*options);
   });
@@ -220,6 +225,7 @@ void add_study(CLI::App& app) {
   add_count(*outliers, "--outliers", options->outliers.outliers,
             "Number of outliers in each token");
   outliers->add_option("--seed", options->outliers.seed, "Seed of the random values")
+      ->check(IsSeed())
       ->capture_default_str();
 
   CLI::App* slow_heads = add(*study, "slow-heads", "Errors of state formats over long generation",
@@ -232,6 +238,7 @@ void add_study(CLI::App& app) {
   add_count(*slow_heads, "--rows", options->slow_heads.headdim,
             "Number of rows of the state of a head");
   slow_heads->add_option("--seed", options->slow_heads.seed, "Seed of the random inputs")
+      ->check(IsSeed())
       ->capture_default_str();
 
   CLI::App* ssm_step =

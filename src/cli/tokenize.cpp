@@ -16,6 +16,9 @@ struct TokenizeArguments {
 };
 
 void tokenize(const TokenizeArguments& options) {
+  if (options.model.json) {
+    refuse_without_effect(*options.model.command, {"--pieces"}, "with --json");
+  }
   const Tokenizer tokenizer = load_tokenizer(options.model);
   const std::vector<TokenId> ids = tokenizer.encode(
       read_text(options.source), {.add_special_tokens = !options.no_special_tokens});

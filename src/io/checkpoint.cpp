@@ -16,9 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using TensorReader = TensorMap (*)(const fs::path&);
+using TensorReader = TensorMap (*)(const fs::path&, std::vector<std::string>* notes);
 
-TensorMap read_safetensors_map(const fs::path& path) { return read_safetensors(path).tensors; }
+TensorMap read_safetensors_map(const fs::path& path, std::vector<std::string>* /*notes*/) {
+  return read_safetensors(path).tensors;
+}
 
 struct Source {
   const char* name;
@@ -64,11 +66,11 @@ ShardIndex read_index(const fs::path& path) {
   return index;
 }
 
-Stored read_shards(const fs::path& path, TensorReader read) {
+Stored read_shards(const fs::path& path, TensorReader read, std::vector<std::string>* notes) {
   const ShardIndex index = read_index(path);
   Stored stored;
   for (const std::string& file : index.files) {
-    for (auto& [name, tensor] : read(path.parent_path() / file)) {
+    for (auto& [name, tensor] : read(path.parent_path() / file, notes)) {
       const auto entry = index.file_of.find(name);
       if (entry == index.file_of.end() || entry->second != file) {
         fail("{}: tensor '{}' lies in {}, but the index does not say so", path, name, file);
@@ -153,8 +155,10 @@ Checkpoint open_checkpoint(const fs::path& directory) {
     const fs::path file = directory / source.name;
     if (!fs::exists(file, ignored)) continue;
     Checkpoint checkpoint{parsed.config, {}, file, {}, parsed.notes};
-    take_tensors(source.index ? read_shards(file, source.read) : Stored{source.read(file), {}},
-                 checkpoint);
+    std::vector<std::string>* notes = &checkpoint.notes;
+    take_tensors(
+        source.index ? read_shards(file, source.read, notes) : Stored{source.read(file, notes), {}},
+        checkpoint);
     checkpoint.config.tie_embeddings =
         parsed.tie_embeddings.value_or(!checkpoint.tensors.contains("lm_head.weight"));
     return checkpoint;

@@ -25,6 +25,23 @@ bool begins_with_brace(std::string_view text) {
 
 }  // namespace
 
+std::string_view what_it_is(FileKind kind) {
+  switch (kind) {
+    case FileKind::json:
+      return "a JSON file, which holds no weights";
+    case FileKind::accelerator_image:
+      return "a memory image, which only the accelerator runs";
+    case FileKind::gguf:
+      return "a GGUF file, which is not supported";
+    case FileKind::absent:
+    case FileKind::directory:
+    case FileKind::safetensors:
+    case FileKind::other:
+      break;
+  }
+  return {};
+}
+
 FileKind file_kind(const std::filesystem::path& path) {
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(path, ignored);

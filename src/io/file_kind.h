@@ -20,6 +20,10 @@ enum class FileKind {
 inline constexpr std::string_view kAcceleratorImageMagic("LMACCEL\0", 8);
 inline constexpr std::string_view kGgufMagic("GGUF");
 
+// Says what a file of this kind is, for a message that another was expected; empty for the kinds
+// that a model may have.
+std::string_view what_it_is(FileKind kind);
+
 // Throws Error if the file cannot be opened.
 FileKind file_kind(const std::filesystem::path& path);
 

@@ -560,13 +560,34 @@ const Unpickler::Items* find_inner(const Unpickler& unpickler, const Unpickler::
   return find_model(unpickler, outer);
 }
 
-const Unpickler::Items& find_state_dict(const Unpickler& unpickler, const Value& value) {
+void add_other_models(const Unpickler& unpickler, const Unpickler::Items& outer,
+                      const Unpickler::Items& model, std::vector<std::string>& unused) {
+  for (const auto& [key, held] : outer) {
+    const auto* text = std::get_if<std::string_view>(&key);
+    const auto* dict = std::get_if<Dict>(&held);
+    if (text == nullptr || dict == nullptr) continue;
+    const Unpickler::Items& inner = unpickler.items(*dict);
+    if (&inner != &model && holds_model(inner)) unused.push_back(printable(*text));
+  }
+}
+
+const Unpickler::Items& find_state_dict(const Unpickler& unpickler, const Value& value,
+                                        std::vector<std::string>& unused) {
   const Unpickler::Items& outer = unpickler.items(expect<Dict>(value, "the pickled value"));
-  if (holds_model(outer)) return outer;
-  if (const Unpickler::Items* inner = find_inner(unpickler, outer)) return *inner;
+  if (holds_model(outer)) {
+    add_other_models(unpickler, outer, outer, unused);
+    return outer;
+  }
+  if (const Unpickler::Items* inner = find_inner(unpickler, outer)) {
+    add_other_models(unpickler, outer, *inner, unused);
+    return *inner;
+  }
   // Composer has {"state": {"model": ...}}.
   if (const Unpickler::Items* state = find_dict(unpickler, outer, "state")) {
-    if (const Unpickler::Items* inner = find_inner(unpickler, *state)) return *inner;
+    if (const Unpickler::Items* inner = find_inner(unpickler, *state)) {
+      add_other_models(unpickler, *state, *inner, unused);
+      return *inner;
+    }
   }
   if (holds_tensors(outer)) return outer;
   constexpr std::size_t kMaxShown = 5;
@@ -582,11 +603,13 @@ const Unpickler::Items& find_state_dict(const Unpickler& unpickler, const Value&
 
 }  // namespace
 
-std::map<std::string, PickledTensor> unpickle_state_dict(std::span<const std::byte> pickle) {
+std::map<std::string, PickledTensor> unpickle_state_dict(std::span<const std::byte> pickle,
+                                                         std::vector<std::string>* unused) {
+  std::vector<std::string> others;
   Unpickler unpickler(pickle);
   const Value value = unpickler.run();
   std::map<std::string, PickledTensor> tensors;
-  for (const auto& [key, held] : find_state_dict(unpickler, value)) {
+  for (const auto& [key, held] : find_state_dict(unpickler, value, others)) {
     const auto* id = std::get_if<TensorId>(&held);
     if (id == nullptr) continue;
     const std::string name(expect<std::string_view>(key, "the name of a tensor"));
@@ -596,6 +619,7 @@ std::map<std::string, PickledTensor> unpickle_state_dict(std::span<const std::by
       fail("tensor '{}' appears twice", printable(name));
     }
   }
+  if (unused != nullptr) *unused = std::move(others);
   return tensors;
 }
 

@@ -117,7 +117,7 @@ class Storages {
 }  // namespace
 
 TensorMap parse_pytorch(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-                        std::string_view source) {
+                        std::string_view source, std::vector<std::string>* notes) {
   return with_context(source, [&] {
     require_zip(bytes);
     const ZipArchive archive(bytes);
@@ -129,7 +129,14 @@ TensorMap parse_pytorch(std::span<const std::byte> bytes, std::shared_ptr<const 
     if (pickle.size() > kLargestPickle) {
       fail("{}: expected at most {} bytes, found {}", pickle_name, kLargestPickle, pickle.size());
     }
-    const auto pickled = with_context(pickle_name, [&] { return unpickle_state_dict(pickle); });
+    std::vector<std::string> unused;
+    const auto pickled =
+        with_context(pickle_name, [&] { return unpickle_state_dict(pickle, &unused); });
+    for (const std::string& name : unused) {
+      if (notes == nullptr) break;
+      notes->push_back(
+          fmt::format("{}: '{}' holds another model, which is not used", source, name));
+    }
 
     Storages storages(archive, folder);
     std::size_t copy_budget = 2 * bytes.size() + kFreeCopies;
@@ -150,9 +157,9 @@ TensorMap parse_pytorch(std::span<const std::byte> bytes, std::shared_ptr<const 
   });
 }
 
-TensorMap read_pytorch(const std::filesystem::path& path) {
+TensorMap read_pytorch(const std::filesystem::path& path, std::vector<std::string>* notes) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
-  return parse_pytorch(file->bytes(), file, path.string());
+  return parse_pytorch(file->bytes(), file, path.string(), notes);
 }
 
 }  // namespace lightmamba

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "io/json.h"
 #include "io/text.h"
 
@@ -154,6 +155,11 @@ ChoiceItem arc_item(const TextLine& line) {
   } else {
     fail("{}: field 'choices': expected an array, found {}", where, json_kind(*choices));
   }
+  for (auto label = labels.begin(); label != labels.end(); ++label) {
+    if (std::find(labels.begin(), label, *label) != label) {
+      fail("{}: two choices have the label '{}'", where, printable(*label));
+    }
+  }
   item.answer = answer_index(key, labels, "answerKey", line.where);
   return item;
 }
@@ -228,12 +234,23 @@ class OpenBookQaTable {
   std::size_t answer_ = 0;
 };
 
+// Tells lines of JSON from plain text, which may begin with a bracket too.
+bool is_json_line(std::string_view line) {
+  if (Json::accept(line)) return line.front() == '{' || line.front() == '[';
+  if (!line.starts_with('{')) return false;
+  const std::size_t next = line.find_first_not_of(" \t", 1);
+  return next == std::string_view::npos || line[next] == '"';
+}
+
 }  // namespace
+
+std::filesystem::path piqa_labels_path(const std::filesystem::path& path) {
+  return path.parent_path() / (path.stem().string() + "-labels.lst");
+}
 
 std::vector<LastWordItem> read_lambada(const std::filesystem::path& path) {
   const std::vector<TextLine> lines = read_items(path);
-  const char first = lines.front().text.front();
-  const bool is_json = first == '{' || first == '[';
+  const bool is_json = is_json_line(lines.front().text);
   std::vector<LastWordItem> items;
   items.reserve(lines.size());
   for (const TextLine& line : lines) {
@@ -258,8 +275,7 @@ std::vector<ChoiceItem> read_piqa(const std::filesystem::path& path) {
   }
   if (labels_inside) return items;
 
-  const std::filesystem::path labels_path =
-      path.parent_path() / (path.stem().string() + "-labels.lst");
+  const std::filesystem::path labels_path = piqa_labels_path(path);
   const std::vector<std::size_t> labels = read_piqa_labels(labels_path);
   if (labels.size() != items.size()) {
     fail("{}: {} labels for the {} items of {}", labels_path, labels.size(), items.size(), path);

@@ -30,6 +30,9 @@ std::vector<LastWordItem> read_lambada(const std::filesystem::path& path);
 // lines have none, the line of the sibling file NAME-labels.lst.
 std::vector<ChoiceItem> read_piqa(const std::filesystem::path& path);
 
+// The file that the labels then lie in.
+std::filesystem::path piqa_labels_path(const std::filesystem::path& path);
+
 // ARC as JSON lines: {"question": {"stem", "choices": [{"text", "label"}]}, "answerKey"}, or
 // exported: {"question", "choices": {"text": [...], "label": [...]}, "answerKey"}.
 std::vector<ChoiceItem> read_arc(const std::filesystem::path& path);

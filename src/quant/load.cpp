@@ -43,20 +43,12 @@ Loaded load_file(const std::filesystem::path& path, bool with_tokenizer) {
 Loaded load_weights(const std::filesystem::path& path, bool with_tokenizer) {
   constexpr std::string_view kExpected =
       "expected a directory with config.json and weights, or a quantized model";
-  switch (file_kind(path)) {
-    case FileKind::absent:
-    case FileKind::directory:
-      return load_directory(path, with_tokenizer);
-    case FileKind::accelerator_image:
-      fail("{}: a memory image, which only the accelerator runs; {}", path, kExpected);
-    case FileKind::gguf:
-      fail("{}: a GGUF file, which is not supported; {}", path, kExpected);
-    case FileKind::json:
-    case FileKind::safetensors:
-    case FileKind::other:
-      return load_file(path, with_tokenizer);
+  const FileKind kind = file_kind(path);
+  if (const std::string_view what = what_it_is(kind); !what.empty()) {
+    fail("{}: {}; {}", path, what, kExpected);
   }
-  fail("{}: {}", path, kExpected);
+  const bool is_file = kind == FileKind::safetensors || kind == FileKind::other;
+  return is_file ? load_file(path, with_tokenizer) : load_directory(path, with_tokenizer);
 }
 
 }  // namespace

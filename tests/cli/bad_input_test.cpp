@@ -26,6 +26,9 @@ TEST(Usage, IsExitCode2) {
            {"generate", kModel, "--prompt", "x", "--max-tokens", "many"},
            {"generate", kModel, "--prompt", "x", "--max-tokens", "9223372036854775808"},
            {"generate", kModel, "--prompt", "x", "--save-state", ""},
+           {"generate", kModel, "--prompt", "x", "--temperature", "1", "--seed", "-1"},
+           {"quantize", kModel, "-o", "/none/q", "--seed", "18446744073709551616"},
+           {"study", "outliers", "--seed", "1x"},
            {"perplexity", kModel, "--file", "x", "--context", "0"},
            {"evaluate", kModel, "--task", "chess", "--data", "x"},
        }) {
@@ -52,6 +55,26 @@ TEST(BadInput, FilesThatAreNotThere) {
               HasSubstr("no-such-text: cannot open"));
   EXPECT_THAT(failure({"tokenize", kModel, "--text", "x", "--tokenizer", "none.json"}, 1),
               HasSubstr("none.json: cannot open"));
+}
+
+TEST(BadInput, FilesThatAreNoModelsAreNamedForWhatTheyAre) {
+  const TemporaryFolder folder;
+  const std::string gguf = folder / "g.gguf";
+  write_file(gguf, std::string("GGUF\3\0\0\0", 8) + std::string(64, 'x'));
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"logits", gguf, "--tokens", "1"},
+                                             {"inspect", gguf},
+                                             {"tokenize", gguf, "--text", "x"}}) {
+    EXPECT_THAT(failure(command, 1), StartsWith("error: " + gguf + ": a GGUF file"));
+  }
+  const std::string config = kModel + "/config.json";
+  EXPECT_THAT(failure({"logits", config, "--tokens", "1"}, 1),
+              StartsWith("error: " + config + ": a JSON file, which holds no weights"));
+  EXPECT_THAT(failure({"inspect", config}, 1), HasSubstr("a JSON file, which holds no weights"));
+  EXPECT_THAT(failure({"inspect", accelerator_model(), "--outliers", folder / "o.svg"}, 1),
+              HasSubstr("has no text beside it: --file FILE"));
+  EXPECT_THAT(failure({"quantize", accelerator_model(), "-o", folder / "again"}, 1),
+              StartsWith("error: " + accelerator_model() + ": the model is already quantized"));
 }
 
 TEST(BadInput, TokenIds) {

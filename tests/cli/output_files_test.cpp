@@ -42,6 +42,20 @@ TEST_F(OutputFiles, QuantizeKeepsItsModelUnderAnyName) {
               {"quantize", path("m"), "-o", path("m/config.json"), "--method", "rtn"});
 }
 
+TEST_F(OutputFiles, AShardOfAnyNameIsKept) {
+  const nlohmann::json report = lightmamba_json({"inspect", path("m")});
+  nlohmann::json index;
+  for (const auto& tensor : report.at("tensors")) {
+    index["weight_map"][tensor["name"].get<std::string>()] = "part-a.safetensors";
+  }
+  std::filesystem::rename(path("m/model.safetensors"), path("m/part-a.safetensors"));
+  write_file(path("m/model.safetensors.index.json"), index.dump());
+  for (const char* file : {"m/part-a.safetensors", "m/model.safetensors.index.json"}) {
+    expect_kept(path(file), kMessage,
+                {"quantize", path("m"), "-o", path(file), "--method", "rtn", "--clip", "none"});
+  }
+}
+
 TEST_F(OutputFiles, AnOutputBesideTheModelIsReplaced) {
   const std::vector<std::string> command = {"quantize", path("m"), "-o",     path("m/q.lm"),
                                             "--method", "rtn",     "--clip", "none"};
@@ -91,9 +105,38 @@ TEST_F(OutputFiles, TablesAndPicturesKeepWhatTheyAreMadeOf) {
     expect_kept(text, "which is read",
                 {"compare", shipped_model(), "--file", text, "--methods", "rtn", option, text});
   }
+  write_file(path("text.svg"), read_file(text));
+  expect_kept(path("text.svg"), "which is read",
+              {"inspect", shipped_model(), "--outliers", path("text.svg"), "--file",
+               path("text.svg"), "--tokens", "5"});
+  write_file(path("items.jsonl"), "{\"goal\": \"g\", \"sol1\": \"a\", \"sol2\": \"b\"}");
+  write_file(path("items-labels.lst"), "1");
+  expect_kept(path("items-labels.lst"), "which is read",
+              {"compare", shipped_model(), "--file", text, "--task", "piqa=" + path("items.jsonl"),
+               "--json-file", path("items-labels.lst")});
   std::filesystem::create_symlink(path("m/model.safetensors"), path("picture.png"));
   expect_kept(path("m/model.safetensors"), kMessage,
               {"inspect", path("m"), "--outliers", path("picture.png")});
+}
+
+TEST_F(OutputFiles, StandardInputIsKept) {
+  write_file(path("prompt"), "And the LORD said");
+  const ProcessResult result =
+      run_process({"/bin/sh", "-c",
+                   R"("$0" generate "$1" --prompt-file - --max-tokens 1 --save-state "$2" <"$2")",
+                   LIGHTMAMBA_CLI, shipped_model(), path("prompt")});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("prompt: would overwrite standard input, which is read"));
+  EXPECT_EQ(read_file(path("prompt")), "And the LORD said");
+}
+
+TEST_F(OutputFiles, TwoOutputsOfCompareAreTwoFiles) {
+  const std::string message =
+      failure({"compare", shipped_model(), "--file", shipped_model() / "calibration.txt",
+               "--methods", "rtn", "--markdown", path("out"), "--json-file", path("m/../out")},
+              1);
+  EXPECT_THAT(message, HasSubstr("would overwrite each other"));
+  EXPECT_FALSE(std::filesystem::exists(path("out")));
 }
 
 }  // namespace

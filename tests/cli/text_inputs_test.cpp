@@ -10,6 +10,7 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 const std::filesystem::path kData = std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "tests/data";
 
@@ -127,23 +128,59 @@ TEST(UnsupportedTokenizer, StopsOnlyWhatNeedsText) {
   EXPECT_THAT(failure({"generate", out, "--prompt", "a"}, 1), why);
 }
 
+// Clipping could use the text beside the model, but does not need it.
+TEST(UnsupportedTokenizer, LeavesOutTheTextThatIsNotNeeded) {
+  const TemporaryFolder folder;
+  link_files(kData / "random_model", {"config.json", "model.safetensors"}, folder);
+  write_file(folder / "tokenizer.json", "{");
+  write_file(folder / "calibration.txt", "abc");
+  const auto quantize = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"quantize",      folder.path(), "-o",
+                                      folder / "q.lm", "--method",    "rtn"};
+    words.insert(words.end(), options.begin(), options.end());
+    return words;
+  };
+  const auto why = HasSubstr("tokenizer.json: not valid JSON");
+  const ProcessResult result = lightmamba(quantize({}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("note: the ranges of activations are not calibrated: "), why));
+  EXPECT_TRUE(std::filesystem::exists(folder / "q.lm"));
+  for (const std::vector<std::string>& needs :
+       std::vector<std::vector<std::string>>{{"--gptq"},
+                                             {"--calibration", folder / "calibration.txt"},
+                                             {"--calibration-tokens", "3"}}) {
+    EXPECT_THAT(failure(quantize(needs), 1), why);
+  }
+}
+
 TEST(UnsupportedTokenizer, IsSupportedNowOfTheSentencePieceKind) {
   expect_logits(kData / "random_model");
   EXPECT_EQ(lightmamba_json({"tokenize", kData / "random_model", "--text", ""})["ids"], json({1}));
 }
 
+const std::string kPointer =
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:abababababababababababababababababababababababababababababababab\n"
+    "size 527654321\n";
+
+TEST(GitLfsPointer, InPlaceOfTheCalibrationTextIsNamedOnce) {
+  const TemporaryFolder folder;
+  link_files(kData / "random_model", {"config.json", "model.safetensors", "tokenizer.json"},
+             folder);
+  write_file(folder / "calibration.txt", kPointer);
+  EXPECT_THAT(failure({"quantize", folder.path(), "-o", folder / "q", "--method", "rtn"}, 1),
+              StartsWith("error: " + (folder / "calibration.txt").string() + ": found a Git LFS"));
+}
+
 TEST(GitLfsPointer, IsNamedInAnyFile) {
-  const std::string pointer =
-      "version https://git-lfs.github.com/spec/v1\n"
-      "oid sha256:abababababababababababababababababababababababababababababababab\n"
-      "size 527654321\n";
   for (const char* name :
        {"model.safetensors", "tokenizer.json", "config.json", "generation_config.json"}) {
     const TemporaryFolder folder;
     for (const char* file : {"model.safetensors", "tokenizer.json", "config.json"}) {
       if (file != std::string(name)) link_files(kData / "random_model", {file}, folder);
     }
-    write_file(folder / name, pointer);
+    write_file(folder / name, kPointer);
     EXPECT_THAT(failure({"generate", folder.path(), "--prompt", "a"}, 1),
                 AllOf(HasSubstr(name), HasSubstr("found a Git LFS pointer: the file itself was not "
                                                  "downloaded")));

@@ -50,6 +50,20 @@ TEST_F(Tasks, Lambada) {
   EXPECT_THAT(items[1].where, EndsWith("data: line 3"));
 }
 
+TEST_F(Tasks, LambadaAsTextMayBeginWithABracket) {
+  for (const std::string passage : {"[ The door opened", "{ The door opened", "[1] It opened"}) {
+    const auto items = read_lambada(write(passage + "\n{\"She said\n"));
+    ASSERT_EQ(items.size(), 2u);
+    EXPECT_EQ(items[0].context, passage.substr(0, passage.rfind(' ')));
+    EXPECT_EQ(items[0].word, "opened");
+  }
+}
+
+TEST_F(Tasks, ChoicesNeedDifferentLabels) {
+  EXPECT_THAT(refusal(read_arc, replaced(kArcLine, "\"label\": \"A\"", "\"label\": \"B\"")),
+              HasSubstr("data: line 1: question: two choices have the label 'B'"));
+}
+
 TEST_F(Tasks, LambadaRefusals) {
   const auto refused = [&](const std::string& content) {
     return error_of([&] { read_lambada(write(content)); });

@@ -231,7 +231,15 @@ TEST(Checkpoint, ReadsWhatTrainingScriptsWrite) {
     const TemporaryFolder folder;
     test::write_file(folder / "config.json", reference.hugging_face_config());
     file.write(folder / "pytorch_model.bin", layout);
-    expect_logits(open_model(folder.path()), reference);
+    const Model model = open_model(folder.path());
+    expect_logits(model, reference);
+    if (layout.also_under.empty()) {
+      EXPECT_THAT(model.notes(), IsEmpty());
+      continue;
+    }
+    const std::string unused = layout.under == "average" ? "average" : layout.also_under;
+    EXPECT_THAT(model.notes(), testing::ElementsAre(HasSubstr("pytorch_model.bin: '" + unused +
+                                                              "' holds another model")));
   }
   const TemporaryFolder folder;
   test::write_file(folder / "config.json", reference.hugging_face_config());
