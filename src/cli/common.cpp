@@ -13,6 +13,7 @@
 #include "accel/image/image_file.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/gnuplot.h"
 #include "base/threads.h"
 #include "base/utf8.h"
 #include "io/file_kind.h"
@@ -44,6 +45,10 @@ NotEmpty::NotEmpty() {
   func_ = [](const std::string& text) {
     return std::string(text.empty() ? "a name is needed" : "");
   };
+}
+
+std::string is_picture_name(const std::string& name) {
+  return std::string(picture_name_error(name));
 }
 
 CLI::Option* add_model_argument(CLI::App& command, ModelOptions& options) {

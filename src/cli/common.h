@@ -34,6 +34,9 @@ std::string error_of(const Body& body) {
   return {};
 }
 
+// Checks the name of a picture to draw, as a check of CLI11.
+std::string is_picture_name(const std::string& name);
+
 // Counts of tokens and items that an option may ask for.
 inline const CLI::Range kCount(std::int64_t{0}, std::int64_t{1} << 40);
 inline const CLI::Range kPositiveCount(std::int64_t{1}, std::int64_t{1} << 40);
