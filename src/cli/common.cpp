@@ -109,6 +109,14 @@ void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& m
   if (is_read) fail("{}: would overwrite the model that is read", out);
 }
 
+void require_different_outputs(const std::filesystem::path& a, const std::filesystem::path& b) {
+  if (a.empty() || b.empty()) return;
+  std::error_code ignored;
+  const bool is_same = std::filesystem::weakly_canonical(a, ignored) ==
+                       std::filesystem::weakly_canonical(b, ignored);
+  if (is_same || is_same_file(a, b)) fail("{} and {}: two outputs in one file", a, b);
+}
+
 void require_reference_for_taps(const ModelOptions& options, std::string_view option) {
   if (options.backend == "auto" || options.backend == "reference") return;
   fail("{} runs on the reference only, not on --backend {}", option, options.backend);

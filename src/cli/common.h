@@ -68,6 +68,8 @@ void print_notes(const std::vector<std::string>& notes);
 // the model, its tokenizer included. Links and other names of a file count as the file.
 void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input);
 void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model);
+// Throws Error where two options name one file to write; they may be empty.
+void require_different_outputs(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // Throws Error if the options ask for taps on another back end than the reference.
 void require_reference_for_taps(const ModelOptions& options, std::string_view option);
