@@ -111,9 +111,12 @@ void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& m
 
 void require_different_outputs(const std::filesystem::path& a, const std::filesystem::path& b) {
   if (a.empty() || b.empty()) return;
-  std::error_code ignored;
-  const bool is_same = std::filesystem::weakly_canonical(a, ignored) ==
-                       std::filesystem::weakly_canonical(b, ignored);
+  // A file that is not there yet has no other identity than its path.
+  const auto whole = [](const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  const bool is_same = whole(a) == whole(b);
   if (is_same || is_same_file(a, b)) fail("{} and {}: two outputs in one file", a, b);
 }
 
