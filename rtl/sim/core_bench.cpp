@@ -167,6 +167,36 @@ TEST(CoreRtl, CountsEachCycleOnce) {
             config.n_layer * config.d_inner * config.d_state / core.image.hardware.ssm_lanes);
 }
 
+// What the parts of a token add up to is what the core itself counts.
+TEST(CoreRtl, ShowsTheCyclesOfItsUnits) {
+  for (const RowOrder order : {RowOrder::hardware, RowOrder::checkpoint}) {
+    const Core core({.n_layer = 3, .seed = 15}, order);
+    const auto simulation = make_rtlsim(core.image, {.latency = 20, .stall_percent = 10});
+    for (const Output output : {Output::none, Output::argmax}) {
+      ActivityRecorder recorder(1);
+      simulation->set_activity_probe([&](const CycleActivity& cycle) { recorder.add(cycle); });
+      const Counters c = simulation->step(1, output).counters;
+      std::int64_t mmu_busy = 0;
+      std::int64_t ssm_busy = 0;
+      for (const TokenPart& part : recorder.parts()) {
+        mmu_busy += part.busy_cycles(Unit::mmu);
+        ssm_busy += part.busy_cycles(Unit::ssm);
+      }
+      EXPECT_EQ(mmu_busy, c.mmu_busy);
+      EXPECT_EQ(ssm_busy, c.ssm_busy);
+      EXPECT_EQ(recorder.parts().back().cycles.end, c.cycles);
+      EXPECT_EQ(recorder.parts().size(), output == Output::none ? 4 : 5);
+      // A value a cycle leaves the conv and the gate.
+      const Mamba2Config& config = core.integer_model->config;
+      const LayerTimeline timeline = recorder.timeline();
+      EXPECT_EQ(timeline.part.busy_cycles(Unit::conv), config.conv_dim());
+      EXPECT_EQ(timeline.part.busy_cycles(Unit::gate), config.d_inner);
+      EXPECT_GE(timeline.part.busy_cycles(Unit::loader), config.d_inner + config.d_model);
+      EXPECT_GE(timeline.part.busy_cycles(Unit::htu), config.d_inner);
+    }
+  }
+}
+
 TEST(CoreRtl, ComparisonFindsAWeightThatDiffers) {
   Core core({.seed = 9});
   core.image.weights[0] = changed(core.image.weights[0], [](std::span<std::byte> bytes) {

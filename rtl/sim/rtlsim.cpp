@@ -230,6 +230,7 @@ class SimulatedDevice final : public Device {
   }
   void flush_probes() { probes_.flush(probe_); }
   void set_probe(Probe probe) { probe_ = std::move(probe); }
+  void set_activity_probe(ActivityProbe probe) { activity_probe_ = std::move(probe); }
   Traffic traffic() const {
     return {.weights = weights_.moved,
             .ssm_state = ssm_.moved,
@@ -321,6 +322,24 @@ class SimulatedDevice final : public Device {
     if (words > 0) last_beat_ = cycle_;
     sample_control();
     if (probe_) sample_probes();
+    if (activity_probe_) sample_activity();
+  }
+
+  void sample_activity() {
+    const auto& root = *top_.rootp;
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_running == 0) return;
+    CycleActivity cycle = {.units =
+                               root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_units};
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_in_proj_starts != 0) {
+      cycle.begins = Begins::in_proj;
+    }
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_out_proj_starts != 0) {
+      cycle.begins = Begins::out_proj;
+    }
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_lm_head_starts != 0) {
+      cycle.begins = Begins::lm_head;
+    }
+    activity_probe_(cycle);
   }
 
   void sample_probes() {
@@ -409,6 +428,7 @@ class SimulatedDevice final : public Device {
   std::deque<std::vector<std::byte>> buffers_;
   std::uint64_t next_address_ = kRegionAlignment;
   Probe probe_;
+  ActivityProbe activity_probe_;
   Top top_;
   Control control_;
   std::int64_t cycle_ = 0;
@@ -444,6 +464,9 @@ class Rtlsim final : public Accelerator {
   }
 
   void set_probe(Probe probe) override { device_.set_probe(std::move(probe)); }
+  void set_activity_probe(ActivityProbe probe) override {
+    device_.set_activity_probe(std::move(probe));
+  }
 
  private:
   Image image_;

@@ -18,11 +18,6 @@
 namespace lightmamba::cli {
 namespace {
 
-double bytes_per_cycle(const AccelOptions& options) {
-  if (options.bandwidth == 0) return 0;
-  return options.bandwidth * 1e9 / (options.clock * 1e6);
-}
-
 // Returns 0 for no tokens.
 double share(std::int64_t part, std::int64_t all) {
   return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
@@ -104,6 +99,11 @@ void add_accel_options(CLI::App& command, AccelOptions& options) {
       ->check(IsSeed())
       ->capture_default_str();
   add_run_options(command, options.model);
+}
+
+double bytes_per_cycle(const AccelOptions& options) {
+  if (options.bandwidth == 0) return 0;
+  return options.bandwidth * 1e9 / (options.clock * 1e6);
 }
 
 void add_prompt_options(CLI::App& command, PromptOptions& options) {

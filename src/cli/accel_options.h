@@ -27,6 +27,9 @@ struct AccelOptions {
 // Adds the options for the file, tokenizer, threads, JSON and the simulation.
 void add_accel_options(CLI::App& command, AccelOptions& options);
 
+// The bandwidth of the memory; 0 if only the ports limit it.
+double bytes_per_cycle(const AccelOptions& options);
+
 // Exactly one of --prompt and --tokens must be given.
 struct PromptOptions {
   std::string text;

@@ -15,6 +15,7 @@
 #include "accel/image/image_file.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/gnuplot.h"
 #include "base/threads.h"
 #include "base/utf8.h"
 #include "io/checkpoint.h"
@@ -55,6 +56,10 @@ IsSeed::IsSeed() {
                ? std::string()
                : fmt::format("a seed is a number from 0 to 2^64 - 1, not '{}'", printable(text));
   };
+}
+
+std::string is_picture_name(const std::string& name) {
+  return std::string(picture_name_error(name));
 }
 
 CLI::Option* add_model_argument(CLI::App& command, ModelOptions& options) {
@@ -139,6 +144,17 @@ void require_place_for(const std::filesystem::path& out) {
   if (std::filesystem::exists(out, ignored) && !std::filesystem::is_regular_file(out, ignored)) {
     fail("{}: not a regular file", out);
   }
+}
+
+void require_different_outputs(const std::filesystem::path& a, const std::filesystem::path& b) {
+  if (a.empty() || b.empty()) return;
+  // A file that is not there yet has no other identity than its path.
+  const auto whole = [](const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  const bool is_same = whole(a) == whole(b);
+  if (is_same || is_same_file(a, b)) fail("{} and {}: two outputs in one file", a, b);
 }
 
 void require_reference_for_taps(const ModelOptions& options, std::string_view option) {

@@ -40,6 +40,9 @@ std::string error_of(const Body& body) {
   return {};
 }
 
+// Checks the name of a picture to draw, as a check of CLI11.
+std::string is_picture_name(const std::string& name);
+
 // Counts of tokens and items that an option may ask for.
 inline const CLI::Range kCount(std::int64_t{0}, std::int64_t{1} << 40);
 inline const CLI::Range kPositiveCount(std::int64_t{1}, std::int64_t{1} << 40);
@@ -79,6 +82,8 @@ void refuse_without_effect(const CLI::App& command, std::initializer_list<const 
 // count as the file. An empty path is no file.
 void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem::path& input);
 void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model);
+// Throws Error where two options name one file to write; they may be empty.
+void require_different_outputs(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // Throws Error where no file can be written: there is no such folder, or the path is taken by
 // something else than a file. An empty path is no file.

@@ -101,11 +101,6 @@ void check_task_file(const TaskFile& file) {
   }
 }
 
-// The files may not be there yet.
-bool is_same_path(const std::filesystem::path& a, const std::filesystem::path& b) {
-  return std::filesystem::weakly_canonical(a) == std::filesystem::weakly_canonical(b);
-}
-
 void check_outputs(const CompareArguments& options) {
   for (const std::filesystem::path& out : {options.markdown, options.json_file}) {
     refuse_to_overwrite(out, options.model);
@@ -117,10 +112,7 @@ void check_outputs(const CompareArguments& options) {
     }
     require_place_for(out);
   }
-  if (!options.markdown.empty() && !options.json_file.empty() &&
-      is_same_path(options.markdown, options.json_file)) {
-    fail("{}: --markdown and --json-file would overwrite each other", options.markdown);
-  }
+  require_different_outputs(options.markdown, options.json_file);
 }
 
 double change(const CompareRow& row, const Comparison& comparison) {

@@ -279,10 +279,7 @@ void add_inspect(CLI::App& app) {
                                           "Instead draw the values at a tap before and after a "
                                           "rotation, to a .png or .svg file")
                              ->type_name("FILE.png|FILE.svg")
-                             ->check([](const std::string& name) -> std::string {
-                               const bool known = name.ends_with(".png") || name.ends_with(".svg");
-                               return known ? "" : "the name of a picture must end in .png or .svg";
-                             });
+                             ->check(is_picture_name);
   const auto for_picture = [&](CLI::Option* option) { option->needs(picture); };
   for_picture(command->add_option("--tap", options->tap, "Tap to draw, for example out_proj_input")
                   ->type_name("NAME")

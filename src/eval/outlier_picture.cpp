@@ -7,8 +7,7 @@
 #include <iterator>
 
 #include "base/fail.h"
-#include "base/file.h"
-#include "base/process.h"
+#include "base/gnuplot.h"
 #include "eval/value_summary.h"
 
 namespace lightmamba {
@@ -21,12 +20,6 @@ ValueSummary summarize(std::int64_t channels, std::span<const float> values) {
   ValueSummarizer summarizer(kQuantizer);
   summarizer.add(channels, values);
   return summarizer.summary();
-}
-
-std::string terminal(const std::filesystem::path& path) {
-  if (path.extension() == ".png") return "pngcairo size 1500,640 font 'Sans,13'";
-  if (path.extension() == ".svg") return "svg size 1500,640 font 'Sans,13' background 'white'";
-  fail("{}: the name of a picture has to end in .png or .svg", path);
 }
 
 // Channels that make one cell.
@@ -60,10 +53,9 @@ std::string caption(std::string_view what, const ValueSummary& summary) {
                      summary.largest, summary.largest / summary.rms, 100 * summary.error);
 }
 
-std::string plot_script(const OutlierReport& report, const std::string& terminal_options) {
+std::string plot_script(const OutlierReport& report) {
   const std::int64_t width = channels_in_cell(report);
   std::string script = fmt::format(
-      "set terminal {}\n"
       "set multiplot layout 1,2\n"
       "set palette defined (0 '#fcfdfe', 0.05 '#b9d3ea', 0.2 '#4a8cc2', 0.5 '#123d7a', "
       "0.75 '#7a1d4f', 1 '#e2342b')\n"
@@ -76,7 +68,7 @@ std::string plot_script(const OutlierReport& report, const std::string& terminal
       "set tmargin 4\n"
       "set bmargin 4\n"
       "unset key\n",
-      terminal_options, std::max(report.before.summary.largest, report.after.summary.largest),
+      std::max(report.before.summary.largest, report.after.summary.largest),
       (report.channels + width - 1) / width * width, static_cast<double>(report.tokens) - 0.5,
       width > 1 ? fmt::format(" (the largest of each {})", width) : "");
   const std::string place = report.layer < 0
@@ -130,14 +122,7 @@ OutlierReport find_outliers(const Model& model, std::span<const TokenId> tokens,
 }
 
 void draw_outliers(const OutlierReport& report, const std::filesystem::path& path) {
-  const std::string script = plot_script(report, terminal(path));
-  const ProgramResult result =
-      run_program({"gnuplot"}, script, "pictures need gnuplot, Debian's package gnuplot-nox");
-  if (result.exit_code != 0 || result.out.empty()) {
-    fail("{}: gnuplot failed: {}", path, result.err);
-  }
-  write_file_atomically(
-      path, [&](const AppendBytes& append) { append(std::as_bytes(std::span(result.out))); });
+  draw_picture(path, {.width = 1500, .height = 640}, plot_script(report));
 }
 
 }  // namespace lightmamba

@@ -77,6 +77,45 @@ TEST(AccelSimulation, ReportsHowCloseTheMemoryIs) {
   EXPECT_GT(report["bytes_per_token"]["weights"].get<double>(), 3e6);
 }
 
+TEST(AccelSimulation, DrawsTheTimelineOfALayerAndARoofline) {
+  const TemporaryFolder folder;
+  const nlohmann::json report =
+      lightmamba_json({"accel", "report", accelerator_model(), "--preset", "vck190", "--clock",
+                       "400", "--bandwidth", "12", "--timeline", folder / "timeline.svg",
+                       "--roofline", folder / "roofline.png", "--layer", "5"});
+  EXPECT_THAT(read_file(folder / "timeline.svg"), HasSubstr("Layer 5 on vck190, hardware order"));
+  EXPECT_TRUE(read_file(folder / "roofline.png").starts_with("\x89PNG"));
+
+  const nlohmann::json& timeline = report["timeline"];
+  EXPECT_EQ(timeline["token"], 1);
+  EXPECT_EQ(timeline["layer"], 5);
+  const auto cycles = timeline["cycles"].get<std::int64_t>();
+  EXPECT_LT(6 * cycles, report["cycles_per_token"].get<std::int64_t>());
+  EXPECT_LT(timeline["out_proj_begin"].get<std::int64_t>(), cycles);
+  const nlohmann::json& busy = timeline["busy_cycles"];
+  EXPECT_EQ(busy["mmu"], 384 * (1536 + 256 + 12 + 768) / 64);
+  EXPECT_EQ(busy["ssm"], 768 * 128 / 4);
+  EXPECT_EQ(busy["conv"], 768 + 256);
+  EXPECT_EQ(busy["gate"], 768);
+  for (const auto& [unit, buckets] : timeline["busy_in_buckets"].items()) {
+    std::int64_t sum = 0;
+    for (const nlohmann::json& bucket : buckets) {
+      EXPECT_LE(bucket, timeline["bucket_cycles"]);
+      sum += bucket.get<std::int64_t>();
+    }
+    EXPECT_EQ(sum, busy[unit]) << unit;
+  }
+
+  const nlohmann::json& roofline = report["roofline"];
+  EXPECT_EQ(roofline["peak_operations_per_cycle"], 128);
+  EXPECT_EQ(roofline["bytes_per_cycle"], 30);
+  EXPECT_NEAR(roofline["operations_per_cycle"].get<double>(),
+              128 * report["shares"]["mmu_busy"].get<double>(), 1e-9);
+  EXPECT_NEAR(roofline["operations_per_byte"].get<double>() *
+                  report["bytes_per_token"]["all"].get<double>(),
+              2.0 * 384 * (6 * (1536 + 256 + 12 + 768) + 4096), 1e-3);
+}
+
 #else
 
 TEST(AccelSimulation, SaysHowToGetIt) {

@@ -135,7 +135,7 @@ TEST_F(OutputFiles, TwoOutputsOfCompareAreTwoFiles) {
       failure({"compare", shipped_model(), "--file", shipped_model() / "calibration.txt",
                "--methods", "rtn", "--markdown", path("out"), "--json-file", path("m/../out")},
               1);
-  EXPECT_THAT(message, HasSubstr("would overwrite each other"));
+  EXPECT_THAT(message, HasSubstr("two outputs in one file"));
   EXPECT_FALSE(std::filesystem::exists(path("out")));
 }
 

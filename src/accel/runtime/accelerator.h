@@ -11,6 +11,7 @@
 #include "accel/numerics/golden_model.h"
 #include "accel/numerics/integer_model.h"
 #include "accel/numerics/probe.h"
+#include "accel/runtime/activity.h"
 
 namespace lightmamba::accel {
 
@@ -98,6 +99,8 @@ class Accelerator {
   virtual StepResult step(TokenId token, Output output) = 0;
   // From now on `probe` sees the results of each unit; an empty one ends that.
   virtual void set_probe(Probe probe) = 0;
+  // Likewise for the cycles of the units. An accelerator without a clock does not call it.
+  virtual void set_activity_probe(ActivityProbe /*probe*/) {}
 };
 
 std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const IntegerModel> model);
