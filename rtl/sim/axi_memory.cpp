@@ -227,7 +227,8 @@ void AxiMemory::grant(Writer& writer) {
   writer.credit -= writer.width;
 }
 
-// In turn, as far as the bandwidth goes. Who has to wait for it is the first of the next cycle.
+// Serves the ports in turn, as far as the bandwidth allows. The first port that must wait is the
+// first one in the next cycle.
 void AxiMemory::grant_beats() {
   const bool is_limited = options_.bytes_per_cycle > 0;
   if (is_limited) refill(credit_, options_.bytes_per_cycle, widest_);

@@ -56,9 +56,9 @@ struct AxiWritePort {
 struct AxiMemoryOptions {
   int latency =
       100;  // cycles from an address to its first data, and from the last data to the response
-  double bytes_per_cycle = 0;       // of all ports together, reads and writes; 0 is no limit
-  double bytes_per_port_cycle = 0;  // of each port
-  int stall_percent = 0;            // of the cycles, on each channel
+  double bytes_per_cycle = 0;       // limit of all ports together, reads and writes; 0 means none
+  double bytes_per_port_cycle = 0;  // limit of each port
+  int stall_percent = 0;            // percentage of cycles, on each channel
   int outstanding = 64;             // bursts of a port at most, before AR or AW waits
   std::uint64_t seed = 1;
 };
@@ -67,7 +67,7 @@ class AxiMemory {
  public:
   explicit AxiMemory(const AxiMemoryOptions& options);
 
-  // Bytes that are read, or read and written too, at an address. They have to outlive the memory.
+  // Adds bytes that are read, or also written, at an address. They must outlive the memory.
   void add_read_only(std::uint64_t address, std::span<const std::byte> bytes);
   void add_writable(std::uint64_t address, std::span<std::byte> bytes);
 
@@ -143,7 +143,7 @@ class AxiMemory {
     int size_ = 0;
   };
 
-  // A channel of addresses as it was when it had to wait.
+  // A channel of addresses as it was when its wait began.
   struct Waiting {
     bool is_waiting = false;
     std::uint64_t address = 0;

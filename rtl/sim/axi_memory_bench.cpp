@@ -177,7 +177,7 @@ TEST_F(AxiMemoryTest, RefusesWhatNoMemoryAllows) {
   struct Case {
     std::uint64_t address;
     std::uint8_t length, size, burst;
-    const char* error;  // of a read; null where only writing is refused
+    const char* error;  // error of a read; null if only writing is refused
   };
   const Case cases[] = {
       {kReadOnlyAddress + 4, 0, 3, 1, "the address is no multiple of 8"},

@@ -47,7 +47,7 @@ class AxiReadStreamRtl : public testing::Test {
     std::size_t words = 0;
     std::size_t bursts = 0;
     std::size_t errors = 0;        // pulses of error_o
-    std::int64_t first_cycle = 0;  // of words taken
+    std::int64_t first_cycle = 0;  // first cycle in which a word is taken
     std::int64_t last_cycle = 0;
     std::vector<std::string> refused;
   };

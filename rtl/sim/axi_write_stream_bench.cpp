@@ -47,7 +47,7 @@ class AxiWriteStreamRtl : public testing::Test {
   struct Outcome {
     std::size_t bursts = 0;
     std::size_t errors = 0;        // pulses of error_o
-    std::int64_t first_cycle = 0;  // of words on the bus
+    std::int64_t first_cycle = 0;  // first cycle with a word on the bus
     std::int64_t last_cycle = 0;
     std::vector<std::string> refused;
   };
@@ -60,8 +60,8 @@ class AxiWriteStreamRtl : public testing::Test {
     return ranges;
   }
 
-  // Until the unit is idle after all words, or `cycles` have passed; then the image is as it has to
-  // be.
+  // Runs until the unit is idle after all words, or until `cycles` have passed; then compares the
+  // image with the expected one.
   Outcome run(const Work& work, std::int64_t cycles = -1) {
     std::vector<std::byte> image = random_bytes(random_, kImageBytes);
     std::vector<std::byte> expected = image;

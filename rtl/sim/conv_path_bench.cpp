@@ -117,7 +117,7 @@ TEST(ConvPathRtl, EqualsGolden) {
              {unit.conv_state_valid_i, unit.conv_state_ready_o, kChannels, send_conv_state}},
       .out = {{unit.out_valid_o, unit.out_ready_i, read_code, codes},
               {unit.conv_state_valid_o, unit.conv_state_ready_i, read_conv_state, conv_states}}};
-  // Conv and silu; a block has to be complete before it is rounded.
+  // Conv and silu; a block must be complete before it is rounded.
   exercise_streams(unit, work, kChannels + 12 + 6 + kBlock - 1 + 9);
 }
 

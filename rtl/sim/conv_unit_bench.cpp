@@ -53,8 +53,8 @@ struct Beat {
   std::vector<std::int32_t> biases;
 };
 
-// Of a sum to be exactly in the middle, at an end or beyond, exponents have to be near those of
-// fixed point.
+// A sum is exactly in the middle, at an end or beyond only if exponents are near those of fixed
+// point.
 Beat random_beat(RandomNumbers& random, std::size_t lanes) {
   Beat beat(lanes);
   const bool is_usual = random.chance(70);
@@ -186,7 +186,7 @@ class Driver {
     return result;
   }
 
-  // What is not taken has to stay.
+  // Outputs that are not taken must stay.
   void check_held() {
     if (!held_.empty()) {
       ASSERT_NE(unit_.out_valid_o, 0);

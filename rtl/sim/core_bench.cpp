@@ -64,7 +64,7 @@ std::unique_ptr<Accelerator> make_damaged_rtlsim(
 }
 
 void leave_out_ten_words(std::span<std::byte> parameters) {
-  std::uint32_t words = 0;  // of a weight channel
+  std::uint32_t words = 0;  // words of a weight channel
   std::memcpy(&words, parameters.data() + 16 + 4, sizeof words);
   words -= 10;
   std::memcpy(parameters.data() + 16 + 4, &words, sizeof words);

@@ -27,7 +27,7 @@ class CoreProbes {
  private:
   struct Values {
     std::string_view name;
-    std::int64_t fields = 1;          // of a value
+    std::int64_t fields = 1;          // fields of a value
     std::int64_t size = 0;            // values of a layer
     std::vector<std::int64_t> order;  // golden place of the values as they come; empty: the same
     std::int64_t first_layer = 0;

@@ -208,7 +208,7 @@ class HtuRtl : public testing::Test {
   bool cycle(const Vector& vector, Source& source, Sink& sink) {
     unit_.x_valid_i = source.offers(random_);
     if (unit_.x_valid_i != 0) set_lanes(unit_.x_i, &vector.x[source.beat()], 1, kInBits);
-    // There is a next vector that has to wait.
+    // The next vector is there and must wait.
     if (source.is_done()) unit_.x_valid_i = 1;
     unit_.y_ready_i = sink.chooses_ready(random_);
     settle(unit_);

@@ -28,7 +28,7 @@ struct Token {
   bool writes_logits;
   std::uint32_t n_layer, nheads, vocab_size, weight_words, param_records, embedding_records;
   std::uint64_t params, embedding, conv, logits;
-  std::vector<std::uint64_t> states;  // of the channels
+  std::vector<std::uint64_t> states;  // states of the channels
 };
 
 template <typename Unit, int kWeights, int kStates, int kWordBits>
@@ -208,7 +208,7 @@ class MemoryCommandsRtl : public testing::Test {
   template <typename Port>
   void choose_channels(Port& ready, int channels, int stalls) {
     ready = 0;
-    // Of many channels all are seldom ready by chance.
+    // Many channels are seldom all ready by chance.
     const int each = channels > 2 ? stalls / 10 : stalls;
     for (int c = 0; c < channels; ++c) set_field(ready, c, 1, !random_.chance(each));
   }
@@ -250,7 +250,7 @@ class MemoryCommandsRtl : public testing::Test {
     ++cycle_;
   }
 
-  // What is not taken has to stay.
+  // Outputs that are not taken must stay.
   static void take(Command& waiting, CData valid, CData ready, const Command& command,
                    std::vector<Command>& seen) {
     if (!waiting.empty()) {

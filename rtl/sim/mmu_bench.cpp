@@ -50,7 +50,7 @@ struct Stalls {
 struct Product {
   WeightMatrix weights;
   QuantizedVector x;
-  bool reuses_vector = false;  // of the product before
+  bool reuses_vector = false;  // the vector of the product before
 
   std::int64_t tiles(int rows) const { return weights.rows / rows; }
 };
@@ -368,7 +368,7 @@ using Units =
                    >;
 TYPED_TEST_SUITE(MmuRtl, Units);
 
-// Of 1 ... 40 groups, the last of which may be shorter.
+// Products have 1 ... 40 groups, the last of which may be shorter.
 template <typename Unit>
 std::vector<Product> random_products(int count, RandomNumbers& random) {
   std::vector<Product> products;

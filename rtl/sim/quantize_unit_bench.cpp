@@ -100,7 +100,7 @@ class QuantizeUnitRtl : public testing::Test {
     if (unit_.value_valid_i != 0) {
       set_lanes(unit_.value_i, &vector.values[source.beat() * C::kLanes], C::kLanes, kInputBits);
     }
-    // There is a next vector that has to wait.
+    // The next vector is there and must wait.
     if (source.is_done()) unit_.value_valid_i = 1;
     unit_.code_ready_i = codes.chooses_ready(random_);
     unit_.multiplier_ready_i = may_multiply && multipliers.chooses_ready(random_);

@@ -50,7 +50,7 @@ void check_blocks(std::size_t lanes, int bits) {
             for (std::size_t lane = 0; lane < lanes; ++lane) {
               set_lane(unit.in_values_i, lane, bits, block.values[beat * lanes + lane]);
             }
-            // Of no meaning before the last beat.
+            // It has no meaning before the last beat.
             const int exponent = beat + 1 == beats ? block.exponent : static_cast<int>(i);
             unit.in_exponent_i = static_cast<std::uint8_t>(low_bits(exponent, 8));
           },
@@ -63,7 +63,7 @@ void check_blocks(std::size_t lanes, int bits) {
             }
             ASSERT_EQ(sign_extend(unit.out_exponent_o, 8), block.codes_exponent) << "beat " << i;
           }};
-  // A block has to be complete before it is rounded.
+  // A block must be complete before it is rounded.
   const std::size_t levels = static_cast<std::size_t>(std::bit_width(lanes)) - 1;
   exercise(unit, work, beats - 1 + levels + 9);
 }

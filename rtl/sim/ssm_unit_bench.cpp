@@ -40,7 +40,7 @@ struct Head {
   std::int64_t D;
   int D_exponent;
   int x_exponent;
-  std::vector<std::int8_t> x;  // of its rows
+  std::vector<std::int8_t> x;  // x of its rows
   std::uint32_t dither;
   std::vector<Row> before, after;
   std::vector<std::int64_t> y;
@@ -177,7 +177,7 @@ struct Stalls {
   int in, out;  // percent
 };
 
-struct Span {  // of cycles
+struct Span {  // a span of cycles
   int first = -1, last = -1;
 
   void add(int cycle) {
@@ -356,7 +356,7 @@ class Driver {
     return codes;
   }
 
-  // What is not taken has to stay.
+  // Outputs that are not taken must stay.
   void check_held() {
     if (held_state_) {
       ASSERT_NE(unit_.state_valid_o, 0);
@@ -403,12 +403,12 @@ class Driver {
   int now_ = 0;
 };
 
-// What a bench has to meet to be worth something.
+// The cases that a bench must meet to be of value.
 struct Corners {
   int zero_rows = 0;
   int rows_that_end = 0;   // are zero, and were not
   int rows_that_fill = 0;  // have a largest code of 32767
-  int rows_below = 0;      // of 32767 and a fraction, and so at half the scale
+  int rows_below = 0;      // have a largest value of 32767 and a fraction, and so half the scale
   int saturated = 0;
   int inside = 0;
 

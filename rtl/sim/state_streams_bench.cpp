@@ -41,12 +41,12 @@ struct States {
     }
   }
 
-  std::size_t words() const { return exponent_words.size() / kHeads; }  // of exponents, of a head
+  std::size_t words() const { return exponent_words.size() / kHeads; }  // exponents of a head
   std::size_t beats() const { return codes.size() / kHeads; }
 
   RandomNumbers random;
   std::vector<std::int64_t> exponents;
-  std::vector<Sink::Beat> codes;  // of all heads
+  std::vector<Sink::Beat> codes;  // codes of all heads
   std::vector<Sink::Beat> exponent_words;
 };
 

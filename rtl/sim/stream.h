@@ -41,7 +41,7 @@ struct Work {
 };
 
 // Returns the cycles from the first offer to the last beat taken. Outputs are checked in each cycle
-// in which they are valid, so that they have to keep while they wait.
+// in which they are valid, so they must not change while they wait.
 template <typename Unit>
 std::size_t run_stream(Unit& unit, const Work& work, Stalls stalls, RandomNumbers& random) {
   std::size_t in = 0, out = 0, cycles = 0;
@@ -84,8 +84,8 @@ void expect_idle(Unit& unit, int cycles) {
   }
 }
 
-// The work without stalls, which has to take a cycle for each beat in and `latency`; with stalls;
-// and once more after a reset in the middle of it.
+// Runs the work without stalls, which must take one cycle for each input beat and `latency`; with
+// stalls; and once more after a reset in the middle of it.
 template <typename Unit>
 void exercise(Unit& unit, const Work& work, std::size_t latency) {
   RandomNumbers random(99);

@@ -28,8 +28,8 @@ struct StreamOut {
   std::vector<Sink::Beat> expected;
 };
 
-// What a unit has to do once. `start` sets what a unit needs before it, and what it does may be
-// checked in `end`.
+// The work of a unit. `start` sets the inputs that it needs before, and `end` may check the
+// results.
 struct StreamWork {
   std::vector<StreamIn> in;
   std::vector<StreamOut> out;
@@ -128,8 +128,8 @@ void reset_streams(Unit& unit, const StreamWork& work) {
   reset(unit);
 }
 
-// The work without stalls, which has to take `cycles`; with all kinds of stalls; and again after a
-// reset in the middle of it.
+// Runs the work without stalls, which must take `cycles`; with all kinds of stalls; and again after
+// a reset in the middle of it.
 template <typename Unit>
 void exercise_streams(Unit& unit, const StreamWork& work, std::int64_t cycles,
                       std::uint64_t seed = 1) {

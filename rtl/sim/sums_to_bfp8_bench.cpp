@@ -24,7 +24,7 @@ namespace lightmamba::accel {
 namespace {
 
 constexpr int kSumBits = 48;
-constexpr int kKeptBits = 24;  // of a magnitude
+constexpr int kKeptBits = 24;  // bits of a magnitude
 
 // As golden_model.cpp, which keeps it to itself.
 int shift_of(std::int64_t largest) { return std::max(0, bit_length(largest) - kKeptBits); }
@@ -94,7 +94,7 @@ void check_sums(std::size_t lanes) {
             for (std::size_t lane = 0; lane < lanes; ++lane) {
               set_lane(unit.in_sums_i, lane, kSumBits, block.sums[beat * lanes + lane]);
             }
-            // Of no meaning before the last beat.
+            // It has no meaning before the last beat.
             const bool is_last = beat + 1 == beats;
             unit.in_mantissa_i = static_cast<std::uint32_t>(is_last ? block.mantissa : 12345);
             unit.in_exponent_i =
@@ -125,7 +125,7 @@ struct SumsBeat {
   int fraction_bits;
 };
 
-// Of such exponents that results have all magnitudes, and of any.
+// Makes beats with exponents for which results have all magnitudes, and with any exponents.
 std::vector<SumsBeat> random_sums_beats(std::size_t count, std::size_t lanes) {
   RandomNumbers random(count + lanes);
   std::vector<SumsBeat> beats(count);
