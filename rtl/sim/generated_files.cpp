@@ -63,6 +63,7 @@ std::string package_text() {
   }
   text += "\n  // Offsets of the registers.\n";
   std::vector<CommentedLine> lines;
+  lines.reserve(kRegisters.size() + 1);
   for (const Register& each : kRegisters) {
     lines.push_back(
         {fmt::format("localparam logic [{0}:0] REG_{1} = {2}'h{3:03x};", kRegisterAddressBits - 1,
