@@ -83,7 +83,8 @@ inline constexpr auto kRegisterBits = std::to_array<RegisterBit>({
 // Not defined: a name that is not in a table does not compile.
 const Register& no_such_register();
 
-consteval Register register_named(std::string_view name) {
+// A reference: clang 14 loses members of a copy that is made at run time.
+consteval const Register& register_named(std::string_view name) {
   for (const Register& each : kRegisters) {
     if (each.name == name) return each;
   }
