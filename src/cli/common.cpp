@@ -18,8 +18,8 @@
 #include "base/gnuplot.h"
 #include "base/threads.h"
 #include "base/utf8.h"
-#include "io/checkpoint.h"
 #include "io/file_kind.h"
+#include "model/model_files.h"
 #include "quant/quantized_file.h"
 
 namespace lightmamba::cli {
@@ -126,10 +126,8 @@ void refuse_to_overwrite(const std::filesystem::path& out, const std::filesystem
 void refuse_to_overwrite(const std::filesystem::path& out, const ModelOptions& model) {
   if (out.empty()) return;
   refuse_to_overwrite(out, model.tokenizer);
-  std::vector<std::filesystem::path> read = checkpoint_files(model.model);
-  for (const char* name : {"tokenizer.json", "calibration.txt"}) read.push_back(model.model / name);
-  read.push_back(model.model);
-  if (std::ranges::any_of(read, [&](const auto& file) { return is_same_file(out, file); })) {
+  require_no_file_of_model(out, model.model);
+  if (is_same_file(out, model.model / "calibration.txt")) {
     fail("{}: would overwrite the model that is read", out);
   }
 }

@@ -7,9 +7,10 @@
 
 namespace lightmamba {
 
-// Throws Error if `path` is a file that the model was loaded from, under any of its names: the
-// model's path itself, or a file of the checkpoint in that directory.
-void require_no_file_of_model(const std::filesystem::path& path, const Model& model);
+// Throws Error if `path` is a file that the model at `model` is loaded from, under any of its
+// names: `model` itself, or a file of the checkpoint in that directory.
+void require_no_file_of_model(const std::filesystem::path& path,
+                              const std::filesystem::path& model);
 
 // Throws Error where save_state() would, before there is a state: for a file of the model, a model
 // that has no fingerprint, or a path that cannot be written.

@@ -50,7 +50,7 @@ std::int64_t parse_position(const std::string& text) {
 
 void save_state(const State& state, const Model& model, const std::filesystem::path& path) {
   const Mamba2Config& config = model.config();
-  require_no_file_of_model(path, model);
+  require_no_file_of_model(path, model.path());
   const auto tensors = with_context(path.string(), [&] {
     std::vector<std::pair<std::string, Tensor>> parts = {
         {"conv", as_tensor(state.conv, conv_shape(config))},

@@ -46,7 +46,7 @@ QuantizedModel quantize_in_memory(const Model& model, const QuantizeOptions& opt
 
 QuantizeReport quantize_to_file(const Model& model, const QuantizeOptions& options,
                                 const std::filesystem::path& path) {
-  require_no_file_of_model(path, model);
+  require_no_file_of_model(path, model.path());
   return quantize_source_to_file(float_source(model), options, model.tokenizer_json(), path);
 }
 
