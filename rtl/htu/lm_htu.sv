@@ -1,5 +1,5 @@
 // HTU: x = (H_m (x) H_n) x, not normalised, as hadamard_transform() of
-// src/accel/numerics/hadamard_unit.h. One vector of m 2^log2_n values at a time: they are taken,
+// src/accel/numerics/htu.h. One vector of m 2^log2_n values at a time: they are taken,
 // then the results come out; the next vector may start when all are out. Throughput: see
 // lm_htu_mix.
 //

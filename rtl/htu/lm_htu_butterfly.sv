@@ -1,5 +1,5 @@
 // Walsh-Hadamard transforms of 2^log2_n values each, not normalised, natural order in and out: the
-// butterflies of hadamard_transform() of src/accel/numerics/hadamard_unit.h. One value per cycle,
+// butterflies of hadamard_transform() of src/accel/numerics/htu.h. One value per cycle,
 // chunks back to back; what is inside comes out without further input. From the first value of a
 // chunk to its first result 2^log2_n + 7 cycles (MAX_N = 128).
 `include "lm_assert.svh"

@@ -1,5 +1,5 @@
 // y[to n + i] = sum over from of H_m[to][from] t[from n + i]: the second half of
-// hadamard_transform() of src/accel/numerics/hadamard_unit.h. Chunks of n values are added to m
+// hadamard_transform() of src/accel/numerics/htu.h. Chunks of n values are added to m
 // chunks of sums as they come; then the sums are read out in order.
 //
 // OUT_LANES neighbours lie in one word. A pass adds such a word to ROWS = MIX_LANES / OUT_LANES

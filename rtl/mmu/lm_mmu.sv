@@ -1,6 +1,6 @@
 // Matrix unit: products of a matrix of 4-bit weights with a vector of 4-bit activations, ROWS rows
 // by COLUMNS columns each cycle. Each sum is multiply_row() of
-// src/accel/numerics/matrix_unit.h for one row.
+// src/accel/numerics/mmu.h for one row.
 //
 // A vector is written first: codes and each group's multiplier, into one of two banks, of which
 // bank_busy_o says whether a product still needs them. The codes of columns that the last group

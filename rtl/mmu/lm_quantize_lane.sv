@@ -1,5 +1,5 @@
 // The 4-bit code of a value, given the scale of its group, as quantize_group() of
-// src/accel/numerics/activations.h. One value per cycle, after 6 cycles.
+// src/accel/numerics/quantize_unit.h. One value per cycle, after 6 cycles.
 //
 // A value is at most the one that the scale comes from, so with a clip of at least 2^-11 what is
 // multiplied has T_BITS bits, and unlike the golden model it is not saturated: its code is.

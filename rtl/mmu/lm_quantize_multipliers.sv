@@ -1,5 +1,5 @@
 // The multipliers of a vector's groups, aligned to their largest exponent, as quantize_vector() of
-// src/accel/numerics/activations.h. One scale per cycle is taken; when all groups have theirs, one
+// src/accel/numerics/quantize_unit.h. One scale per cycle is taken; when all groups have theirs, one
 // multiplier per cycle comes out.
 module lm_quantize_multipliers #(
     parameter int unsigned MAX_GROUPS = 64,

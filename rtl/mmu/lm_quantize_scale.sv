@@ -1,5 +1,5 @@
 // The scale of a group from its value of largest magnitude, as quantize_group() of
-// src/accel/numerics/activations.h. One group per cycle, after 9 cycles.
+// src/accel/numerics/quantize_unit.h. One group per cycle, after 9 cycles.
 module lm_quantize_scale #(
     parameter int unsigned IN_BITS = 40,
     parameter int unsigned CLIP_BITS = lightmamba_pkg::CLIP_BITS,

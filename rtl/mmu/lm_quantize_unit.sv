@@ -1,5 +1,5 @@
 // A vector to 4-bit codes with a multiplier for each group and an exponent for all, as
-// quantize_vector() of src/accel/numerics/activations.h:
+// quantize_vector() of src/accel/numerics/quantize_unit.h:
 // value = code * multiplier * 2^(exponent_o - 19 + exponent of the input).
 //
 // LANES values per cycle without a break between groups: the codes of a group come out while the

@@ -1,6 +1,6 @@
 // Quantizes a vector and writes it into a bank of the matrix unit: from the residual, a value at a
 // time, or from the Hadamard transform, LANES at a time. As quantize_vector() of
-// src/accel/numerics/activations.h; done_o comes when all is written.
+// src/accel/numerics/quantize_unit.h; done_o comes when all is written.
 `include "lm_assert.svh"
 
 module lm_vector_loader #(

@@ -6,7 +6,7 @@
 #include "VHtu32.h"
 #include "VHtu32By16.h"
 #include "VHtuButterfly.h"
-#include "accel/numerics/hadamard_unit.h"
+#include "accel/numerics/htu.h"
 #include "clocked.h"
 #ifdef LIGHTMAMBA_NETLISTS
 #include "VHtuButterflyNetlist.h"

@@ -16,7 +16,7 @@
 #include "Vmmu_wide.h"
 #include "Vmmu_wide_lut.h"
 #include "Vmmu_wide_primitive.h"
-#include "accel/numerics/matrix_unit.h"
+#include "accel/numerics/mmu.h"
 #include "bits.h"
 #include "ports.h"
 #ifdef LIGHTMAMBA_NETLISTS

@@ -6,7 +6,7 @@
 #include "VQuantize16.h"
 #include "VQuantize4.h"
 #include "VQuantizeGroup32.h"
-#include "accel/numerics/activations.h"
+#include "accel/numerics/quantize_unit.h"
 #include "clocked.h"
 #include "random_vectors.h"
 

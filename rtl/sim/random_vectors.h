@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "accel/numerics/activations.h"
+#include "accel/numerics/quantize_unit.h"
 #include "bits.h"
 
 namespace lightmamba::accel {

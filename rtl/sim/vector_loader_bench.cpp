@@ -5,7 +5,7 @@
 #include "Vvector_loader_16_128.h"
 #include "Vvector_loader_1_32.h"
 #include "Vvector_loader_1_8.h"
-#include "accel/numerics/activations.h"
+#include "accel/numerics/quantize_unit.h"
 #include "accel/numerics/residual_unit.h"
 #include "clocked.h"
 #include "random_vectors.h"

@@ -8,12 +8,12 @@
 
 #include <lightmamba/fake_quant.h>
 
-#include "accel/numerics/activations.h"
 #include "accel/numerics/bfp8.h"
 #include "accel/numerics/conv_unit.h"
 #include "accel/numerics/fixed_point.h"
-#include "accel/numerics/hadamard_unit.h"
-#include "accel/numerics/matrix_unit.h"
+#include "accel/numerics/htu.h"
+#include "accel/numerics/mmu.h"
+#include "accel/numerics/quantize_unit.h"
 #include "accel/numerics/ssm_unit.h"
 #include "quant/hadamard.h"
 #include "quant/state_format.h"
@@ -93,7 +93,7 @@ TEST(Activations, ZerosAndTheSmallest) {
 }
 
 // The worst that operands can be stays within the accumulator, and any are summed exactly.
-TEST(MatrixUnit, SumsExactly) {
+TEST(Mmu, SumsExactly) {
   std::mt19937_64 random(5);
   for (const bool worst : {false, true}) {
     const std::int64_t columns = kMaxGroups * 128;
@@ -173,7 +173,7 @@ TEST(Block8, TakesTheSmallestScaleThatHolds) {
   EXPECT_EQ(exponent_of(0), kZeroExponent);
 }
 
-TEST(HadamardUnit, IsTheTransformWithoutItsFactor) {
+TEST(Htu, IsTheTransformWithoutItsFactor) {
   std::mt19937_64 random(7);
   for (const std::int64_t d : {64, 768, 1536, 5120}) {
     const HadamardShape shape = hadamard_shape(d);

@@ -8,7 +8,7 @@
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/gain_unit.h"
 #include "accel/numerics/gate_unit.h"
-#include "accel/numerics/hadamard_unit.h"
+#include "accel/numerics/htu.h"
 #include "accel/numerics/norm_unit.h"
 #include "accel/numerics/residual_unit.h"
 #include "base/index.h"

@@ -7,7 +7,7 @@
 #include <lightmamba/config.h>
 
 #include "accel/numerics/conv_unit.h"
-#include "accel/numerics/matrix_unit.h"
+#include "accel/numerics/mmu.h"
 #include "accel/numerics/ssm_unit.h"
 
 namespace lightmamba::accel {

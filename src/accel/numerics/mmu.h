@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "accel/hardware/constants.h"
-#include "accel/numerics/activations.h"
+#include "accel/numerics/quantize_unit.h"
 
 namespace lightmamba::accel {
 

@@ -1,4 +1,4 @@
-#include "accel/numerics/matrix_unit.h"
+#include "accel/numerics/mmu.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "accel/numerics/hadamard_unit.h"
+#include "accel/numerics/htu.h"
 
 #include <algorithm>
 #include <vector>

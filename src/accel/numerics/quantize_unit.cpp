@@ -1,4 +1,4 @@
-#include "accel/numerics/activations.h"
+#include "accel/numerics/quantize_unit.h"
 
 #include <algorithm>
 
