@@ -66,11 +66,11 @@ package lightmamba_pkg;
   localparam logic [11:0] REG_CONV_STATE = 12'h040;     // address of the conv state
   localparam logic [11:0] REG_LOGITS = 12'h04c;         // address of the logits
   localparam logic [11:0] REG_SSM_STATE = 12'h058;      // address of state channel c
-  localparam logic [11:0] REG_WEIGHTS = 12'h070;        // address of weight channel c
-  localparam logic [11:0] REG_NEXT_TOKEN = 12'h200;     // token of the largest logit, the first one if several are equal
-  localparam logic [11:0] REG_NEXT_LOGIT = 12'h204;     // that logit
-  localparam logic [11:0] REG_ERRORS = 12'h208;         // errors of the last token
-  localparam logic [11:0] REG_COUNTERS = 12'h210;       // counter c of the last token
+  localparam logic [11:0] REG_WEIGHTS = 12'h0b8;        // address of weight channel c
+  localparam logic [11:0] REG_NEXT_TOKEN = 12'h240;     // token of the largest logit, the first one if several are equal
+  localparam logic [11:0] REG_NEXT_LOGIT = 12'h244;     // that logit
+  localparam logic [11:0] REG_ERRORS = 12'h248;         // errors of the last token
+  localparam logic [11:0] REG_COUNTERS = 12'h250;       // counter c of the last token
   localparam int unsigned REG_ADDRESS_STRIDE = 12;      // from an address to the next
 
 endpackage

@@ -4,7 +4,7 @@
 
 module lm_control_registers #(
     parameter int unsigned WEIGHT_CHANNELS = 1,  // up to 32
-    parameter int unsigned STATE_CHANNELS = 1    // up to 2
+    parameter int unsigned STATE_CHANNELS = 1    // up to 8
 ) (
     input  logic clk_i,
     input  logic rst_ni,
@@ -52,7 +52,7 @@ module lm_control_registers #(
   localparam logic [11:0] TOKEN = lightmamba_pkg::REG_TOKEN;
   localparam logic [11:0] POSITION = lightmamba_pkg::REG_POSITION;
   localparam logic [11:0] FLAGS = lightmamba_pkg::REG_FLAGS;
-  // Addresses, STRIDE bytes apart: four, two of the state, those of the weights.
+  // Addresses, STRIDE bytes apart: four, those of the state, those of the weights.
   localparam logic [11:0] ADDRESSES = lightmamba_pkg::REG_PARAMETERS;
   localparam int unsigned STRIDE = lightmamba_pkg::REG_ADDRESS_STRIDE;
   localparam int unsigned STATE = (32'(lightmamba_pkg::REG_SSM_STATE) - 32'(ADDRESSES)) / STRIDE;

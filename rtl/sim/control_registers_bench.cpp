@@ -122,7 +122,7 @@ class ControlRegistersRtl : public testing::Test {
     };
     for (const std::uint32_t offset : {0x28, 0x34, 0x40, 0x4c}) add(offset);
     for (int c = 0; c < C::kStateChannels; ++c) add(static_cast<std::uint32_t>(0x58 + 12 * c));
-    for (int c = 0; c < C::kWeightChannels; ++c) add(static_cast<std::uint32_t>(0x70 + 12 * c));
+    for (int c = 0; c < C::kWeightChannels; ++c) add(static_cast<std::uint32_t>(0xb8 + 12 * c));
     return registers;
   }
 
@@ -178,18 +178,18 @@ TYPED_TEST(ControlRegistersRtl, HoldsArguments) {
   }
   for (int c = 0; c < TypeParam::kWeightChannels; ++c) {
     EXPECT_EQ(get_field(unit.weights_address_o, 64 * c, 64),
-              address(static_cast<std::uint32_t>(0x70 + 12 * c)));
+              address(static_cast<std::uint32_t>(0xb8 + 12 * c)));
   }
   EXPECT_EQ(this->take_starts(), 0);
 }
 
 TYPED_TEST(ControlRegistersRtl, GivesResults) {
-  EXPECT_EQ(this->read(0x200), 0x12345678u);
+  EXPECT_EQ(this->read(0x240), 0x12345678u);
   EXPECT_EQ(this->read(0x204), 0x9abcdef0u);
-  EXPECT_EQ(this->read(0x208), 5u);
+  EXPECT_EQ(this->read(0x248), 5u);
   for (int k = 0; k < 8; ++k) {
     const auto counter = static_cast<std::uint64_t>(this->counter(k));
-    const auto offset = static_cast<std::uint32_t>(0x210 + 8 * k);
+    const auto offset = static_cast<std::uint32_t>(0x250 + 8 * k);
     EXPECT_EQ(this->read(offset), counter & 0xffffffff) << k;
     EXPECT_EQ(this->read(offset + 4), counter >> 32) << k;
   }
@@ -198,8 +198,8 @@ TYPED_TEST(ControlRegistersRtl, GivesResults) {
 TYPED_TEST(ControlRegistersRtl, ReadsZeroWhereNothingIs) {
   auto known = this->arguments();
   for (const std::uint32_t offset : {kControl, kGlobalEnable, kEnable, kStatus}) known[offset] = 0;
-  for (std::uint32_t offset = 0x200; offset < 0x20c; offset += 4) known[offset] = 0;
-  for (std::uint32_t offset = 0x210; offset < 0x250; offset += 4) known[offset] = 0;
+  for (std::uint32_t offset = 0x240; offset < 0x24c; offset += 4) known[offset] = 0;
+  for (std::uint32_t offset = 0x250; offset < 0x290; offset += 4) known[offset] = 0;
   for (std::uint32_t offset = 0; offset < kAddressSpace; offset += 4) {
     if (known.contains(offset)) continue;
     this->write(offset, ~0u);

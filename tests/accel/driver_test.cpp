@@ -21,8 +21,8 @@ using ::testing::HasSubstr;
 constexpr std::uint32_t kControl = 0x00, kGlobalEnable = 0x04, kEnable = 0x08, kStatus = 0x0c;
 constexpr std::uint32_t kToken = 0x10, kPosition = 0x18, kFlags = 0x20;
 constexpr std::uint32_t kParameters = 0x28, kEmbedding = 0x34, kConvState = 0x40, kLogits = 0x4c;
-constexpr std::uint32_t kSsmState = 0x58, kWeights = 0x70, kStride = 12;
-constexpr std::uint32_t kNextToken = 0x200, kNextLogit = 0x204, kErrors = 0x208, kCounters = 0x210;
+constexpr std::uint32_t kSsmState = 0x58, kWeights = 0xb8, kStride = 12;
+constexpr std::uint32_t kNextToken = 0x240, kNextLogit = 0x244, kErrors = 0x248, kCounters = 0x250;
 constexpr std::uint32_t kStart = 1, kDone = 2, kIdle = 4;
 
 struct Faults {

@@ -46,13 +46,13 @@ inline constexpr auto kRegisters = std::to_array<Register>({
     {"EMBEDDING", 0x34, Access::read_write, "address of the embedding", 64},
     {"CONV_STATE", 0x40, Access::read_write, "address of the conv state", 64},
     {"LOGITS", 0x4c, Access::read_write, "address of the logits", 64},
-    {"SSM_STATE", 0x58, Access::read_write, "address of state channel c", 64, 2, kAddressStride},
-    {"WEIGHTS", 0x70, Access::read_write, "address of weight channel c", 64, 32, kAddressStride},
-    {"NEXT_TOKEN", 0x200, Access::read,
+    {"SSM_STATE", 0x58, Access::read_write, "address of state channel c", 64, 8, kAddressStride},
+    {"WEIGHTS", 0xb8, Access::read_write, "address of weight channel c", 64, 32, kAddressStride},
+    {"NEXT_TOKEN", 0x240, Access::read,
      "token of the largest logit, the first one if several are equal"},
-    {"NEXT_LOGIT", 0x204, Access::read, "that logit"},
-    {"ERRORS", 0x208, Access::read, "errors of the last token"},
-    {"COUNTERS", 0x210, Access::read, "counter c of the last token", 64, 8, 8},
+    {"NEXT_LOGIT", 0x244, Access::read, "that logit"},
+    {"ERRORS", 0x248, Access::read, "errors of the last token"},
+    {"COUNTERS", 0x250, Access::read, "counter c of the last token", 64, 8, 8},
 });
 
 // A bit that has a meaning of its own.
