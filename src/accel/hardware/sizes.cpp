@@ -61,6 +61,17 @@ constexpr Hardware kLarger = {.name = "u280",
                               .out_lanes = 16,
                               .board = &kU280,
                               .clock_mhz = 200};
+constexpr Hardware kWide = {.name = "u280_wide",
+                            .rows = 32,
+                            .columns = 128,
+                            .weight_channels = 32,
+                            .weight_depth = 512,
+                            .ssm_lanes = 128,
+                            .state_channels = 4,
+                            .mix_lanes = 64,
+                            .out_lanes = 32,
+                            .board = &kU280,
+                            .clock_mhz = 200};
 
 // The same size for rows in the order of the checkpoint. Its queues hold all x and z of a layer of
 // the largest model that it is for.
@@ -77,6 +88,7 @@ constexpr std::array kPresets = {
     kTiny,
     kSmaller,
     kLarger,
+    kWide,
     for_checkpoint_order(kTiny, "tiny_checkpoint", 1024, true),
     for_checkpoint_order(kSmaller, "vck190_checkpoint", 8192, false),
     for_checkpoint_order(kLarger, "u280_checkpoint", 8192, false),
