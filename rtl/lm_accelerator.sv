@@ -7,7 +7,9 @@ module lm_accelerator #(
     parameter int unsigned WEIGHT_CHANNELS = 1,
     parameter int unsigned WEIGHT_DEPTH = 4096,  // words that a channel's FIFO runs ahead
     parameter WEIGHT_RAM_STYLE = "ultra",
+    parameter int unsigned Z_STREAM = 0,         // 1: the sums of z have a stream of their own
     parameter int unsigned SSM_LANES = 4,
+    parameter int unsigned SSM_UNITS = 1,        // that share the lanes
     parameter int unsigned STATE_CHANNELS = 1,
     parameter int unsigned MIX_LANES = 2,        // of the Hadamard transform
     parameter int unsigned OUT_LANES = 1,
@@ -119,6 +121,7 @@ module lm_accelerator #(
     input  logic [1:0]             m_axi_conv_state_bresp
 );
   // A burst of the state is a kilobyte at most where words are narrow.
+  localparam int unsigned UNIT_CHANNELS = STATE_CHANNELS / SSM_UNITS;
   localparam int unsigned STATE_BURST = STATE_BITS <= 128 ? 64 : 32768 / STATE_BITS;
   localparam int unsigned BURST = 64;
   localparam logic [1:0] INCREMENTING = 2'b01;
@@ -206,6 +209,7 @@ module lm_accelerator #(
   lm_memory_commands #(
       .WEIGHT_CHANNELS(WEIGHT_CHANNELS),
       .STATE_CHANNELS (STATE_CHANNELS),
+      .SSM_UNITS      (SSM_UNITS),
       .STATE_BITS     (STATE_BITS)
   ) u_commands (
       .clk_i                (ap_clk),
@@ -260,7 +264,7 @@ module lm_accelerator #(
   logic [STATE_CHANNELS-1:0] state_valid, state_has_room, state_idle, state_read_error,
       state_write_error;
   logic [STATE_CHANNELS*STATE_BITS-1:0] state, new_state;
-  logic state_ready, new_state_valid, new_state_fire;
+  logic [SSM_UNITS-1:0] state_ready, states_valid, states_have_room, new_state_valid;
 
   for (genvar c = 0; c < WEIGHT_CHANNELS; c++) begin : gen_weights
     lm_axi_read_stream #(
@@ -371,8 +375,11 @@ module lm_accelerator #(
       .b_response_i   (m_axi_conv_state_bresp)
   );
 
-  // Channels of the state go together.
-  assign new_state_fire = new_state_valid && (&state_has_room);
+  // The channels of a unit's state go together.
+  for (genvar u = 0; u < SSM_UNITS; u++) begin : gen_unit
+    assign states_valid[u]     = &state_valid[u*UNIT_CHANNELS+:UNIT_CHANNELS];
+    assign states_have_room[u] = &state_has_room[u*UNIT_CHANNELS+:UNIT_CHANNELS];
+  end
 
   for (genvar c = 0; c < STATE_CHANNELS; c++) begin : gen_state
     lm_axi_read_stream #(
@@ -387,7 +394,7 @@ module lm_accelerator #(
         .start_address_i(state_address[64*c+:64]),
         .start_words_i  (state_read_words),
         .valid_o        (state_valid[c]),
-        .ready_i        (state_ready && (&state_valid)),
+        .ready_i        (state_ready[c/UNIT_CHANNELS] && states_valid[c/UNIT_CHANNELS]),
         .data_o         (state[STATE_BITS*c+:STATE_BITS]),
         .error_o        (state_read_error[c]),
         .ar_valid_o     (m_axi_state_arvalid[c]),
@@ -412,7 +419,7 @@ module lm_accelerator #(
         .start_ready_o  (state_write_start_ready[c]),
         .start_address_i(state_write_address[64*c+:64]),
         .start_words_i  (state_write_words),
-        .valid_i        (new_state_fire),
+        .valid_i        (new_state_valid[c/UNIT_CHANNELS] && states_have_room[c/UNIT_CHANNELS]),
         .ready_o        (state_has_room[c]),
         .data_i         (new_state[STATE_BITS*c+:STATE_BITS]),
         .idle_o         (state_idle[c]),
@@ -445,7 +452,9 @@ module lm_accelerator #(
       .COLUMNS         (COLUMNS),
       .USE_DSP         (USE_DSP),
       .WEIGHT_CHANNELS (WEIGHT_CHANNELS),
+      .Z_STREAM        (Z_STREAM),
       .SSM_LANES       (SSM_LANES),
+      .SSM_UNITS       (SSM_UNITS),
       .STATE_CHANNELS  (STATE_CHANNELS),
       .MIX_LANES       (MIX_LANES),
       .OUT_LANES       (OUT_LANES),
@@ -479,11 +488,11 @@ module lm_accelerator #(
       .conv_state_valid_o(new_conv_state_valid),
       .conv_state_ready_i(new_conv_state_ready),
       .conv_state_o      (new_conv_state),
-      .state_valid_i     (&state_valid),
+      .state_valid_i     (states_valid),
       .state_ready_o     (state_ready),
       .state_i           (state),
       .state_valid_o     (new_state_valid),
-      .state_ready_i     (&state_has_room),
+      .state_ready_i     (states_have_room),
       .state_o           (new_state)
   );
 

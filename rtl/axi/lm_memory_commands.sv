@@ -6,6 +6,7 @@
 module lm_memory_commands #(
     parameter int unsigned WEIGHT_CHANNELS = 1,
     parameter int unsigned STATE_CHANNELS = 1,
+    parameter int unsigned SSM_UNITS = 1,   // each has as many of the state's channels and of heads
     parameter int unsigned STATE_BITS = 64  // of a channel's word
 ) (
     input  logic clk_i,
@@ -57,7 +58,8 @@ module lm_memory_commands #(
     output logic [31:0]                  state_write_words_o
 );
   localparam int unsigned ROWS = 64;
-  localparam int unsigned ROW_BITS = 128 * lightmamba_pkg::STATE_BITS / STATE_CHANNELS;
+  localparam int unsigned ROW_BITS =
+      128 * lightmamba_pkg::STATE_BITS * SSM_UNITS / STATE_CHANNELS;
   localparam int unsigned EXPONENT_WORDS = ROWS * 8 / STATE_BITS;
   localparam int unsigned CODE_WORDS = ROWS * ROW_BITS / STATE_BITS;
   localparam int unsigned EXPONENT_BYTES = ROWS;
@@ -66,7 +68,7 @@ module lm_memory_commands #(
 
   // Products that sizes and addresses need, one after the other.
   logic [2:0] step_q;
-  logic [31:0] heads_q, conv_words_q, state_words_q;
+  logic [31:0] heads_q, conv_words_q, state_words_q;  // heads of a channel
   logic [35:0] embedding_offset_q;
   logic are_ready;
 
@@ -75,7 +77,7 @@ module lm_memory_commands #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni) step_q <= '0;
     else step_q <= {step_q[1:0], header_done_i};
-    heads_q            <= 32'(n_layer_i) * 32'(nheads_i);
+    heads_q            <= 32'(n_layer_i) * (32'(nheads_i) >> $clog2(SSM_UNITS));
     conv_words_q       <= 32'(n_layer_i) * ({10'b0, nheads_i, 6'b0} + 32'(BC_CHANNELS));
     embedding_offset_q <= 36'(token_i[19:0]) * 36'(embedding_records_i[15:0]);
     state_words_q      <= heads_q * 32'(EXPONENT_WORDS + CODE_WORDS);

@@ -4,16 +4,19 @@
 //
 //   records --- param_reader --- token_sequencer --- counters
 //
-//   embedding -> residual_path -> projection -+-> dt, blocks -> mixer -> y, z -> gated_path -+
-//                     ^               ^       +-> logits ---> logit_unit                     |
-//                     +--- updates ---|-------+                                              |
-//                                     +------------------- rotated --------------------------+
+//   embedding -> residual_path -> projection -+-> dt, blocks -> mixer -> y -> gated_path -+
+//                     ^               ^       +-> z --------------------------^           |
+//                     |               |       +-> logits ---> logit_unit                  |
+//                     +--- updates ---|-------+                                           |
+//                                     +------------------- rotated -----------------------+
 module lm_core #(
     parameter int unsigned ROWS = 2,             // of the matrix unit, a power of two
     parameter int unsigned COLUMNS = 32,
     parameter int unsigned USE_DSP = 1,
     parameter int unsigned WEIGHT_CHANNELS = 1,
+    parameter int unsigned Z_STREAM = 0,         // 1: the sums of z have a stream of their own
     parameter int unsigned SSM_LANES = 4,
+    parameter int unsigned SSM_UNITS = 1,        // that share the lanes
     parameter int unsigned STATE_CHANNELS = 1,
     parameter int unsigned MIX_LANES = 2,        // of the Hadamard transform
     parameter int unsigned OUT_LANES = 1,
@@ -56,11 +59,11 @@ module lm_core #(
     output logic                       conv_state_valid_o,  // and logits after all conv states
     input  logic                       conv_state_ready_i,
     output logic [63:0]                conv_state_o,
-    input  logic                       state_valid_i,
-    output logic                       state_ready_o,
+    input  logic [SSM_UNITS-1:0]       state_valid_i,
+    output logic [SSM_UNITS-1:0]       state_ready_o,
     input  logic [STATE_WORD_BITS-1:0] state_i,
-    output logic                       state_valid_o,
-    input  logic                       state_ready_i,
+    output logic [SSM_UNITS-1:0]       state_valid_o,
+    input  logic [SSM_UNITS-1:0]       state_ready_i,
     output logic [STATE_WORD_BITS-1:0] state_o
 );
   localparam int unsigned HEADDIM = 64;
@@ -137,7 +140,8 @@ module lm_core #(
 
   lm_projection #(
       .ROWS(ROWS), .COLUMNS(COLUMNS), .USE_DSP(USE_DSP), .WEIGHT_CHANNELS(WEIGHT_CHANNELS),
-      .OUT_LANES(OUT_LANES), .MAX_GROUPS(MAX_GROUPS), .CHECKPOINT_ORDER(CHECKPOINT_ORDER)
+      .Z_STREAM(Z_STREAM), .OUT_LANES(OUT_LANES), .MAX_GROUPS(MAX_GROUPS),
+      .CHECKPOINT_ORDER(CHECKPOINT_ORDER)
   ) u_projection (
       .clk_i, .rst_ni, .start_i,
       .control_i(control), .scalars_i(scalars), .vocab_size_i(header.vocab_size),
@@ -152,14 +156,15 @@ module lm_core #(
       .gated_sum_valid_i(gated_sum_valid), .gated_sum_ready_o(gated_sum_ready),
       .gated_sum_i(gated_sum),
       .block_valid_o(block_valid), .block_ready_i(block_ready), .block_o(block),
+      .z_valid_o(z_valid), .z_ready_i(z_ready), .z_o(z),
       .dt_valid_o(dt_valid), .dt_ready_i(dt_ready), .dt_o(dt),
       .update_valid_o(update_valid), .update_ready_i(update_ready), .update_o(update),
       .logit_valid_o(logit_valid), .logit_ready_i(logit_ready), .logit_o(logit)
   );
 
   lm_mixer #(
-      .SSM_LANES(SSM_LANES), .STATE_CHANNELS(STATE_CHANNELS), .MAX_HEADS(MAX_HEADS),
-      .QUEUE_DEPTH(QUEUE_DEPTH), .CHECKPOINT_ORDER(CHECKPOINT_ORDER)
+      .SSM_LANES(SSM_LANES), .SSM_UNITS(SSM_UNITS), .STATE_CHANNELS(STATE_CHANNELS),
+      .MAX_HEADS(MAX_HEADS), .QUEUE_DEPTH(QUEUE_DEPTH), .CHECKPOINT_ORDER(CHECKPOINT_ORDER)
   ) u_mixer (
       .clk_i, .rst_ni,
       .control_i(control), .d_inner_i(d_inner), .dither_i(dither), .dt_limits_i(header.dt_limits),
@@ -172,7 +177,6 @@ module lm_core #(
       .conv_state_valid_o(new_conv_state_valid), .conv_state_ready_i,
       .conv_state_o(new_conv_state),
       .state_valid_i, .state_ready_o, .state_i, .state_valid_o, .state_ready_i, .state_o,
-      .z_valid_o(z_valid), .z_ready_i(z_ready), .z_o(z),
       .y_valid_o(y_valid), .y_ready_i(y_ready), .y_o(y)
   );
 

@@ -1,7 +1,11 @@
 // The products of a token: in_proj with the residual, out_proj with the rotated vector, the LM head
 // with the residual. A vector is quantized into a bank of the matrix unit while the product before
-// runs; its sums leave one by one, scaled by the root of their norm, as bfp8 blocks (z, x, B, C) or
+// runs; its sums leave one by one, scaled by the root of their norm, as bfp8 blocks (x, B, C; z) or
 // as fixed point (dt, updates of the residual, logits).
+//
+// z has a port of its own. The rows of in_proj come as dt, B, C, then x and z of each head in turn;
+// in the checkpoint's order as z, x, B, C, dt. A sum leaves in each cycle; with Z_STREAM another
+// one, of z, which a matrix unit needs that makes more than one.
 `include "lm_assert.svh"
 
 module lm_projection #(
@@ -9,6 +13,7 @@ module lm_projection #(
     parameter int unsigned COLUMNS = 32,
     parameter int unsigned USE_DSP = 1,
     parameter int unsigned WEIGHT_CHANNELS = 1,
+    parameter int unsigned Z_STREAM = 0,  // not in the checkpoint's order; ROWS is at most 64
     parameter int unsigned OUT_LANES = 1,
     parameter int unsigned MAX_GROUPS = 40,
     parameter int unsigned CHECKPOINT_ORDER = 0,
@@ -51,6 +56,9 @@ module lm_projection #(
     output logic                block_valid_o,
     input  logic                block_ready_i,
     output lm_types_pkg::bfp8_t block_o,
+    output logic                z_valid_o,
+    input  logic                z_ready_i,
+    output lm_types_pkg::bfp8_t z_o,
     output logic                dt_valid_o,
     input  logic                dt_ready_i,
     output logic signed [lightmamba_pkg::DT_BITS-1:0] dt_o,
@@ -66,6 +74,7 @@ module lm_projection #(
   localparam int unsigned EXPONENT_BITS = lightmamba_pkg::EXPONENT_BITS;
   localparam int unsigned RESIDUAL_BITS = lightmamba_pkg::RESIDUAL_BITS;
   localparam int unsigned DT_BITS = lightmamba_pkg::DT_BITS;
+  localparam int unsigned HEADDIM = 64;
   localparam int unsigned BC_CODES = 256;
   localparam int unsigned GROUPS_BITS = $clog2(MAX_GROUPS + 1);
   localparam int unsigned ROW_BITS = $clog2(ROWS);
@@ -241,9 +250,13 @@ module lm_projection #(
   assign activity_o.waits_for_output  = bank_busy != '0 && !w_ready;
 
   // Its sums, one by one.
-  logic sum_valid, sum_ready, sum_is_second, sum_last;
-  logic sum_is_block, block_sum_ready, fixed_sum_ready;
+  logic sum_valid, sum_ready, sum_is_second, sum_last, tile_is_z, tile_ready, z_tile_ready;
+  logic sum_is_block, block_sum_ready, fixed_sum_ready, block_valid, block_ready;
   logic [SUM_BITS-1:0] sum;
+  logic [COUNT_BITS-1:0] z_rows;  // of z's own stream
+  lm_types_pkg::bfp8_t block;
+
+  assign sums_ready = tile_is_z ? z_tile_ready : tile_ready;
 
   lm_sum_serializer #(
       .ROWS      (ROWS),
@@ -253,9 +266,9 @@ module lm_projection #(
       .rst_ni,
       .start_i        (control_i.product_start),
       .first_rows_i   (first_rows),
-      .second_rows_i  (second_rows),
-      .in_valid_i     (sums_valid),
-      .in_ready_o     (sums_ready),
+      .second_rows_i  (second_rows - z_rows),
+      .in_valid_i     (sums_valid && !tile_is_z),
+      .in_ready_o     (tile_ready),
       .in_sums_i      (sums),
       .out_valid_o    (sum_valid),
       .out_ready_i    (sum_ready),
@@ -277,11 +290,115 @@ module lm_projection #(
       .in_sums_i     (sum),
       .in_mantissa_i (product_root_q.mantissa),
       .in_exponent_i (product_root_q.exponent),
-      .out_valid_o   (block_valid_o),
-      .out_ready_i   (block_ready_i),
-      .out_codes_o   (block_o.code),
-      .out_exponent_o(block_o.exponent)
+      .out_valid_o   (block_valid),
+      .out_ready_i   (block_ready),
+      .out_codes_o   (block.code),
+      .out_exponent_o(block.exponent)
   );
+
+  // z is told from the other blocks by its rows, or its tiles go to a serializer of their own.
+  logic [7:0] z_code, z_exponent;
+  // Fields of structs, which Yosys does not read inside a generate block; one of two needs them.
+  // verilator lint_off UNUSEDSIGNAL
+  logic [7:0] block_code, block_exponent;
+  logic [lightmamba_pkg::ROOT_BITS-1:0] product_root_mantissa;
+  logic [EXPONENT_BITS-1:0] product_root_exponent;
+  // verilator lint_on UNUSEDSIGNAL
+
+  assign block_code            = block.code;
+  assign block_exponent        = block.exponent;
+  assign product_root_mantissa = product_root_q.mantissa;
+  assign product_root_exponent = product_root_q.exponent;
+  assign block_o               = block;
+  assign z_o                   = {z_exponent, z_code};
+
+  if (Z_STREAM != 0) begin : gen_z_stream
+    // Tiles of x and z alternate by heads behind those of dt and of B and C.
+    localparam int unsigned BC_TILES = BC_CODES / ROWS;
+    localparam int unsigned TURN_BIT = $clog2(HEADDIM) - ROW_BITS;
+    logic [TILE_BITS-1:0] dt_tiles_q, tile_q;
+    logic z_sum_valid, z_sum_ready, z_sum_is_second, z_sum_last, unused;
+    logic [SUM_BITS-1:0] z_sum;
+
+    assign z_rows    = control_i.in_proj_start ? COUNT_BITS'(d_inner_i) : '0;
+    assign tile_is_z = control_i.is_in_proj && dt_tiles_q == '0 &&
+        tile_q >= TILE_BITS'(BC_TILES) && tile_q[TURN_BIT];
+
+    always_ff @(posedge clk_i) begin
+      if (control_i.product_start) begin
+        dt_tiles_q <= TILE_BITS'((first_rows + COUNT_BITS'(ROWS - 1)) >> ROW_BITS);
+        tile_q     <= '0;
+      end else if (sums_valid && sums_ready) begin
+        if (dt_tiles_q != '0) dt_tiles_q <= dt_tiles_q - TILE_BITS'(1);
+        else tile_q <= tile_q + TILE_BITS'(1);
+      end
+    end
+
+    lm_sum_serializer #(
+        .ROWS      (ROWS),
+        .COUNT_BITS(COUNT_BITS)
+    ) u_z_serializer (
+        .clk_i,
+        .rst_ni,
+        .start_i        (control_i.in_proj_start),
+        .first_rows_i   (z_rows),
+        .second_rows_i  ('0),
+        .in_valid_i     (sums_valid && tile_is_z),
+        .in_ready_o     (z_tile_ready),
+        .in_sums_i      (sums),
+        .out_valid_o    (z_sum_valid),
+        .out_ready_i    (z_sum_ready),
+        .out_sum_o      (z_sum),
+        .out_is_second_o(z_sum_is_second),
+        .out_last_o     (z_sum_last)
+    );
+
+    lm_sums_to_bfp8 #(
+        .LANES(1)
+    ) u_z_to_bfp8 (
+        .clk_i,
+        .rst_ni,
+        .in_valid_i    (z_sum_valid),
+        .in_ready_o    (z_sum_ready),
+        .in_sums_i     (z_sum),
+        .in_mantissa_i (product_root_mantissa),
+        .in_exponent_i (product_root_exponent),
+        .out_valid_o   (z_valid_o),
+        .out_ready_i   (z_ready_i),
+        .out_codes_o   (z_code),
+        .out_exponent_o(z_exponent)
+    );
+
+    assign block_valid_o = block_valid;
+    assign block_ready   = block_ready_i;
+    assign unused        = z_sum_is_second ^ z_sum_last;
+  end else begin : gen_z_in_turn
+    logic [COUNT_BITS-1:0] block_row_q;
+    logic block_is_z;
+
+    if (CHECKPOINT_ORDER != 0) begin : gen_z_first
+      assign block_is_z = block_row_q < COUNT_BITS'(d_inner_i);
+    end else begin : gen_z_behind_x
+      // Within two heads' rows, x and z.
+      logic [$clog2(HEADDIM):0] row;
+      assign row = ($clog2(HEADDIM) + 1)'(block_row_q - COUNT_BITS'(BC_CODES));
+      assign block_is_z = block_row_q >= COUNT_BITS'(BC_CODES) && row[$clog2(HEADDIM)];
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (control_i.product_start) block_row_q <= '0;
+      else if (block_valid && block_ready) block_row_q <= block_row_q + COUNT_BITS'(1);
+    end
+
+    assign z_rows        = '0;
+    assign tile_is_z     = 1'b0;
+    assign z_tile_ready  = 1'b0;
+    assign block_valid_o = block_valid && !block_is_z;
+    assign z_valid_o     = block_valid && block_is_z;
+    assign block_ready   = block_is_z ? z_ready_i : block_ready_i;
+    assign z_code        = block_code;
+    assign z_exponent    = block_exponent;
+  end
 
   logic fixed_valid, fixed_ready;
   logic signed [31:0] fixed;

@@ -7,12 +7,12 @@
 namespace lightmamba::accel {
 namespace {
 
-// Values of in_proj's rows without dt, which goes another way.
+// Values of in_proj's rows without z and dt, which go other ways.
 std::vector<std::int64_t> block_order(const Image& image) {
   const std::int64_t end = image.config.d_inner + image.config.conv_dim();
   std::vector<std::int64_t> order;
   for (const std::int64_t row : in_proj_rows(image.config, image.hardware, image.order)) {
-    if (row != kNoRow && row < end) order.push_back(row);
+    if (row >= image.config.d_inner && row < end) order.push_back(row);
   }
   return order;
 }
@@ -46,28 +46,43 @@ CoreProbes::CoreProbes(const Image& image) {
 void CoreProbes::begin_token() {
   for (Values& each : values_) {
     each.layer = each.first_layer;
-    each.count = 0;
+    each.count = each.z_count = 0;
     each.values.assign(static_cast<std::size_t>(each.size * each.fields), kNotGiven);
   }
 }
 
 void CoreProbes::add(ProbePoint unit, std::span<const std::int64_t> fields, const Probe& probe) {
   Values& to = values_of(unit);
-  const std::int64_t place =
-      to.order.empty() ? to.count : to.order[static_cast<std::size_t>(to.count)];
+  put(to, to.order.empty() ? to.count : to.order[static_cast<std::size_t>(to.count)], fields);
+  ++to.count;
+  end_if_complete(unit, probe);
+}
+
+void CoreProbes::add_z(std::span<const std::int64_t> fields, const Probe& probe) {
+  Values& to = values_of(ProbePoint::blocks);
+  put(to, to.z_count++, fields);
+  end_if_complete(ProbePoint::blocks, probe);
+}
+
+void CoreProbes::put(Values& to, std::int64_t place, std::span<const std::int64_t> fields) {
   std::copy(fields.begin(), fields.end(),
             to.values.begin() + static_cast<std::ptrdiff_t>(place * to.fields));
-  if (++to.count < to.size) return;
-  if (probe) probe(unit, to.layer, to.values);
-  ++to.layer;
-  to.count = 0;
-  std::fill(to.values.begin(), to.values.end(), kNotGiven);
+}
+
+void CoreProbes::end_if_complete(ProbePoint unit, const Probe& probe) {
+  Values& each = values_of(unit);
+  if (each.count + each.z_count < each.size) return;
+  if (probe) probe(unit, each.layer, each.values);
+  ++each.layer;
+  each.count = each.z_count = 0;
+  std::fill(each.values.begin(), each.values.end(), kNotGiven);
 }
 
 void CoreProbes::flush(const Probe& probe) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const Values& each = values_[i];
-    if (probe && each.count > 0) probe(static_cast<ProbePoint>(i), each.layer, each.values);
+    if (probe && each.count + each.z_count > 0)
+      probe(static_cast<ProbePoint>(i), each.layer, each.values);
   }
 }
 
@@ -75,7 +90,7 @@ std::string CoreProbes::text() const {
   std::string text;
   for (const Values& each : values_) {
     fmt::format_to(std::back_inserter(text), "{}{} {} of {} of layer {}", text.empty() ? "" : ", ",
-                   each.name, each.count, each.size, each.layer);
+                   each.name, each.count + each.z_count, each.size, each.layer);
   }
   return text;
 }

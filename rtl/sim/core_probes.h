@@ -19,6 +19,8 @@ class CoreProbes {
   void begin_token();
   // The fields of the next value of a unit; with the last of a layer, `probe` gets them all.
   void add(ProbePoint unit, std::span<const std::int64_t> fields, const Probe& probe);
+  // Does the same for the next z of the blocks, which have a stream of their own.
+  void add_z(std::span<const std::int64_t> fields, const Probe& probe);
   // What has come of layers that are not complete, with kNotGiven for the rest.
   void flush(const Probe& probe);
   // "blocks 17 of 384 of layer 3, ...", for a core that is stuck.
@@ -32,10 +34,13 @@ class CoreProbes {
     std::vector<std::int64_t> order;  // golden place of the values as they come; empty: the same
     std::int64_t first_layer = 0;
     std::int64_t layer = 0;
-    std::int64_t count = 0;  // values of `layer` that have come
+    std::int64_t count = 0;    // values of `layer` that have come
+    std::int64_t z_count = 0;  // likewise of z, the first in golden order
     std::vector<std::int64_t> values = {};
   };
 
+  static void put(Values& to, std::int64_t place, std::span<const std::int64_t> fields);
+  void end_if_complete(ProbePoint unit, const Probe& probe);
   Values& values_of(ProbePoint unit) { return values_[static_cast<std::size_t>(unit)]; }
 
   std::array<Values, 8> values_;

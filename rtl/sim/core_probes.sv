@@ -6,6 +6,8 @@ module core_probes #(
 ) (
     input logic        probe_block_valid,
     input logic [15:0] probe_block,
+    input logic        probe_z_valid,
+    input logic [15:0] probe_z,
     input logic        probe_decay_valid,
     input logic [31:0] probe_decay,
     input logic        probe_conv_valid,
@@ -34,6 +36,8 @@ bind lm_core core_probes #(
 ) u_probes (
     .probe_block_valid   (block_valid && block_ready),
     .probe_block         (block),
+    .probe_z_valid       (z_valid && z_ready),
+    .probe_z             (z),
     .probe_decay_valid   (u_mixer.u_decay_path.decay_valid && u_mixer.u_decay_path.decay_ready),
     .probe_decay         (u_mixer.u_decay_path.decay),
     .probe_conv_valid    (u_mixer.conv_valid && u_mixer.conv_ready),

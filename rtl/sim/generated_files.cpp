@@ -82,7 +82,9 @@ std::vector<std::string> core_parameters(const Hardware& h) {
           fmt::format("USE_DSP={}", h.use_dsp ? 1 : 0),
           fmt::format("WEIGHT_CHANNELS={}", h.weight_channels),
           fmt::format("WEIGHT_DEPTH={}", h.weight_depth),
+          fmt::format("Z_STREAM={}", h.has_z_stream ? 1 : 0),
           fmt::format("SSM_LANES={}", h.ssm_lanes),
+          fmt::format("SSM_UNITS={}", h.ssm_units),
           fmt::format("STATE_CHANNELS={}", h.state_channels),
           fmt::format("MIX_LANES={}", h.mix_lanes),
           fmt::format("OUT_LANES={}", h.out_lanes),
@@ -119,7 +121,8 @@ std::vector<SynthesisedUnit> synthesised_units() {
          return fmt::format("MIX_LANES={} OUT_LANES={}", h.mix_lanes, h.out_lanes);
        }},
       {"lm_quantize_unit", [](const Hardware& h) { return fmt::format("LANES={}", h.out_lanes); }},
-      {"lm_ssm_unit", [](const Hardware& h) { return fmt::format("LANES={}", h.ssm_lanes); }},
+      {"lm_ssm_unit",
+       [](const Hardware& h) { return fmt::format("LANES={}", h.ssm_lanes / h.ssm_units); }},
       {"lm_conv_unit", always("LANES=1")},
       {"lm_mmu",
        [](const Hardware& h) { return fmt::format("ROWS={} COLUMNS={}", h.rows, h.columns); }},
@@ -172,13 +175,13 @@ std::string presets_text() {
 
 std::string sizes_table() {
   std::string text =
-      "| preset | ROWS x COLUMNS | weight channels (bits) | SSM lanes | state channels (bits) | "
-      "HTU "
-      "mix, out lanes |\n|---|---|---|---|---|---|\n";
+      "| preset | ROWS x COLUMNS | weight channels (bits) | SSM units x lanes | state channels "
+      "(bits) | HTU mix, out lanes |\n|---|---|---|---|---|---|\n";
   for (const Hardware& h : hardware_presets()) {
-    text += fmt::format("| `{}` | {} x {} | {} ({}) | {} | {} ({}) | {}, {} |\n", h.name, h.rows,
-                        h.columns, h.weight_channels, 8 * h.weight_word_bytes(), h.ssm_lanes,
-                        h.state_channels, 8 * h.state_word_bytes(), h.mix_lanes, h.out_lanes);
+    text += fmt::format("| `{}` | {} x {} | {} ({}) | {} x {} | {} ({}) | {}, {} |\n", h.name,
+                        h.rows, h.columns, h.weight_channels, 8 * h.weight_word_bytes(),
+                        h.ssm_units, h.ssm_lanes / h.ssm_units, h.state_channels,
+                        8 * h.state_word_bytes(), h.mix_lanes, h.out_lanes);
   }
   return text;
 }

@@ -358,6 +358,11 @@ class SimulatedDevice final : public Device {
       const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_block;
       give(ProbePoint::blocks, byte(value, 0), byte(value, 1));
     }
+    if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_z_valid != 0) {
+      const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_z;
+      probes_.add_z(std::array{byte(value, 0), byte(value, 1)}, probe_);
+      last_beat_ = cycle_;
+    }
     if (root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_decay_valid != 0) {
       const std::uint32_t value = root.lm_accelerator__DOT__u_core__DOT__u_probes__DOT__probe_decay;
       give(ProbePoint::decay, magnitude(value, 0), byte(value, 1), magnitude(value, 2),

@@ -15,6 +15,7 @@ module lm_ssm_unit #(
     parameter int unsigned D_STATE = 128,  // a power of two, as all of these
     parameter int unsigned BLOCK = 64,  // of B and C
     parameter int unsigned ROWS_BITS = 8,
+    parameter int unsigned Y_PLACES = 32,  // for y that waits
     localparam int unsigned BEATS = D_STATE / LANES,
     localparam int unsigned BEAT_BITS = $clog2(BEATS)
 ) (
@@ -64,7 +65,6 @@ module lm_ssm_unit #(
   // A beat keeps a place for all of its row and until the largest magnitude is known.
   localparam int unsigned PLACES = 1 << $clog2(BEATS + 20);
   localparam int unsigned PLACE_BITS = $clog2(PLACES);
-  localparam int unsigned Y_PLACES = 32;
   // The dither of a row is that of the row before and this.
   localparam logic [15:0] ROW_DITHER = lightmamba_pkg::DITHER_INDEX * 16'(D_STATE);
 

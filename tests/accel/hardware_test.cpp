@@ -46,7 +46,14 @@ TEST(Hardware, PresetsAreSizesThatTheCoreCanHave) {
     EXPECT_EQ(128 % h.ssm_lanes, 0);
     EXPECT_EQ(h.ssm_lanes % h.state_channels, 0);
     EXPECT_LE(h.weight_channels, 32);
-    EXPECT_LE(h.state_channels, 2);
+    EXPECT_LE(h.state_channels, 8);
+    EXPECT_TRUE(h.ssm_units == 1 || h.ssm_units == 2);
+    EXPECT_EQ(h.state_channels % h.ssm_units, 0);
+    EXPECT_EQ(64 % (h.ssm_lanes / h.ssm_units), 0);
+    if (h.has_z_stream) {
+      EXPECT_LE(h.rows, 64);
+      EXPECT_EQ(h.row_order, RowOrder::hardware);
+    }
     // rtl/axi_read_stream.sv: a FIFO of two bursts at least, a burst of 4096 bytes or 256 words.
     const int burst = std::min(256, 4096 / h.weight_word_bytes());
     EXPECT_TRUE(is_power_of_two(h.weight_depth));

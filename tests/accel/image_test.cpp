@@ -38,11 +38,14 @@ std::int64_t signed_bits(Bytes bytes, std::int64_t from, int count) {
 // What docs/memory-map.md says of a preset, apart from the code's own table.
 struct Core {
   const char* name;
-  std::int64_t rows, columns, channels, ssm_lanes, state_channels;
+  std::int64_t rows, columns, channels, ssm_lanes, state_channels, ssm_units = 1;
 };
 
-const Core kCores[] = {
-    {"tiny", 2, 8, 1, 2, 1}, {"vck190", 2, 32, 1, 4, 1}, {"u280", 16, 128, 16, 64, 2}};
+const Core kCores[] = {{"tiny", 2, 8, 1, 2, 1},
+                       {"vck190", 2, 32, 1, 4, 1},
+                       {"u280", 16, 128, 16, 64, 2},
+                       {"tiny_wide", 4, 8, 2, 4, 2, 2},
+                       {"u280_wide", 32, 128, 32, 128, 4, 2}};
 
 // Reads the weight channels word by word, as the matrix unit does.
 class WeightWalk {
@@ -358,14 +361,16 @@ void expect_conv_state(const GoldenState& state, const Mamba2Config& c, RowOrder
 void expect_ssm_state(const GoldenState& state, const Core& core, std::int64_t channel,
                       Bytes bytes) {
   const std::int64_t part = core.ssm_lanes / core.state_channels;
+  const std::int64_t channels = core.state_channels / core.ssm_units;  // of a head
   std::int64_t byte = 0;
   for (std::int64_t head = 0; head < std::ssize(state.ssm_exponents) / 64; ++head) {
+    if (head % core.ssm_units != channel / channels) continue;
     for (std::int64_t row = 64 * head; row < 64 * (head + 1); ++row) {
       ASSERT_EQ(signed_bits(bytes, 8 * byte++, 8), state.ssm_exponents[at(row)]);
     }
     for (std::int64_t row = 64 * head; row < 64 * (head + 1); ++row) {
       for (std::int64_t n = 0; n < 128; ++n) {
-        if (n % core.ssm_lanes / part != channel) continue;
+        if (n / part % channels != channel % channels) continue;
         ASSERT_EQ(signed_bits(bytes, 8 * byte, 16), state.ssm_codes[at(128 * row + n)]);
         byte += 2;
       }

@@ -38,6 +38,19 @@ constexpr Hardware kTiny = {.name = "tiny",
                             .mix_lanes = 2,
                             .out_lanes = 1,
                             .is_in_every_test = true};
+// With all that the sizes for boards have.
+constexpr Hardware kTinyWide = {.name = "tiny_wide",
+                                .rows = 4,
+                                .columns = 8,
+                                .weight_channels = 2,
+                                .weight_depth = 512,
+                                .ssm_lanes = 4,
+                                .state_channels = 2,
+                                .mix_lanes = 4,
+                                .out_lanes = 2,
+                                .ssm_units = 2,
+                                .has_z_stream = true,
+                                .is_in_every_test = true};
 constexpr Hardware kSmaller = {.name = "vck190",
                                .rows = 2,
                                .columns = 32,
@@ -70,6 +83,8 @@ constexpr Hardware kWide = {.name = "u280_wide",
                             .state_channels = 4,
                             .mix_lanes = 64,
                             .out_lanes = 32,
+                            .ssm_units = 2,
+                            .has_z_stream = true,
                             .board = &kU280,
                             .clock_mhz = 200};
 
@@ -86,6 +101,7 @@ constexpr Hardware for_checkpoint_order(Hardware size, std::string_view name, in
 
 constexpr std::array kPresets = {
     kTiny,
+    kTinyWide,
     kSmaller,
     kLarger,
     kWide,
@@ -118,7 +134,8 @@ const Hardware& hardware_preset(std::string_view name) {
 
 bool have_same_layout(const Hardware& a, const Hardware& b) {
   return a.rows == b.rows && a.columns == b.columns && a.weight_channels == b.weight_channels &&
-         a.ssm_lanes == b.ssm_lanes && a.state_channels == b.state_channels;
+         a.ssm_lanes == b.ssm_lanes && a.state_channels == b.state_channels &&
+         a.ssm_units == b.ssm_units;
 }
 
 const Hardware& core_for(const Hardware& hardware, RowOrder order) {

@@ -32,10 +32,12 @@ struct Hardware {
   int rows, columns;    // products of the matrix unit in a cycle; rows is a power of two
   int weight_channels;  // ports to the memory
   int weight_depth;     // words that the FIFO of a weight channel reads ahead
-  int ssm_lanes;        // numbers of the state in a cycle
+  int ssm_lanes;        // numbers of the state in a cycle, of all SSM units
   int state_channels;
   int mix_lanes, out_lanes;                 // lanes of the Hadamard unit
   int queue_depth = 256;                    // channels of x and z that wait
+  int ssm_units = 1;                        // heads take turns at them; 1 or 2
+  bool has_z_stream = false;                // the sums of z leave beside the others
   bool use_dsp = true;                      // for the products of the matrix unit
   RowOrder row_order = RowOrder::hardware;  // rows of the images that it runs
   const Board* board = nullptr;             // none: for tests
@@ -47,6 +49,9 @@ struct Hardware {
   // A word is the bits that a memory channel moves in a cycle.
   int weight_word_bytes() const { return rows_of_channel() * columns / 2; }
   int state_word_bytes() const { return ssm_lanes * 2 / state_channels; }
+  // The state of a head lies in the memory channels of its unit.
+  int channels_of_head() const { return state_channels / ssm_units; }
+  int lanes_of_channel() const { return ssm_lanes / state_channels; }
   // The number of words of a group, for one row of a tile.
   int words_of_group() const { return constant("GROUP") / columns; }
   // The number of groups whose scales share a word.

@@ -77,8 +77,8 @@ ImageLayout::ImageLayout(const Mamba2Config& c, std::int64_t hadamard_m, const H
   embedding_bytes = c.vocab_size * embedding_row_records * kRecordBytes;
 
   conv_state_bytes = c.n_layer * c.conv_dim() * 8;
-  head_state_bytes = c.headdim + c.headdim * c.d_state * 2 / hardware.state_channels;
-  ssm_state_bytes = c.n_layer * c.nheads * head_state_bytes;
+  head_state_bytes = c.headdim + c.headdim * c.d_state * 2 / hardware.channels_of_head();
+  ssm_state_bytes = c.n_layer * c.nheads / hardware.ssm_units * head_state_bytes;
   logit_bytes = divide_up(c.vocab_size, 2) * 8;
 }
 

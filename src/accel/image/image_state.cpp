@@ -31,29 +31,39 @@ void for_each_conv_input(const Mamba2Config& c, RowOrder order, const Body& body
   }
 }
 
-// Calls body(channel, head's place, part's place, part's first code) for each part of a row of the
-// SSM state; parts have SSM_LANES / channels codes.
+// Calls body(channel, part's place, part's first code) for each part of a row of the SSM state;
+// parts have as many codes as a memory channel has lanes.
 template <typename Body>
 void for_each_part(const Mamba2Config& c, const Hardware& hardware, const Body& body) {
-  const std::int64_t part = hardware.ssm_lanes / hardware.state_channels;
-  const std::int64_t rows = c.n_layer * c.d_inner;
-  const std::int64_t row_bytes = c.d_state * 2 / hardware.state_channels;
-  for (std::int64_t channel = 0; channel < hardware.state_channels; ++channel) {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const std::int64_t heads_before = row / c.headdim + 1;
-      std::int64_t place = heads_before * c.headdim + row * row_bytes;
-      for (std::int64_t n = channel * part; n < c.d_state; n += hardware.ssm_lanes) {
-        body(at(channel), at(place), at(row * c.d_state + n));
-        place += 2 * part;
+  const std::int64_t part = hardware.lanes_of_channel();
+  const std::int64_t channels = hardware.channels_of_head();
+  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * 2 / channels;
+  for (std::int64_t head = 0; head < c.n_layer * c.nheads; ++head) {
+    for (std::int64_t i = 0; i < channels; ++i) {
+      std::int64_t place = head / hardware.ssm_units * head_bytes + c.headdim;
+      for (std::int64_t row = head * c.headdim; row < (head + 1) * c.headdim; ++row) {
+        for (std::int64_t n = i * part; n < c.d_state; n += channels * part) {
+          body(at(head % hardware.ssm_units * channels + i), at(place), at(row * c.d_state + n));
+          place += 2 * part;
+        }
       }
     }
   }
 }
 
-// Returns the place of the exponent of a row.
-std::int64_t exponent_place(const Mamba2Config& c, const Hardware& hardware, std::int64_t row) {
-  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * 2 / hardware.state_channels;
-  return row / c.headdim * head_bytes + row % c.headdim;
+// Calls body(channel, exponent's place, row) for each row of the SSM state. Each channel of a head
+// has all of its exponents.
+template <typename Body>
+void for_each_exponent(const Mamba2Config& c, const Hardware& hardware, const Body& body) {
+  const std::int64_t channels = hardware.channels_of_head();
+  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * 2 / channels;
+  for (std::int64_t row = 0; row < c.n_layer * c.d_inner; ++row) {
+    const std::int64_t head = row / c.headdim;
+    for (std::int64_t i = 0; i < channels; ++i) {
+      body(at(head % hardware.ssm_units * channels + i),
+           at(head / hardware.ssm_units * head_bytes + row % c.headdim), at(row));
+    }
+  }
 }
 
 }  // namespace
@@ -68,16 +78,13 @@ ImageState to_image_state(const GoldenState& state, const Mamba2Config& c, const
     image.conv[place + kKept] = static_cast<std::byte>(state.conv_exponents[exponent]);
   });
   image.ssm.assign(at(hardware.state_channels), std::vector<std::byte>(at(layout.ssm_state_bytes)));
-  const std::size_t part_bytes = at(2 * hardware.ssm_lanes / hardware.state_channels);
+  const std::size_t part_bytes = at(2 * hardware.lanes_of_channel());
   for_each_part(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t code) {
     std::memcpy(image.ssm[channel].data() + place, state.ssm_codes.data() + code, part_bytes);
   });
-  for (std::vector<std::byte>& channel : image.ssm) {
-    for (std::int64_t row = 0; row < std::ssize(state.ssm_exponents); ++row) {
-      channel[at(exponent_place(c, hardware, row))] =
-          static_cast<std::byte>(state.ssm_exponents[at(row)]);
-    }
-  }
+  for_each_exponent(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
+    image.ssm[channel][place] = static_cast<std::byte>(state.ssm_exponents[row]);
+  });
   return image;
 }
 
@@ -99,14 +106,13 @@ GoldenState from_image_state(const ImageState& image, std::int64_t position, con
     state.conv_codes[code] = static_cast<std::int8_t>(image.conv[place]);
     state.conv_exponents[exponent] = static_cast<std::int8_t>(image.conv[place + kKept]);
   });
-  const std::size_t part_bytes = at(2 * hardware.ssm_lanes / hardware.state_channels);
+  const std::size_t part_bytes = at(2 * hardware.lanes_of_channel());
   for_each_part(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t code) {
     std::memcpy(state.ssm_codes.data() + code, image.ssm[channel].data() + place, part_bytes);
   });
-  for (std::int64_t row = 0; row < std::ssize(state.ssm_exponents); ++row) {
-    state.ssm_exponents[at(row)] =
-        static_cast<std::int8_t>(image.ssm[0][at(exponent_place(c, hardware, row))]);
-  }
+  for_each_exponent(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
+    state.ssm_exponents[row] = static_cast<std::int8_t>(image.ssm[channel][place]);
+  });
   return state;
 }
 
