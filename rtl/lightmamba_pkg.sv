@@ -31,6 +31,7 @@ package lightmamba_pkg;
   localparam int unsigned DT_BITS = 18;           // dt before softplus
   localparam int unsigned SIGNIFICANT_BITS = 8;   // dt, 1 - a
   localparam int unsigned STATE_BITS = 16;        // a code of the state h in memory
+  localparam int unsigned SHORT_STATE_BITS = 8;   // the same in the images that say so
   localparam int unsigned STEP_BITS = 32;         // h before it is rounded
   localparam int unsigned RESIDUAL_BITS = 26;     // the residual
   localparam int unsigned GATED_BITS = 32;        // y silu(z)

@@ -221,6 +221,7 @@ module lm_accelerator #(
       .header_done_i        (header_done),
       .n_layer_i            (header.n_layer),
       .nheads_i             (header.nheads),
+      .has_short_state_i    (header.has_short_state),
       .vocab_size_i         (header.vocab_size),
       .weight_words_i       (weight_words),
       .param_records_i      (header.param_records),

@@ -21,6 +21,7 @@ module lm_memory_commands #(
     input  logic        header_done_i,
     input  logic [15:0] n_layer_i,
     input  logic [15:0] nheads_i,
+    input  logic        has_short_state_i,  // codes of 8 bits, not 16
     input  logic [31:0] vocab_size_i,
     input  logic [31:0] weight_words_i,
     input  logic [31:0] param_records_i,
@@ -64,6 +65,9 @@ module lm_memory_commands #(
   localparam int unsigned CODE_WORDS = ROWS * ROW_BITS / STATE_BITS;
   localparam int unsigned EXPONENT_BYTES = ROWS;
   localparam int unsigned HEAD_BYTES = EXPONENT_BYTES + ROWS * ROW_BITS / 8;
+  localparam int unsigned SHORT_CODE_WORDS =
+      CODE_WORDS * lightmamba_pkg::SHORT_STATE_BITS / lightmamba_pkg::STATE_BITS;
+  localparam int unsigned SHORT_HEAD_BYTES = EXPONENT_BYTES + SHORT_CODE_WORDS * STATE_BITS / 8;
   localparam int unsigned BC_CHANNELS = 256;
 
   // Products that sizes and addresses need, one after the other.
@@ -80,7 +84,8 @@ module lm_memory_commands #(
     heads_q            <= 32'(n_layer_i) * (32'(nheads_i) >> $clog2(SSM_UNITS));
     conv_words_q       <= 32'(n_layer_i) * ({10'b0, nheads_i, 6'b0} + 32'(BC_CHANNELS));
     embedding_offset_q <= 36'(token_i[19:0]) * 36'(embedding_records_i[15:0]);
-    state_words_q      <= heads_q * 32'(EXPONENT_WORDS + CODE_WORDS);
+    state_words_q      <= has_short_state_i ? heads_q * 32'(EXPONENT_WORDS + SHORT_CODE_WORDS)
+                                            : heads_q * 32'(EXPONENT_WORDS + CODE_WORDS);
   end
 
   // Parameters: the header; a row of the embedding; the rest.
@@ -95,6 +100,8 @@ module lm_memory_commands #(
   logic weights_q, conv_read_q, state_read_q, conv_states_q, logits_q, exponents_q, opened_q;
   logic [31:0] heads_left_q;
   logic [64*STATE_CHANNELS-1:0] head_address_q;
+  logic [31:0] code_words;
+  logic [63:0] head_bytes;
   logic state_written;
 
   assign weights_valid_o      = weights_q && (&weights_ready_i);
@@ -108,7 +115,9 @@ module lm_memory_commands #(
   assign state_read_valid_o   = state_read_q && (&state_read_ready_i);
   assign state_read_words_o   = state_words_q;
   assign state_write_valid_o  = heads_left_q != '0 && (&state_write_ready_i);
-  assign state_write_words_o  = exponents_q ? 32'(EXPONENT_WORDS) : 32'(CODE_WORDS);
+  assign state_write_words_o  = exponents_q ? 32'(EXPONENT_WORDS) : code_words;
+  assign code_words           = has_short_state_i ? 32'(SHORT_CODE_WORDS) : 32'(CODE_WORDS);
+  assign head_bytes           = has_short_state_i ? 64'(SHORT_HEAD_BYTES) : 64'(HEAD_BYTES);
   assign state_written        = state_write_valid_o && exponents_q;
 
   for (genvar c = 0; c < STATE_CHANNELS; c++) begin : gen_channel
@@ -117,7 +126,7 @@ module lm_memory_commands #(
     always_ff @(posedge clk_i) begin
       if (are_ready) head_address_q[64*c+:64] <= state_address_i[64*c+:64];
       else if (state_written) begin
-        head_address_q[64*c+:64] <= head_address_q[64*c+:64] + 64'(HEAD_BYTES);
+        head_address_q[64*c+:64] <= head_address_q[64*c+:64] + head_bytes;
       end
     end
   end

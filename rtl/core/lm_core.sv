@@ -168,6 +168,7 @@ module lm_core #(
   ) u_mixer (
       .clk_i, .rst_ni,
       .control_i(control), .d_inner_i(d_inner), .dither_i(dither), .dt_limits_i(header.dt_limits),
+      .has_short_state_i(header.has_short_state),
       .activity_o(ssm_activity), .record_i(params_i),
       .head_record_valid_i(head_valid), .head_record_ready_o(head_ready),
       .conv_record_valid_i(conv_valid), .conv_record_ready_o(conv_ready),

@@ -18,6 +18,7 @@ module lm_mixer #(
     // verilator lint_on UNUSEDSIGNAL
     input  logic [15:0]                 dither_i,  // of the layer
     input  lm_types_pkg::dt_limits_t    dt_limits_i,
+    input  logic                        has_short_state_i,
     output lm_types_pkg::ssm_activity_t activity_o,
 
     // Records of the parameters, of heads and of the conv.
@@ -194,6 +195,7 @@ module lm_mixer #(
     ) u_ssm_path (
         .clk_i,
         .rst_ni,
+        .is_short_i   (has_short_state_i),
         .b_write_i    (bc_beat_valid && !bc_beat_q[BEAT_BITS]),
         .c_write_i    (bc_beat_valid && bc_beat_q[BEAT_BITS]),
         .bc_beat_i    (bc_beat_q[BEAT_BITS-1:0]),

@@ -18,7 +18,7 @@ module lm_param_reader #(
 
     output logic                  header_done_o,  // a pulse; the next three then stay
     output logic                  is_no_image_o,
-    output logic                  is_too_large_o,  // or in the other order of rows
+    output logic                  is_too_large_o,  // or of another order of rows or state
     output lm_types_pkg::header_t header_o,
 
     // A layer's scalars, which replace those before, are taken when the core says so.
@@ -66,7 +66,7 @@ module lm_param_reader #(
   logic [15:0] nheads, d_model, m;
   logic [7:0] log2_n;
   logic [31:0] d_inner;
-  logic is_checkpoint_order_q;
+  logic is_checkpoint_order_q, is_no_state_q;
 
   assign header_o       = header_q;
   assign scalars_o      = scalars_q;
@@ -184,6 +184,9 @@ module lm_param_reader #(
           header_q.hadamard_m      <= record_i[95:80];
           header_q.log2_hadamard_n <= record_i[103:96];
           is_checkpoint_order_q    <= record_i[104];
+          header_q.has_short_state <= record_i[119:112] == 8'(lightmamba_pkg::SHORT_STATE_BITS);
+          is_no_state_q            <= record_i[119:112] != 8'(lightmamba_pkg::SHORT_STATE_BITS) &&
+              record_i[119:112] != 8'(lightmamba_pkg::STATE_BITS);
         end
         2'd2: begin
           header_q.vocab_size        <= record_i[31:0];
@@ -198,7 +201,7 @@ module lm_param_reader #(
               nheads[0] || nheads > 16'(MAX_HEADS) || d_model == '0 || d_model[6:0] != '0 ||
               d_model > 16'(MAX_D_MODEL) || m == '0 || m > 16'(MAX_M) ||
               log2_n > 8'd7 || log2_n < 8'(MIN_LOG2_N) || 32'(m) << log2_n[2:0] != d_inner ||
-              header_q.vocab_size == '0 || (|header_q.vocab_size[31:20]) ||
+              is_no_state_q || header_q.vocab_size == '0 || (|header_q.vocab_size[31:20]) ||
               is_checkpoint_order_q != (CHECKPOINT_ORDER != 0) ||
               (CHECKPOINT_ORDER != 0 && d_inner > 32'(QUEUE_DEPTH));
         end

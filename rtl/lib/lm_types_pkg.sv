@@ -57,6 +57,7 @@ package lm_types_pkg;
 
   // What the header of the parameters says of the model.
   typedef struct packed {
+    logic        has_short_state;    // codes of 8 bits, not 16
     logic [15:0] n_layer;
     logic [15:0] nheads;
     logic [15:0] d_model;

@@ -21,8 +21,11 @@ using ::testing::HasSubstr;
 struct Core {
   explicit Core(const test::RandomIntegerModelOptions& shape = {},
                 RowOrder order = RowOrder::hardware)
+      : Core(shape, hardware_preset("tiny"), order) {}
+  Core(const test::RandomIntegerModelOptions& shape, const Hardware& hardware,
+       RowOrder order = RowOrder::hardware)
       : integer_model(std::make_shared<const IntegerModel>(test::random_integer_model(shape))),
-        image(make_image(*integer_model, hardware_preset("tiny"), order)),
+        image(make_image(*integer_model, hardware, order)),
         golden(make_golden_accelerator(integer_model)) {}
 
   Comparison compare_with(const RtlsimOptions& options, std::int64_t tokens) const {
@@ -78,6 +81,26 @@ TEST(CoreRtl, EqualsGoldenInEachUnit) {
   expect_equal(Core({.n_layer = 3, .d_model = 128, .nheads = 10, .vocab_size = 2, .seed = 3})
                    .compare_with({}, 0),
                3);
+}
+
+TEST(CoreRtl, EqualsGoldenWithAStateOf8Bits) {
+  for (const int stalls : {0, 50}) {
+    const Core core({.n_layer = 3, .nheads = 6, .state_bits = 8, .seed = 16});
+    expect_equal(core.compare_with({.stall_percent = stalls}, 4), 6);
+  }
+  expect_equal(Core({.state_bits = 8, .seed = 17}, RowOrder::checkpoint).compare_with({}, 2), 4);
+}
+
+// A size with all that those for boards have: several channels, SSM units, a stream for z.
+TEST(CoreRtl, EqualsGoldenWithSeveralUnits) {
+  for (const int state_bits : {16, 8}) {
+    const Core core({.n_layer = 3, .nheads = 6, .vocab_size = 131, .state_bits = state_bits},
+                    hardware_preset("tiny_wide"));
+    for (const int stalls : {0, 20, 70}) {
+      expect_equal(core.compare_with({.stall_percent = stalls}, 3), 5);
+    }
+    expect_equal(core.compare_with({.bytes_per_cycle = 5, .latency = 300}, 1), 3);
+  }
 }
 
 TEST(CoreRtl, EqualsGoldenInTheCheckpointsOrder) {

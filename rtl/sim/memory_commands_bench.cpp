@@ -5,6 +5,7 @@
 #include "Vmemory_commands_16_512.h"
 #include "Vmemory_commands_1_32.h"
 #include "Vmemory_commands_1_64.h"
+#include "Vmemory_commands_32_512.h"
 #include "clocked.h"
 
 namespace lightmamba::accel {
@@ -26,16 +27,19 @@ struct Commands {
 struct Token {
   std::uint32_t token;
   bool writes_logits;
-  std::uint32_t n_layer, nheads, vocab_size, weight_words, param_records, embedding_records;
+  std::uint32_t n_layer, nheads;
+  bool has_short_state;
+  std::uint32_t vocab_size, weight_words, param_records, embedding_records;
   std::uint64_t params, embedding, conv, logits;
   std::vector<std::uint64_t> states;  // states of the channels
 };
 
-template <typename Unit, int kWeights, int kStates, int kWordBits>
+template <typename Unit, int kWeights, int kStates, int kWordBits, int kSsmUnits = 1>
 struct Configuration {
   using Model = Unit;
   static constexpr int kWeightChannels = kWeights;
   static constexpr int kStateChannels = kStates;
+  static constexpr std::uint32_t kUnits = kSsmUnits;
   static constexpr std::uint32_t kWordBytes = kWordBits / 8;
 };
 
@@ -49,6 +53,7 @@ class MemoryCommandsRtl : public testing::Test {
                    .writes_logits = random_.chance(50),
                    .n_layer = n_layer,
                    .nheads = nheads,
+                   .has_short_state = random_.chance(50),
                    .vocab_size = 1 + static_cast<std::uint32_t>(random_.below((1 << 20) - 1)),
                    .weight_words = static_cast<std::uint32_t>(random_.below(UINT32_MAX)),
                    .param_records = static_cast<std::uint32_t>(random_.below(UINT32_MAX)),
@@ -107,9 +112,10 @@ class MemoryCommandsRtl : public testing::Test {
 
   static Commands expected_of(const Token& token) {
     // docs/memory-map.md
-    const std::uint32_t heads = token.n_layer * token.nheads;
+    const std::uint32_t heads = token.n_layer * (token.nheads / C::kUnits);
     const std::uint32_t windows = token.n_layer * (64 * token.nheads + 256);
-    const std::uint32_t code_bytes = 64 * 128 * 2 / C::kStateChannels;
+    const std::uint32_t code_bytes =
+        64 * 128 * (token.has_short_state ? 1 : 2) * C::kUnits / C::kStateChannels;
     const std::uint32_t head_bytes = 64 + code_bytes;
     Commands commands;
     commands.weights = {{token.weight_words}};
@@ -160,6 +166,7 @@ class MemoryCommandsRtl : public testing::Test {
   void set_garbage() {
     unit_.n_layer_i = 77;
     unit_.nheads_i = 11;
+    unit_.has_short_state_i = random_.chance(50);
     unit_.vocab_size_i = 12345;
     unit_.weight_words_i = 54321;
     unit_.param_records_i = 9;
@@ -169,6 +176,7 @@ class MemoryCommandsRtl : public testing::Test {
   void set_header(const Token& token) {
     unit_.n_layer_i = static_cast<std::uint16_t>(token.n_layer);
     unit_.nheads_i = static_cast<std::uint16_t>(token.nheads);
+    unit_.has_short_state_i = token.has_short_state;
     unit_.vocab_size_i = token.vocab_size;
     unit_.weight_words_i = token.weight_words;
     unit_.param_records_i = token.param_records;
@@ -275,7 +283,8 @@ class MemoryCommandsRtl : public testing::Test {
 
 using Configurations = testing::Types<Configuration<Vmemory_commands_1_32, 1, 1, 32>,
                                       Configuration<Vmemory_commands_1_64, 1, 1, 64>,
-                                      Configuration<Vmemory_commands_16_512, 16, 2, 512>>;
+                                      Configuration<Vmemory_commands_16_512, 16, 2, 512>,
+                                      Configuration<Vmemory_commands_32_512, 32, 4, 512, 2>>;
 TYPED_TEST_SUITE(MemoryCommandsRtl, Configurations);
 
 TYPED_TEST(MemoryCommandsRtl, CoversAllOfATokensMemory) {

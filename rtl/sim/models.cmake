@@ -131,3 +131,5 @@ rtl_model(ControlRegisters16 lm_control_registers WEIGHT_CHANNELS=16 STATE_CHANN
 rtl_model(memory_commands_1_32 lm_memory_commands WEIGHT_CHANNELS=1 STATE_CHANNELS=1 STATE_BITS=32)
 rtl_model(memory_commands_1_64 lm_memory_commands WEIGHT_CHANNELS=1 STATE_CHANNELS=1 STATE_BITS=64)
 rtl_model(memory_commands_16_512 lm_memory_commands WEIGHT_CHANNELS=16 STATE_CHANNELS=2 STATE_BITS=512)
+rtl_model(memory_commands_32_512 lm_memory_commands WEIGHT_CHANNELS=32 STATE_CHANNELS=4 SSM_UNITS=2
+          STATE_BITS=512)

@@ -23,6 +23,7 @@ struct Shape {
   int m = 2;
   int log2_n = 7;
   bool is_checkpoint_order = false;
+  int state_bits = 16;
   std::int64_t vocab_size = 1000;
 };
 
@@ -53,7 +54,8 @@ std::vector<Item> params_of(RandomNumbers& random, const Shape& shape) {
     return static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16;
   };
   first = {shape.magic, halves(shape.n_layer, shape.nheads), halves(shape.d_model, shape.m),
-           halves(shape.log2_n, 0) | static_cast<std::uint32_t>(shape.is_checkpoint_order) << 8};
+           halves(shape.log2_n, shape.state_bits) |
+               static_cast<std::uint32_t>(shape.is_checkpoint_order) << 8};
   items[1].record[0] = static_cast<std::uint32_t>(shape.vocab_size);
   append(random, To::embedding, 5 * (shape.d_model / 128), items);
   append(random, To::signs, shape.m, items);
@@ -251,6 +253,7 @@ class ParamReaderRtl : public testing::Test {
     EXPECT_EQ(number(16), shape.d_model);
     EXPECT_EQ(number(16), shape.nheads);
     EXPECT_EQ(number(16), shape.n_layer);
+    EXPECT_EQ(number(1), shape.state_bits == 8);
   }
 
   // Before a start nothing is taken.
@@ -280,7 +283,7 @@ using LargeCheckpointParamReaderRtl = ParamReaderRtl<Vparam_reader_large_checkpo
 
 TEST_F(SmallParamReaderRtl, TakesParametersApart) {
   const Shape shapes[] = {
-      {.n_layer = 1, .nheads = 2, .m = 1, .vocab_size = 1},
+      {.n_layer = 1, .nheads = 2, .m = 1, .state_bits = 8, .vocab_size = 1},
       {.n_layer = 3, .nheads = 4, .d_model = 256, .m = 4, .log2_n = 6},
       {.n_layer = 2, .nheads = 24, .d_model = 768, .m = 12, .vocab_size = (1 << 20) - 1},
       {.n_layer = 1, .nheads = 80, .d_model = 2560, .m = 40}};
@@ -326,6 +329,8 @@ TEST_F(SmallParamReaderRtl, RefusesShapes) {
                        {.nheads = 4, .m = 1, .log2_n = 8},
                        {.nheads = 2, .m = 128, .log2_n = 0},
                        {.m = 3},
+                       {.state_bits = 0},
+                       {.state_bits = 4},
                        {.log2_n = 6},
                        {.vocab_size = 0},
                        {.vocab_size = 1 << 20},

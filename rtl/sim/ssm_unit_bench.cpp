@@ -59,7 +59,8 @@ enum class Range { kUsual, kAll };
 
 class Work {
  public:
-  Work(std::uint64_t seed, Range range) : random_(seed), range_(range) {}
+  Work(std::uint64_t seed, Range range, int state_bits = 16)
+      : random_(seed), range_(range), state_bits_(state_bits) {}
 
   // So many tokens, one after the other on the same state, that is random or zero at first and
   // again at times.
@@ -91,11 +92,16 @@ class Work {
   // One code may be the only large one: the scale depends on what is added to it.
   void fill(Row& row) {
     const bool has_peak = random_.chance(30);
-    const std::int64_t min = random_.chance(80) ? -32767 : -32768;
+    const std::int64_t max = (1 << (state_bits_ - 1)) - 1;
+    const std::int64_t min = random_.chance(80) ? -max : -max - 1;
     for (std::int16_t& code : row.codes) {
-      code = static_cast<std::int16_t>(std::max(random_.number(has_peak ? 12 : 16), min));
+      code = static_cast<std::int16_t>(
+          std::max(random_.number(state_bits_ - (has_peak ? 4 : 0)), min));
     }
-    if (has_peak) row.codes[random_.below(kDState)] = random_.chance(50) ? 32767 : -32767;
+    if (has_peak) {
+      row.codes[random_.below(kDState)] =
+          static_cast<std::int16_t>(random_.chance(50) ? max : -max);
+    }
   }
 
   HeadState random_state(std::size_t rows) {
@@ -161,9 +167,9 @@ class Work {
                     .x_exponent = head.x_exponent};
     for (std::size_t p = 0; p < state.size(); ++p) {
       in.x = head.x[p];
-      head.y.push_back(
-          step_channel(in, 16, head.dither + static_cast<std::uint32_t>(p * kDState) * kDitherIndex,
-                       {state[p].codes, state[p].exponent}));
+      head.y.push_back(step_channel(
+          in, state_bits_, head.dither + static_cast<std::uint32_t>(p * kDState) * kDitherIndex,
+          {state[p].codes, state[p].exponent}));
     }
     head.after = state;
     return head;
@@ -171,6 +177,7 @@ class Work {
 
   RandomNumbers random_;
   Range range_;
+  int state_bits_;
 };
 
 struct Stalls {
@@ -192,7 +199,10 @@ class Driver {
  public:
   static constexpr std::size_t kBeats = kDState / kLanes;
 
-  Driver() : random_(7) { reset(); }
+  explicit Driver(int state_bits = 16) : random_(7) {
+    unit_.is_short_i = state_bits == 8;
+    reset();
+  }
 
   void reset() {
     unit_.rst_ni = 0;
@@ -407,8 +417,9 @@ class Driver {
 struct Corners {
   int zero_rows = 0;
   int rows_that_end = 0;   // are zero, and were not
-  int rows_that_fill = 0;  // have a largest code of 32767
+  int rows_that_fill = 0;  // have the largest code
   int rows_below = 0;      // have a largest value of 32767 and a fraction, and so half the scale
+  int state_bits = 16;
   int saturated = 0;
   int inside = 0;
 
@@ -418,7 +429,7 @@ struct Corners {
       const auto [min, max] = std::minmax_element(row.codes.begin(), row.codes.end());
       zero_rows += row.exponent == kZeroExponent;
       rows_that_end += row.exponent == kZeroExponent && head.before[p].exponent != kZeroExponent;
-      rows_that_fill += *max == 32767;
+      rows_that_fill += *max == (1 << (state_bits - 1)) - 1;
       rows_below += *max >= 16383 && *max <= 16384 && *min > -16383;
     }
     for (const std::int64_t y : head.y) {
@@ -429,11 +440,11 @@ struct Corners {
   }
 };
 
-TEST(SsmUnitWork, HasCorners) {
+void expect_corners(int state_bits) {
   for (const Range range : {Range::kUsual, Range::kAll}) {
-    Corners corners;
+    Corners corners = {.state_bits = state_bits};
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
-      for (const Token& token : Work(seed, range).tokens(6, {1, 5, 3})) {
+      for (const Token& token : Work(seed, range, state_bits).tokens(6, {1, 5, 3})) {
         for (const Head& head : token.heads) corners.add(head);
       }
     }
@@ -442,10 +453,17 @@ TEST(SsmUnitWork, HasCorners) {
       EXPECT_GT(corners.rows_that_end, 10);
     }
     EXPECT_GT(corners.rows_that_fill, 20);
-    EXPECT_GT(corners.rows_below, 3);
+    if (state_bits == 16) {
+      EXPECT_GT(corners.rows_below, 3);
+    }
     EXPECT_GT(corners.saturated, 20);
     EXPECT_GT(corners.inside, 20);
   }
+}
+
+TEST(SsmUnitWork, HasCorners) {
+  expect_corners(16);
+  expect_corners(8);
 }
 
 // A netlist is slow: it works on fewer tokens.
@@ -468,12 +486,15 @@ using Units = testing::Types<Parameters<Vssm_unit_2, 2>, Parameters<Vssm_unit_4,
 TYPED_TEST_SUITE(SsmUnitRtl, Units);
 
 TYPED_TEST(SsmUnitRtl, EqualsGoldenOverTokensWhereNeighboursStall) {
-  typename TypeParam::UnitDriver driver;
   std::uint64_t seed = 0;
-  for (const Range range : {Range::kUsual, Range::kAll}) {
-    for (const int in : {0, 20, 70}) {
-      for (const int out : {0, 20, 70}) {
-        driver.run(Work(++seed, range).tokens(TypeParam::kTokens, {1, 5, 3, 2, 1}), {in, out});
+  for (const int state_bits : {16, 8}) {
+    typename TypeParam::UnitDriver driver(state_bits);
+    for (const Range range : {Range::kUsual, Range::kAll}) {
+      for (const int in : {0, 20, 70}) {
+        for (const int out : {0, 20, 70}) {
+          Work work(++seed, range, state_bits);
+          driver.run(work.tokens(TypeParam::kTokens / 2, {1, 5, 3, 2, 1}), {in, out});
+        }
       }
     }
   }

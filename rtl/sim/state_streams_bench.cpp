@@ -19,14 +19,16 @@ constexpr std::size_t kRows = 64;
 constexpr std::size_t kDState = 128;
 constexpr int kCodeBits = 16;
 
-// States as beats of codes, and the words with the exponents of a head.
+// States as beats of codes of so many bits, and the words with the exponents of a head.
 struct States {
-  States(std::size_t lanes, std::size_t channels) : random(lanes) {
+  States(std::size_t lanes, std::size_t channels, int bits)
+      : random(lanes), part(lanes / channels) {
     for (std::size_t head = 0; head < kHeads; ++head) {
       for (std::size_t row = 0; row < kRows; ++row) exponents.push_back(random.number(8));
       for (std::size_t beat = 0; beat < kRows * kDState / lanes; ++beat) {
         codes.emplace_back();
-        for (std::size_t lane = 0; lane < lanes; ++lane) codes.back().push_back(random.number(16));
+        for (std::size_t lane = 0; lane < lanes; ++lane)
+          codes.back().push_back(random.number(bits));
       }
       // Two exponents take the place of a code.
       const std::size_t places = lanes / channels;
@@ -44,7 +46,26 @@ struct States {
   std::size_t words() const { return exponent_words.size() / kHeads; }  // exponents of a head
   std::size_t beats() const { return codes.size() / kHeads; }
 
+  // The word of two beats of codes of 8 bits: in each channel those of the first, then those of the
+  // second.
+  Sink::Beat short_word(std::size_t index) const {
+    Sink::Beat word;
+    const std::size_t lanes = codes[0].size();
+    for (std::size_t first = 0; first < lanes; first += part) {
+      std::vector<std::int64_t> bytes;
+      for (const std::size_t beat : {2 * index, 2 * index + 1}) {
+        for (std::size_t i = 0; i < part; ++i) bytes.push_back(codes[beat][first + i]);
+      }
+      for (std::size_t i = 0; i < bytes.size(); i += 2) {
+        word.push_back(
+            sign_extend(low_bits(bytes[i], 8) | low_bits(bytes[i + 1], 8) << 8, kCodeBits));
+      }
+    }
+    return word;
+  }
+
   RandomNumbers random;
+  std::size_t part;  // lanes of a channel
   std::vector<std::int64_t> exponents;
   std::vector<Sink::Beat> codes;  // codes of all heads
   std::vector<Sink::Beat> exponent_words;
@@ -57,9 +78,10 @@ Sink::Beat with_exponent(const States& states, std::size_t beat) {
 }
 
 template <typename Unit>
-void check_reader(std::size_t lanes, std::size_t channels) {
+void check_reader(std::size_t lanes, std::size_t channels, int bits) {
   Unit unit;
-  States states(lanes, channels);
+  unit.is_short_i = bits == 8;
+  States states(lanes, channels, bits);
   const auto lane_count = static_cast<int>(lanes);
   std::vector<Sink::Beat> words, expected;
   for (std::size_t head = 0; head < kHeads; ++head) {
@@ -70,7 +92,9 @@ void check_reader(std::size_t lanes, std::size_t channels) {
       words.push_back(word);
     }
     for (std::size_t i = 0; i < states.beats(); ++i) {
-      words.push_back(states.codes[head * states.beats() + i]);
+      const std::size_t beat = head * states.beats() + i;
+      if (bits == 16) words.push_back(states.codes[beat]);
+      if (bits == 8 && beat % 2 == 1) words.push_back(states.short_word(beat / 2));
       expected.push_back(with_exponent(states, head * states.beats() + i));
     }
   }
@@ -86,7 +110,13 @@ void check_reader(std::size_t lanes, std::size_t channels) {
                  return beat;
                },
                expected}}};
-  exercise_streams(unit, work, static_cast<std::int64_t>(words.size()));
+  const std::size_t cycles = states.codes.size() + states.exponent_words.size();
+  exercise_streams(unit, work, static_cast<std::int64_t>(cycles));
+}
+
+template <typename Unit>
+void check_reader(std::size_t lanes, std::size_t channels) {
+  for (const int bits : {16, 8}) check_reader<Unit>(lanes, channels, bits);
 }
 
 TEST(StateReaderRtl, GivesRowsOf2Lanes) { check_reader<Vstate_reader_2>(2, 1); }
@@ -94,14 +124,17 @@ TEST(StateReaderRtl, GivesRowsOf4Lanes) { check_reader<Vstate_reader_4>(4, 1); }
 TEST(StateReaderRtl, GivesRowsOf64LanesFrom2Channels) { check_reader<Vstate_reader_64>(64, 2); }
 
 template <typename Unit>
-void check_writer(std::size_t lanes, std::size_t channels) {
+void check_writer(std::size_t lanes, std::size_t channels, int bits) {
   Unit unit;
-  States states(lanes, channels);
+  unit.is_short_i = bits == 8;
+  States states(lanes, channels, bits);
   const auto lane_count = static_cast<int>(lanes);
   std::vector<Sink::Beat> expected;
   for (std::size_t head = 0; head < kHeads; ++head) {
-    const auto codes = states.codes.begin() + static_cast<std::ptrdiff_t>(head * states.beats());
-    expected.insert(expected.end(), codes, codes + static_cast<std::ptrdiff_t>(states.beats()));
+    for (std::size_t beat = head * states.beats(); beat < (head + 1) * states.beats(); ++beat) {
+      if (bits == 16) expected.push_back(states.codes[beat]);
+      if (bits == 8 && beat % 2 == 1) expected.push_back(states.short_word(beat / 2));
+    }
     const auto words =
         states.exponent_words.begin() + static_cast<std::ptrdiff_t>(head * states.words());
     expected.insert(expected.end(), words, words + static_cast<std::ptrdiff_t>(states.words()));
@@ -114,7 +147,13 @@ void check_writer(std::size_t lanes, std::size_t channels) {
               }}},
       .out = {{unit.out_valid_o, unit.out_ready_i,
                [&] { return lanes_of(unit.out_data_o, lane_count, kCodeBits); }, expected}}};
-  exercise_streams(unit, work, static_cast<std::int64_t>(expected.size()));
+  const std::size_t cycles = states.codes.size() + states.exponent_words.size();
+  exercise_streams(unit, work, static_cast<std::int64_t>(cycles));
+}
+
+template <typename Unit>
+void check_writer(std::size_t lanes, std::size_t channels) {
+  for (const int bits : {16, 8}) check_writer<Unit>(lanes, channels, bits);
 }
 
 TEST(StateWriterRtl, GivesWordsOf2Lanes) { check_writer<Vstate_writer_2>(2, 1); }

@@ -7,6 +7,7 @@
 // that are larger in between may wrap.
 module lm_ssm_lane (
     input  logic clk_i,
+    input  logic is_short_i,  // codes have 8 bits, not 16; steady
 
     // Cycle 0.
     input  logic signed [15:0] code_i,
@@ -66,7 +67,8 @@ module lm_ssm_lane (
 
   // 6: the magnitude, and what C multiplies.
   // 7 and 8: their use. 2^shift codes of 32767 hold a magnitude m of bit length 15 + shift where
-  // m + (m >> 15) has that bit length too: so that of all magnitudes is that of the sums' OR.
+  // m + (m >> 15) has that bit length too: so that of all magnitudes is that of the sums' OR. With
+  // codes of 127 they hold m + (m >> 7) up to a rest that the rounder saturates.
   logic [28:0] magnitude_q;
   logic signed [24:0] short_q;
   logic signed [32:0] product_q;
@@ -74,7 +76,7 @@ module lm_ssm_lane (
   always_ff @(posedge clk_i) begin
     magnitude_q <= 29'(h_q < 0 ? -h_q : h_q);
     short_q <= 25'((26'(h_q >>> 4) + 26'sd1) >>> 1);
-    size_o <= magnitude_q + (magnitude_q >> 15);
+    size_o <= magnitude_q + (is_short_i ? magnitude_q >> 7 : magnitude_q >> 15);
     product_q <= 33'(short_q) * 33'(c_i);
     product_o <= product_q;
   end

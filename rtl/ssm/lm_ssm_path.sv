@@ -12,6 +12,7 @@ module lm_ssm_path #(
 ) (
     input  logic clk_i,
     input  logic rst_ni,
+    input  logic is_short_i,  // the state's codes have 8 bits; steady while there is work
 
     // B and C, a beat at a time.
     input  logic                    b_write_i,
@@ -102,6 +103,7 @@ module lm_ssm_path #(
   ) u_state_reader (
       .clk_i,
       .rst_ni,
+      .is_short_i,
       .in_valid_i    (state_valid_i),
       .in_ready_o    (state_ready_o),
       .in_data_i     (state_i),
@@ -119,6 +121,7 @@ module lm_ssm_path #(
   ) u_ssm (
       .clk_i,
       .rst_ni,
+      .is_short_i,
       .b_write_i,
       .b_bank_i        (1'b0),
       .b_beat_i        (bc_beat_i),
@@ -158,6 +161,7 @@ module lm_ssm_path #(
   ) u_state_writer (
       .clk_i,
       .rst_ni,
+      .is_short_i,
       .in_valid_i   (new_valid),
       .in_ready_o   (new_ready),
       .in_exponent_i(new_exponent),

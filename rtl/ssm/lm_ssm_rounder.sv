@@ -1,10 +1,11 @@
 // Keeps rows of the state from their step until the largest magnitude of each is known, then rounds
 // them to codes that it fits. A beat of LANES in and one out per cycle. Part of lm_ssm_unit. As the
-// end of step_channel() of src/accel/numerics/ssm_unit.h, with state_bits = 16.
+// end of step_channel() of src/accel/numerics/ssm_unit.h, with state_bits = 16 or 8.
 //
-// A magnitude has 29 bits, so a code is the upper 16 of the 30 bits that are left of h once it is
-// shifted to the left as far as the largest magnitude allows. The dither is added to the lower
-// 14, where there is nothing below the bits of h to carry.
+// A magnitude has 29 bits, so a code is the upper 16 or 8 of the 30 bits that are left of h once it
+// is shifted to the left as far as the largest magnitude allows. The dither is added to the lower
+// 14 or 22, where there is nothing below the bits of h to carry. A code of 8 bits that is rounded
+// beyond the largest saturates.
 `include "lm_assert.svh"
 
 module lm_ssm_rounder #(
@@ -14,6 +15,7 @@ module lm_ssm_rounder #(
 ) (
     input  logic clk_i,
     input  logic rst_ni,
+    input  logic is_short_i,  // codes of 8 bits, in the lower half of each; steady
 
     input  logic                valid_i,
     input  logic [LANES*30-1:0] h_i,
@@ -38,7 +40,10 @@ module lm_ssm_rounder #(
   localparam int unsigned LEFT_BITS = 5;
   localparam int unsigned CODE_BITS = lightmamba_pkg::STATE_BITS;
   localparam int unsigned DITHER_BITS = lightmamba_pkg::DITHER_BITS;
+  localparam int unsigned SHORT_BITS = lightmamba_pkg::SHORT_STATE_BITS;
   localparam int unsigned FRACTION_BITS = H_BITS - CODE_BITS;
+  localparam int unsigned SHORT_FRACTION_BITS = H_BITS - SHORT_BITS;
+  localparam logic [SHORT_BITS-1:0] MAX_SHORT = 8'd127;
   localparam logic signed [7:0] ZERO_EXPONENT = lightmamba_pkg::ZERO_EXPONENT;
   localparam logic [DITHER_BITS-1:0] DITHER_INDEX = lightmamba_pkg::DITHER_INDEX;
   localparam int unsigned PLACE_BITS = $clog2(DEPTH);
@@ -117,7 +122,8 @@ module lm_ssm_rounder #(
   logic [DITHER_BITS-1:0] first_dither;
 
   // A row below the smallest exponent is 0, so that a state which only decays ends there.
-  assign found_code_exponent = found_exponent_q + 11'(FRACTION_BITS) - 11'(found_left_q);
+  assign found_code_exponent = found_exponent_q - 11'(found_left_q) +
+      (is_short_i ? 11'(SHORT_FRACTION_BITS) : 11'(FRACTION_BITS));
   assign found_nothing = found_zero_q || found_code_exponent <= NO_EXPONENT;
   assign row = rows_q[row_read_q];
   assign {is_nothing, left, code_exponent, first_dither} = row;
@@ -195,17 +201,21 @@ module lm_ssm_rounder #(
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     logic signed [H_BITS-1:0] h, shifted_q;
     logic signed [H_BITS-1:0] rounded;
-    logic [FRACTION_BITS-1:0] addend_q;
+    logic [DITHER_BITS-1:0] dither;
+    logic [SHORT_FRACTION_BITS-1:0] addend_q;
     logic [CODE_BITS-1:0] code_q;
 
     assign h = h_q[lane*H_BITS+:H_BITS];
-    assign rounded = shifted_q + $signed({{CODE_BITS{1'b0}}, addend_q});
+    assign rounded = shifted_q + $signed({{SHORT_BITS{1'b0}}, addend_q});
+    assign dither = beat_dither_q + DITHER_INDEX * DITHER_BITS'(lane);
 
     always_ff @(posedge clk_i) begin
       shifted_q <= h <<< left_q;
-      addend_q <= FRACTION_BITS'((beat_dither_q + DITHER_INDEX * DITHER_BITS'(lane)) >>
-                                 (DITHER_BITS - FRACTION_BITS));
-      code_q <= CODE_BITS'(rounded >>> FRACTION_BITS);
+      addend_q <= is_short_i ? {dither, (SHORT_FRACTION_BITS - DITHER_BITS)'(0)}
+                             : SHORT_FRACTION_BITS'(dither[DITHER_BITS-1-:FRACTION_BITS]);
+      if (!is_short_i) code_q <= CODE_BITS'(rounded >>> FRACTION_BITS);
+      else if (rounded[H_BITS-1] && !shifted_q[H_BITS-1]) code_q <= CODE_BITS'(MAX_SHORT);
+      else code_q <= CODE_BITS'(rounded >>> SHORT_FRACTION_BITS);
     end
 
     assign codes[lane*CODE_BITS+:CODE_BITS] = code_q;

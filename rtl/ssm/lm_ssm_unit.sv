@@ -1,7 +1,7 @@
 // SSMU: the step of the state of one head after the other, y of each of its rows, and the state
 // rounded for the next token. LANES elements of the state per cycle, so a row in D_STATE / LANES
 // cycles without a gap, also between heads. As step_channel() of src/accel/numerics/ssm_unit.h for
-// each row of a head, with state_bits = 16. After the last beat of a row has entered, its first
+// each row of a head, with state_bits = 16 or 8. After the last beat of a row has entered, its first
 // rounded beat comes out in the 19th cycle and y in the 22nd, with 64 LANES in the 24th.
 //
 // A beat passes lm_ssm_row and LANES of lm_ssm_lane, which never stall: it enters only where there
@@ -21,6 +21,7 @@ module lm_ssm_unit #(
 ) (
     input  logic clk_i,
     input  logic rst_ni,
+    input  logic is_short_i,  // the state's codes have 8 bits; steady while there is work
 
     // B and C, by beats of elements. The exponent is that of the beat's block.
     input  logic                 b_write_i,
@@ -306,6 +307,7 @@ module lm_ssm_unit #(
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     lm_ssm_lane u_lane (
         .clk_i,
+        .is_short_i,
         .code_i       (code_operands[lane*16+:16]),
         .complement_i (complement_operand),
         .u_i          (u_operand),
@@ -356,6 +358,7 @@ module lm_ssm_unit #(
   ) u_rounder (
       .clk_i,
       .rst_ni,
+      .is_short_i,
       .valid_i     (valid_q[STEPPED]),
       .h_i         (h),
       .size_valid_i(valid_q[SIZED]),

@@ -191,7 +191,7 @@ std::shared_ptr<const accel::AcceleratorBackend> open_accelerator(const AccelOpt
                                                                   std::string_view name) {
   if (name == "golden") return accel::golden_backend(model.model, integers_of(model));
   const int state_bits =
-      model.integer_model ? model.integer_model->state_bits : accel::kImageStateBits;
+      model.integer_model ? model.integer_model->state_bits : model.image->state_bits;
   return std::make_shared<const accel::AcceleratorBackend>("rtlsim", model.model, state_bits,
                                                            make_simulation(options, model));
 }

@@ -149,13 +149,14 @@ class GoldenDevice : public Device {
       state.ssm.push_back(at_address(kSsmState + kStride * static_cast<std::uint32_t>(c),
                                      MemoryPort::ssm_state, c));
     }
-    golden_->restore(from_image_state(state, registers_[kPosition], image_.config, image_.hardware,
-                                      image_.order));
+    golden_->restore(from_image_state(state, registers_[kPosition], image_.config,
+                                      image_.state_bits, image_.hardware, image_.order));
     const std::uint32_t flags = registers_[kFlags];
     const Output output = flags == 0 ? Output::none : flags == 1 ? Output::argmax : Output::logits;
     EXPECT_NE(flags, 2);
     const StepResult result = golden_->step(static_cast<TokenId>(registers_[kToken]), output);
-    state = to_image_state(golden_->state(), image_.config, image_.hardware, image_.order);
+    state = to_image_state(golden_->state(), image_.config, image_.state_bits, image_.hardware,
+                           image_.order);
     at_address(kConvState, MemoryPort::conv_state) = state.conv;
     for (int c = 0; c < core_.state_channels; ++c) {
       at_address(kSsmState + kStride * static_cast<std::uint32_t>(c), MemoryPort::ssm_state, c) =

@@ -358,8 +358,8 @@ void expect_conv_state(const GoldenState& state, const Mamba2Config& c, RowOrder
   }
 }
 
-void expect_ssm_state(const GoldenState& state, const Core& core, std::int64_t channel,
-                      Bytes bytes) {
+void expect_ssm_state(const GoldenState& state, const Core& core, int state_bits,
+                      std::int64_t channel, Bytes bytes) {
   const std::int64_t part = core.ssm_lanes / core.state_channels;
   const std::int64_t channels = core.state_channels / core.ssm_units;  // of a head
   std::int64_t byte = 0;
@@ -371,8 +371,8 @@ void expect_ssm_state(const GoldenState& state, const Core& core, std::int64_t c
     for (std::int64_t row = 64 * head; row < 64 * (head + 1); ++row) {
       for (std::int64_t n = 0; n < 128; ++n) {
         if (n / part % channels != channel % channels) continue;
-        ASSERT_EQ(signed_bits(bytes, 8 * byte, 16), state.ssm_codes[at(128 * row + n)]);
-        byte += 2;
+        ASSERT_EQ(signed_bits(bytes, 8 * byte, state_bits), state.ssm_codes[at(128 * row + n)]);
+        byte += state_bits / 8;
       }
     }
   }
@@ -384,28 +384,34 @@ TEST(ImageState, HoldsTheStateAsTheDocumentSays) {
     SCOPED_TRACE(name_of(each));
     const Mamba2Config c = test::random_integer_model(each.model).config;
     const Hardware& hardware = hardware_preset(each.core.name);
-    const GoldenState state = random_state(c);
-    const ImageState image = to_image_state(state, c, hardware, each.order);
-    expect_conv_state(state, c, each.order, image.conv);
-    ASSERT_EQ(std::ssize(image.ssm), each.core.state_channels);
-    for (std::size_t channel = 0; channel < image.ssm.size(); ++channel) {
-      expect_ssm_state(state, each.core, static_cast<std::int64_t>(channel), image.ssm[channel]);
+    GoldenState state = random_state(c);
+    for (const int state_bits : {16, 8}) {
+      if (state_bits == 8) {
+        for (std::int16_t& code : state.ssm_codes) code = static_cast<std::int8_t>(code);
+      }
+      const ImageState image = to_image_state(state, c, state_bits, hardware, each.order);
+      expect_conv_state(state, c, each.order, image.conv);
+      ASSERT_EQ(std::ssize(image.ssm), each.core.state_channels);
+      for (std::size_t channel = 0; channel < image.ssm.size(); ++channel) {
+        expect_ssm_state(state, each.core, state_bits, static_cast<std::int64_t>(channel),
+                         image.ssm[channel]);
+      }
+      EXPECT_EQ(from_image_state(image, 11, c, state_bits, hardware, each.order), state);
     }
-    EXPECT_EQ(from_image_state(image, 11, c, hardware, each.order), state);
   }
 }
 
 TEST(ImageState, OfANewSequenceIsZeroWithTheLeastExponents) {
   const Mamba2Config c = test::random_integer_model().config;
   const ImageState image =
-      to_image_state(GoldenState(c), c, hardware_preset("u280"), RowOrder::hardware);
+      to_image_state(GoldenState(c), c, 16, hardware_preset("u280"), RowOrder::hardware);
   EXPECT_EQ(bits(image.conv, 64, 64), 0x0000808080000000u);
   EXPECT_EQ(bits(image.ssm[1], 0, 64), 0x8080808080808080u);
   EXPECT_EQ(bits(image.ssm[1], 8 * 64, 64), 0u);
   ImageState other = image;
   other.ssm[1].pop_back();
   EXPECT_THAT(test::error_of([&] {
-                from_image_state(other, 0, c, hardware_preset("u280"), RowOrder::hardware);
+                from_image_state(other, 0, c, 16, hardware_preset("u280"), RowOrder::hardware);
               }),
               HasSubstr("not that of this model"));
 }
@@ -427,8 +433,8 @@ TEST(Hardware, SaysWhatDoesNotFit) {
   EXPECT_EQ(reason([](IntegerModel& n) { n.config.d_model = 192; }),
             "d_model is 192, no multiple of 128 up to 2560");
   EXPECT_EQ(reason([](IntegerModel& n) { n.group = 64; }), "the group is 64, not 128");
-  EXPECT_EQ(reason([](IntegerModel& n) { n.state_bits = 8; }),
-            "the state's number of bits is 8, not 16");
+  EXPECT_EQ(reason([](IntegerModel& n) { n.state_bits = 4; }),
+            "the state's number of bits is 4, not 16 or 8");
   EXPECT_EQ(reason([](IntegerModel& n) { n.hadamard_m = 41; }),
             "m of the rotation is 41, not 1 to 40");
   EXPECT_EQ(reason([](IntegerModel& n) { n.hadamard_n = 64; }),

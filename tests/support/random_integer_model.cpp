@@ -93,7 +93,7 @@ IntegerModel random_integer_model(const RandomIntegerModelOptions& options) {
   c.dt_min = 0x1p-10F;
   c.dt_max = 0.5F;
   model.group = 128;
-  model.state_bits = 16;
+  model.state_bits = options.state_bits;
   model.dt_limits = {Scaled{128, -17}, Scaled{128, -8}};
   model.residual_exponent = -10;
   model.epsilon = static_cast<std::uint64_t>(

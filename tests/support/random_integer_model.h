@@ -12,6 +12,7 @@ struct RandomIntegerModelOptions {
   std::int64_t d_model = 128;  // multiples of 128
   std::int64_t nheads = 4;     // even
   std::int64_t vocab_size = 37;
+  int state_bits = 16;
   std::uint64_t seed = 1;
 };
 

@@ -119,11 +119,13 @@ GoldenState CoreDriver::state() const {
   ImageState bytes;
   bytes.conv = bytes_of(conv_);
   for (const DeviceBuffer& channel : ssm_) bytes.ssm.push_back(bytes_of(channel));
-  return from_image_state(bytes, position_, image_.config, image_.hardware, image_.order);
+  return from_image_state(bytes, position_, image_.config, image_.state_bits, image_.hardware,
+                          image_.order);
 }
 
 void CoreDriver::restore(const GoldenState& state) {
-  const ImageState bytes = to_image_state(state, image_.config, image_.hardware, image_.order);
+  const ImageState bytes =
+      to_image_state(state, image_.config, image_.state_bits, image_.hardware, image_.order);
   const auto put = [&](const DeviceBuffer& buffer, const std::vector<std::byte>& from) {
     std::copy(from.begin(), from.end(), buffer.host.begin());
     device_.sync(buffer, Sync::to_device);

@@ -48,6 +48,7 @@ inline constexpr auto kElements = std::to_array<Constant>({
     {"DT_BITS", 18, "dt before softplus"},
     {"SIGNIFICANT_BITS", kSsmSignificantBits, "dt, 1 - a"},
     {"STATE_BITS", 16, "a code of the state h in memory"},
+    {"SHORT_STATE_BITS", 8, "the same in the images that say so"},
     {"STEP_BITS", 32, "h before it is rounded"},
     {"RESIDUAL_BITS", 26, "the residual"},
     {"GATED_BITS", 32, "y silu(z)"},

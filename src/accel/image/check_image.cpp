@@ -43,6 +43,8 @@ void check_header(const Image& image, const ImageLayout& layout) {
   check("log2 n", parameter<std::uint8_t>(bytes, 0, 96),
         bit_length(c.d_inner / image.hadamard_m) - 1);
   check("the order", parameter<std::uint8_t>(bytes, 0, 104), row_order_code(image.order));
+  check("the number of bits of the state", parameter<std::uint8_t>(bytes, 0, 112),
+        image.state_bits);
   check("vocab_size", parameter<std::uint32_t>(bytes, 1, 0), c.vocab_size);
   check("the number of words", parameter<std::uint32_t>(bytes, 1, 32), layout.weight_words);
   check("the number of records", parameter<std::uint32_t>(bytes, 1, 64), layout.parameter_records);

@@ -54,10 +54,11 @@ std::optional<std::string> does_not_fit(const Mamba2Config& c, std::int64_t hada
 }
 
 std::optional<std::string> does_not_fit(const IntegerModel& model) {
-  for (const auto& reason :
-       {is_not("the group", model.group, kGroup),
-        is_not("the state's number of bits", model.state_bits, kImageStateBits)}) {
+  for (const auto& reason : {is_not("the group", model.group, kGroup)}) {
     if (reason) return reason;
+  }
+  if (!is_image_state(model.state_bits)) {
+    return fmt::format("the state's number of bits is {}, not 16 or 8", model.state_bits);
   }
   return does_not_fit(model.config, model.hadamard_m, model.hadamard_n);
 }

@@ -11,7 +11,6 @@
 namespace lightmamba::accel {
 
 inline constexpr std::int64_t kGroup = constant("GROUP");  // columns that share a scale
-inline constexpr int kImageStateBits = constant("STATE_BITS");
 inline constexpr std::int64_t kHeaddim = constant("HEADDIM");
 inline constexpr std::int64_t kStates = constant("D_STATE");
 inline constexpr std::int64_t kTaps = constant("D_CONV");
@@ -19,6 +18,11 @@ inline constexpr std::int64_t kMaxDModel = constant("MAX_D_MODEL");
 inline constexpr std::int64_t kMaxHeads = constant("MAX_HEADS");
 inline constexpr std::int64_t kMaxHadamardM = constant("MAX_HADAMARD_M");
 inline constexpr std::int64_t kMaxHadamardN = constant("MAX_HADAMARD_N");
+
+// Tells whether the core has codes of as many bits for the SSM state.
+constexpr bool is_image_state(std::int64_t bits) {
+  return bits == constant("STATE_BITS") || bits == constant("SHORT_STATE_BITS");
+}
 
 // Returns why no core can run a model, or nothing if one can.
 std::optional<std::string> does_not_fit(const Mamba2Config& config);

@@ -142,6 +142,7 @@ class ParameterPacker {
     put(80, field<std::uint16_t>("m", model_.hadamard_m));
     put(96, static_cast<std::uint8_t>(bit_length(model_.hadamard_n) - 1));
     put(104, static_cast<std::uint8_t>(row_order_code(order_)));
+    put(112, static_cast<std::uint8_t>(model_.state_bits));
     next();
     put(0, field<std::uint32_t>("vocab_size", c.vocab_size));
     put(32, field<std::uint32_t>("the number of words of a weight channel", layout_.weight_words));
@@ -279,6 +280,7 @@ Image make_image(const IntegerModel& model, const Hardware& hardware, RowOrder o
                  .hardware = hardware,
                  .order = order,
                  .hadamard_m = model.hadamard_m,
+                 .state_bits = model.state_bits,
                  .weights = {},
                  .parameters = {},
                  .embedding = {}};

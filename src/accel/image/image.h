@@ -23,11 +23,12 @@ struct Image {
   Hardware hardware;
   RowOrder order;
   std::int64_t hadamard_m;
+  int state_bits;               // bits of a code of the SSM state, 16 or 8
   std::vector<Region> weights;  // one for each channel
   Region parameters;
   Region embedding;
 
-  ImageLayout layout() const { return {config, hadamard_m, hardware}; }
+  ImageLayout layout() const { return {config, hadamard_m, state_bits, hardware}; }
 };
 
 // Throws Error if does_not_fit() gives a reason, or if a number has more bits than its field.

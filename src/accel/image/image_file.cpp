@@ -19,12 +19,13 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kLongestHeader = 1 << 20;
 constexpr const char* kParameters = "parameters";
 constexpr const char* kEmbedding = "embedding";
 constexpr const char* kTokenizer = "tokenizer.json";
 constexpr const char* kModel = "model";
+constexpr const char* kStateBits = "state_bits";
 
 struct Prefix {
   std::array<char, 8> magic;
@@ -91,7 +92,8 @@ std::string header_text(const Image& image, const std::vector<Part>& parts,
   nlohmann::ordered_json header = {{"config", config_json(image.config)},
                                    {"preset", image.hardware.name},
                                    {"order", row_order_name(image.order)},
-                                   {"hadamard_m", image.hadamard_m}};
+                                   {"hadamard_m", image.hadamard_m},
+                                   {kStateBits, image.state_bits}};
   if (!fingerprint.empty()) header[kModel] = fingerprint;
   header["regions"] = regions;
   return header.dump();
@@ -218,6 +220,13 @@ std::int64_t read_hadamard_m(const Json& header, const Mamba2Config& config) {
   return m;
 }
 
+int read_state_bits(const Json& header) {
+  const auto bits = json_field<std::int64_t>(header, kStateBits, "header");
+  if (!is_image_state(bits))
+    fail("header: field '{}': expected 16 or 8, found {}", kStateBits, bits);
+  return static_cast<int>(bits);
+}
+
 // It reaches messages and other files, so it must be what it claims to be.
 std::string read_fingerprint(const Json& header) {
   if (!header.contains(kModel)) return {};
@@ -242,6 +251,7 @@ ImageFile take(std::span<const std::byte> bytes, std::shared_ptr<const void> own
   image.hardware = word("preset", [](const auto& name) { return hardware_preset(name); });
   image.order = word("order", [](const auto& name) { return parse_row_order(name); });
   image.hadamard_m = read_hadamard_m(header.json, image.config);
+  image.state_bits = read_state_bits(header.json);
   file.fingerprint = read_fingerprint(header.json);
   const ImageLayout layout = image.layout();
   RegionReader regions(header, bytes, std::move(owner), checksums);

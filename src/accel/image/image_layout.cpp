@@ -54,7 +54,8 @@ std::vector<std::int64_t> conv_blocks(const Mamba2Config& c, RowOrder order) {
   return blocks;
 }
 
-ImageLayout::ImageLayout(const Mamba2Config& c, std::int64_t hadamard_m, const Hardware& hardware) {
+ImageLayout::ImageLayout(const Mamba2Config& c, std::int64_t hadamard_m, int state_bits,
+                         const Hardware& hardware) {
   const auto matrix_groups = [&](std::int64_t rows, std::int64_t columns) {
     return divide_up(rows, hardware.rows) * (columns / kGroup);
   };
@@ -77,7 +78,8 @@ ImageLayout::ImageLayout(const Mamba2Config& c, std::int64_t hadamard_m, const H
   embedding_bytes = c.vocab_size * embedding_row_records * kRecordBytes;
 
   conv_state_bytes = c.n_layer * c.conv_dim() * 8;
-  head_state_bytes = c.headdim + c.headdim * c.d_state * 2 / hardware.channels_of_head();
+  head_state_bytes =
+      c.headdim + c.headdim * c.d_state * state_bits / 8 / hardware.channels_of_head();
   ssm_state_bytes = c.n_layer * c.nheads / hardware.ssm_units * head_state_bytes;
   logit_bytes = divide_up(c.vocab_size, 2) * 8;
 }

@@ -51,7 +51,9 @@ class WeightStream {
 };
 
 struct ImageLayout {
-  ImageLayout(const Mamba2Config& config, std::int64_t hadamard_m, const Hardware& hardware);
+  // `state_bits` is the number of bits of a code of the SSM state, 16 or 8.
+  ImageLayout(const Mamba2Config& config, std::int64_t hadamard_m, int state_bits,
+              const Hardware& hardware);
 
   // The number of groups that a memory channel reads, each of rows_of_channel() rows.
   std::int64_t in_proj_groups, out_proj_groups;  // groups of one layer

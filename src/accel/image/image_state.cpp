@@ -34,17 +34,18 @@ void for_each_conv_input(const Mamba2Config& c, RowOrder order, const Body& body
 // Calls body(channel, part's place, part's first code) for each part of a row of the SSM state;
 // parts have as many codes as a memory channel has lanes.
 template <typename Body>
-void for_each_part(const Mamba2Config& c, const Hardware& hardware, const Body& body) {
+void for_each_part(const Mamba2Config& c, int state_bits, const Hardware& hardware,
+                   const Body& body) {
   const std::int64_t part = hardware.lanes_of_channel();
   const std::int64_t channels = hardware.channels_of_head();
-  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * 2 / channels;
+  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * state_bits / 8 / channels;
   for (std::int64_t head = 0; head < c.n_layer * c.nheads; ++head) {
     for (std::int64_t i = 0; i < channels; ++i) {
       std::int64_t place = head / hardware.ssm_units * head_bytes + c.headdim;
       for (std::int64_t row = head * c.headdim; row < (head + 1) * c.headdim; ++row) {
         for (std::int64_t n = i * part; n < c.d_state; n += channels * part) {
           body(at(head % hardware.ssm_units * channels + i), at(place), at(row * c.d_state + n));
-          place += 2 * part;
+          place += part * state_bits / 8;
         }
       }
     }
@@ -54,9 +55,10 @@ void for_each_part(const Mamba2Config& c, const Hardware& hardware, const Body& 
 // Calls body(channel, exponent's place, row) for each row of the SSM state. Each channel of a head
 // has all of its exponents.
 template <typename Body>
-void for_each_exponent(const Mamba2Config& c, const Hardware& hardware, const Body& body) {
+void for_each_exponent(const Mamba2Config& c, int state_bits, const Hardware& hardware,
+                       const Body& body) {
   const std::int64_t channels = hardware.channels_of_head();
-  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * 2 / channels;
+  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * state_bits / 8 / channels;
   for (std::int64_t row = 0; row < c.n_layer * c.d_inner; ++row) {
     const std::int64_t head = row / c.headdim;
     for (std::int64_t i = 0; i < channels; ++i) {
@@ -66,11 +68,28 @@ void for_each_exponent(const Mamba2Config& c, const Hardware& hardware, const Bo
   }
 }
 
+// Codes as they lie in memory, in 16 bits or in 8.
+void write_codes(std::span<const std::int16_t> codes, int state_bits, std::byte* to) {
+  if (state_bits == 16) {
+    std::memcpy(to, codes.data(), codes.size_bytes());
+    return;
+  }
+  for (const std::int16_t code : codes) *to++ = static_cast<std::byte>(code);
+}
+
+void read_codes(const std::byte* from, int state_bits, std::span<std::int16_t> codes) {
+  if (state_bits == 16) {
+    std::memcpy(codes.data(), from, codes.size_bytes());
+    return;
+  }
+  for (std::int16_t& code : codes) code = static_cast<std::int8_t>(*from++);
+}
+
 }  // namespace
 
-ImageState to_image_state(const GoldenState& state, const Mamba2Config& c, const Hardware& hardware,
-                          RowOrder order) {
-  const ImageLayout layout(c, 0, hardware);
+ImageState to_image_state(const GoldenState& state, const Mamba2Config& c, int state_bits,
+                          const Hardware& hardware, RowOrder order) {
+  const ImageLayout layout(c, 0, state_bits, hardware);
   ImageState image;
   image.conv.resize(at(layout.conv_state_bytes));
   for_each_conv_input(c, order, [&](std::size_t place, std::size_t code, std::size_t exponent) {
@@ -78,19 +97,22 @@ ImageState to_image_state(const GoldenState& state, const Mamba2Config& c, const
     image.conv[place + kKept] = static_cast<std::byte>(state.conv_exponents[exponent]);
   });
   image.ssm.assign(at(hardware.state_channels), std::vector<std::byte>(at(layout.ssm_state_bytes)));
-  const std::size_t part_bytes = at(2 * hardware.lanes_of_channel());
-  for_each_part(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t code) {
-    std::memcpy(image.ssm[channel].data() + place, state.ssm_codes.data() + code, part_bytes);
-  });
-  for_each_exponent(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
-    image.ssm[channel][place] = static_cast<std::byte>(state.ssm_exponents[row]);
-  });
+  const std::size_t part = at(hardware.lanes_of_channel());
+  for_each_part(c, state_bits, hardware,
+                [&](std::size_t channel, std::size_t place, std::size_t code) {
+                  write_codes(std::span(state.ssm_codes).subspan(code, part), state_bits,
+                              image.ssm[channel].data() + place);
+                });
+  for_each_exponent(c, state_bits, hardware,
+                    [&](std::size_t channel, std::size_t place, std::size_t row) {
+                      image.ssm[channel][place] = static_cast<std::byte>(state.ssm_exponents[row]);
+                    });
   return image;
 }
 
 GoldenState from_image_state(const ImageState& image, std::int64_t position, const Mamba2Config& c,
-                             const Hardware& hardware, RowOrder order) {
-  const ImageLayout layout(c, 0, hardware);
+                             int state_bits, const Hardware& hardware, RowOrder order) {
+  const ImageLayout layout(c, 0, state_bits, hardware);
   if (std::ssize(image.conv) != layout.conv_state_bytes ||
       std::ssize(image.ssm) != hardware.state_channels) {
     fail("the state in memory is not that of this model");
@@ -106,13 +128,16 @@ GoldenState from_image_state(const ImageState& image, std::int64_t position, con
     state.conv_codes[code] = static_cast<std::int8_t>(image.conv[place]);
     state.conv_exponents[exponent] = static_cast<std::int8_t>(image.conv[place + kKept]);
   });
-  const std::size_t part_bytes = at(2 * hardware.lanes_of_channel());
-  for_each_part(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t code) {
-    std::memcpy(state.ssm_codes.data() + code, image.ssm[channel].data() + place, part_bytes);
-  });
-  for_each_exponent(c, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
-    state.ssm_exponents[row] = static_cast<std::int8_t>(image.ssm[channel][place]);
-  });
+  const std::size_t part = at(hardware.lanes_of_channel());
+  for_each_part(c, state_bits, hardware,
+                [&](std::size_t channel, std::size_t place, std::size_t code) {
+                  read_codes(image.ssm[channel].data() + place, state_bits,
+                             std::span(state.ssm_codes).subspan(code, part));
+                });
+  for_each_exponent(
+      c, state_bits, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
+        state.ssm_exponents[row] = static_cast<std::int8_t>(image.ssm[channel][place]);
+      });
   return state;
 }
 

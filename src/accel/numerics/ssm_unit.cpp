@@ -19,17 +19,16 @@ bool is_less(const Scaled& a, const Scaled& b) {  // for normalized numbers
   return a.exponent != b.exponent ? a.exponent < b.exponent : a.mantissa < b.mantissa;
 }
 
-// Returns the smallest shift by which the largest magnitude and a threshold below 1 are codes.
+// Returns the smallest shift by which the largest magnitude and a threshold below 1 are codes:
+// those of 16 bits always hold it, those of 8 bits may lack 2^-7 of the last one.
 int code_shift(std::int64_t largest, int bits) {
-  const std::int64_t max = (std::int64_t{1} << (bits - 1)) - 1;
-  int shift = bit_length(largest) - (bits - 1);
-  if (shift > 0 && largest > max << shift) ++shift;
-  return shift;
+  return bit_length(largest + (largest >> (bits - 1))) - (bits - 1);
 }
 
 // Returns codes of h 2^-shift, rounded up if fraction and threshold reach 1.
-void round_state(const std::int32_t* h, int shift, std::uint32_t dither,
+void round_state(const std::int32_t* h, int shift, int bits, std::uint32_t dither,
                  std::span<std::int16_t> codes) {
+  const std::int32_t max = (1 << (bits - 1)) - 1;
   if (shift <= 0) {
     for (std::size_t n = 0; n < codes.size(); ++n) {
       codes[n] = static_cast<std::int16_t>(h[n] << -shift);
@@ -41,8 +40,8 @@ void round_state(const std::int32_t* h, int shift, std::uint32_t dither,
   for (std::size_t n = 0; n < codes.size(); ++n) {
     const std::uint32_t own =
         (dither + static_cast<std::uint32_t>(n) * kDitherIndex) & ((1U << kDitherBits) - 1);
-    codes[n] =
-        static_cast<std::int16_t>((h[n] + static_cast<std::int32_t>(own << up >> down)) >> shift);
+    const std::int32_t code = (h[n] + static_cast<std::int32_t>(own << up >> down)) >> shift;
+    codes[n] = static_cast<std::int16_t>(std::min(code, max));
   }
 }
 
@@ -104,7 +103,7 @@ std::int64_t step_channel(const HeadInput& in, int state_bits, std::uint32_t dit
     std::fill(state.codes.begin(), state.codes.end(), std::int16_t{0});
     state.exponent = kZeroExponent;
   } else {
-    round_state(h.data(), shift, dither, state.codes);
+    round_state(h.data(), shift, state_bits, dither, state.codes);
     state.exponent = static_cast<std::int8_t>(exponent + shift);
   }
   return saturate(y, kOutputBits);

@@ -62,8 +62,9 @@ struct HeadInput {
   int x_exponent;
 };
 
-// Computes one token of one channel. The state gets codes of `state_bits` with the smallest
-// power-of-two scale that holds them, rounded up if fraction and threshold reach 1; the threshold
+// Computes one token of one channel. The state gets codes of `state_bits` (16 or 8) with the
+// smallest power-of-two scale that holds them, rounded up if fraction and threshold reach 1, except
+// that one of 8 bits saturates where it would be less than 2^-7 beyond the largest; the threshold
 // of code n is (threshold + kDitherIndex n) mod 2^16 / 2^16 (quant/dither.h). Returns y in fixed
 // point.
 std::int64_t step_channel(const HeadInput& input, int state_bits, std::uint32_t dither,
