@@ -17,8 +17,8 @@ using Words = std::vector<std::string>;
 class Backends : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
-    const auto model = *folder_ / "m";
+    folder = new TemporaryFolder;
+    const auto model = *folder / "m";
     RandomModel({.vocab_size = 256,
                  .d_model = 128,
                  .n_layer = 1,
@@ -27,15 +27,15 @@ class Backends : public ::testing::Test {
                  .dtype = DType::f16})
         .write_hugging_face(model);
     write_file(std::filesystem::path(model) / "tokenizer.json", byte_level_file().dump());
-    write_file(*folder_ / "text", "It is a truth universally acknowledged");
+    write_file(*folder / "text", "It is a truth universally acknowledged");
     const ProcessResult made =
         lightmamba({"quantize", model, "--out", quantized_model(), "--ssm", "pot8", "--head-bits",
-                    "4", "--calibration", *folder_ / "text"});
+                    "4", "--calibration", *folder / "text"});
     ASSERT_EQ(made.exit_code, 0) << made.err;
   }
-  static void TearDownTestSuite() { delete folder_; }
+  static void TearDownTestSuite() { delete folder; }
 
-  static std::string path(const std::string& name) { return *folder_ / name; }
+  static std::string path(const std::string& name) { return *folder / name; }
   static std::string quantized_model() { return path("q.lm"); }
 
   // With what a back end needs besides its name.
@@ -45,10 +45,10 @@ class Backends : public ::testing::Test {
     return words;
   }
 
-  static TemporaryFolder* folder_;
+  static TemporaryFolder* folder;
 };
 
-TemporaryFolder* Backends::folder_ = nullptr;
+TemporaryFolder* Backends::folder = nullptr;
 
 const Words kBackends = {"reference", "engine", "golden",
 #ifdef LIGHTMAMBA_RTLSIM

@@ -78,7 +78,7 @@ TEST_F(OutputFiles, AQuantizedFileIsKeptToo) {
 }
 
 TEST_F(OutputFiles, AStateMayTakeThePlaceOfTheOneBefore) {
-  const std::string model = accelerator_model();
+  const std::string& model = accelerator_model();
   const std::string state = path("state");
   std::vector<std::string> command = {"generate",     model, "--prompt",     "b",
                                       "--max-tokens", "1",   "--save-state", state};

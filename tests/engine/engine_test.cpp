@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <thread>
@@ -152,8 +153,9 @@ TEST(Engine, SequencesThatDecodeTogetherGiveWhatEachGivesAlone) {
     engine.prefill(alone[s], std::span(tokens()).first(s + 1), LogitsFor::none, {});
   }
   std::vector<EngineState> together = alone;
-  std::vector<EngineState*> states;
-  for (EngineState& state : together) states.push_back(&state);
+  std::vector<EngineState*> states(kSequences);
+  std::transform(together.begin(), together.end(), states.begin(),
+                 [](EngineState& state) { return &state; });
   std::vector<float> all(kSequences * vocab);
   std::vector<float> one(vocab);
   for (std::size_t step = 0; step < 10; ++step) {

@@ -271,7 +271,9 @@ TEST(Checkpoint, NamesTheElementThatIsNotFiniteInEveryTensor) {
     test::write_file(folder / "model.safetensors",
                      with_element(model, tensor.name, element, bytes));
     std::string place = std::to_string(tensor.shape.back() - 2);
-    if (tensor.shape.size() > 1) place = std::to_string(tensor.shape[0] - 1) + ", " + place;
+    if (tensor.shape.size() > 1) {
+      place.insert(0, std::to_string(tensor.shape[0] - 1).append(", "));
+    }
     if (tensor.shape.size() == 3) place.replace(place.find(','), 1, ", 0,");
     EXPECT_THAT(error_of([&] { open_model(folder.path()); }),
                 AllOf(HasSubstr("model.safetensors"), HasSubstr("tensor '" + tensor.name + "'"),

@@ -18,7 +18,6 @@ using test::random_tokens;
 using test::RandomModelOptions;
 using test::relative_distance;
 using test::values_of;
-using ::testing::HasSubstr;
 
 const std::vector<RandomModelOptions> kShapes = {
     {},
