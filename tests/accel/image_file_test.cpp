@@ -155,8 +155,8 @@ TEST(ImageFile, FindsThatItIsCutShort) {
 
 TEST(ImageFile, RefusesOtherFiles) {
   EXPECT_THAT(refusal(std::string(100, 'x')), HasSubstr("not an image of the accelerator"));
-  EXPECT_THAT(refusal(with(small_file(), 8, std::uint32_t{2})),
-              HasSubstr("format version 2 is not known here, which reads version 1"));
+  EXPECT_THAT(refusal(with(small_file(), 8, std::uint32_t{1})),
+              HasSubstr("format version 1 is not known here, which reads version 2"));
   EXPECT_THAT(refusal(with(small_file(), 12, std::uint32_t{0xffffffff})),
               HasSubstr("the header claims 4294967295 bytes"));
   EXPECT_THAT(error_of([] { read_image_file("no-such-image"); }),

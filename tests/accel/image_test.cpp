@@ -361,7 +361,7 @@ void expect_conv_state(const GoldenState& state, const Mamba2Config& c, RowOrder
 void expect_ssm_state(const GoldenState& state, const Core& core, int state_bits,
                       std::int64_t channel, Bytes bytes) {
   const std::int64_t part = core.ssm_lanes / core.state_channels;
-  const std::int64_t channels = core.state_channels / core.ssm_units;  // of a head
+  const std::int64_t channels = core.state_channels / core.ssm_units;  // for each head
   std::int64_t byte = 0;
   for (std::int64_t head = 0; head < std::ssize(state.ssm_exponents) / 64; ++head) {
     if (head % core.ssm_units != channel / channels) continue;
@@ -440,7 +440,7 @@ TEST(Hardware, SaysWhatDoesNotFit) {
   EXPECT_EQ(reason([](IntegerModel& n) { n.hadamard_n = 64; }),
             "m n of the rotation is 128, not 256");
   EXPECT_THAT(test::error_of([] { hardware_preset("vck5000"); }),
-              HasSubstr("no preset 'vck5000', only tiny, vck190, u280"));
+              HasSubstr("no preset 'vck5000', only tiny, tiny_wide, vck190, u280"));
 }
 
 TEST(Image, SaysWhichNumberHasTooManyBits) {

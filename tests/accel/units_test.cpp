@@ -273,8 +273,11 @@ void expect_slow_states_are_kept(StateFormat format) {
       golden.add(std::ldexp(static_cast<double>(y), -kFractionBits), exact);
       reference.add(rounded, exact);
     }
-    EXPECT_LT(golden.value(), 1.1 * reference.value() + 1e-4) << "1 - a = 2^-" << slow;
-    EXPECT_LT(golden.value(), format == StateFormat::int16 ? 0.01 : 0.1);
+    // With 8 bits a step of the state is larger than what a token takes from it.
+    const bool is_short = format == StateFormat::int8;
+    EXPECT_LT(golden.value(), (is_short ? 1.5 : 1.1) * reference.value() + 1e-4)
+        << "1 - a = 2^-" << slow;
+    EXPECT_LT(golden.value(), is_short ? 0.25 : 0.01);
   }
 }
 
