@@ -387,7 +387,7 @@ TEST(ImageState, HoldsTheStateAsTheDocumentSays) {
     GoldenState state = random_state(c);
     for (const int state_bits : {16, 8}) {
       if (state_bits == 8) {
-        for (std::int16_t& code : state.ssm_codes) code = static_cast<std::int8_t>(code);
+        for (std::int16_t& code : state.ssm_codes) code = static_cast<std::int16_t>(code / 256);
       }
       const ImageState image = to_image_state(state, c, state_bits, hardware, each.order);
       expect_conv_state(state, c, each.order, image.conv);

@@ -82,7 +82,9 @@ void read_codes(const std::byte* from, int state_bits, std::span<std::int16_t> c
     std::memcpy(codes.data(), from, codes.size_bytes());
     return;
   }
-  for (std::int16_t& code : codes) code = static_cast<std::int8_t>(*from++);
+  for (std::int16_t& code : codes) {
+    code = static_cast<std::int16_t>((std::to_integer<int>(*from++) ^ 0x80) - 0x80);
+  }
 }
 
 }  // namespace
