@@ -1,4 +1,5 @@
 // The whole core against the golden model, unit by unit and over tokens.
+#include <array>
 #include <cstring>
 #include <functional>
 #include <gmock/gmock.h>
@@ -131,6 +132,24 @@ TEST(CoreRtl, AnswersWhatIsWantedAndStartsAnew) {
       EXPECT_EQ(actual.logits, expected.logits);
     }
   }
+}
+
+TEST(CoreRtl, ContinuesEachOfSeveralSequences) {
+  const Core core({.seed = 18});
+  const auto simulation = make_rtlsim(core.image, {.stall_percent = 20});
+  const auto both = [&](const auto& call) {
+    return std::array{call(*simulation), call(*core.golden)};
+  };
+  const auto opened = both([](Accelerator& each) { return each.open(); });
+  EXPECT_EQ(opened[0], opened[1]);
+  for (const SequenceId sequence : {0, 1, 1, 0, 1, 0}) {
+    const Slot slot = {sequence, 4 + sequence, Output::logits};
+    const auto results = both([&](Accelerator& each) { return each.pass({&slot, 1}).front(); });
+    EXPECT_EQ(results[0].logits, results[1].logits);
+  }
+  const auto copies = both([](Accelerator& each) { return each.open_copy(1); });
+  EXPECT_EQ(copies[0], copies[1]);
+  EXPECT_EQ(simulation->state(copies[0]), core.golden->state(1));
 }
 
 // The token ends where one of its values comes; the next sequence has nothing of it.

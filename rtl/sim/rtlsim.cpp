@@ -451,17 +451,26 @@ class Rtlsim final : public Accelerator {
         driver_(image_, device_, {.use_interrupt = options.use_interrupt, .time_limit = {}}) {}
 
   void reset() override { driver_.reset(); }
-  GoldenState state() const override { return driver_.state(); }
-  void restore(const GoldenState& state) override { driver_.restore(state); }
+  SequenceId open() override { return driver_.open(); }
+  SequenceId open_copy(SequenceId sequence) override { return driver_.open_copy(sequence); }
+  void close(SequenceId sequence) override { driver_.close(sequence); }
+  GoldenState state(SequenceId sequence) const override { return driver_.state(sequence); }
+  void restore(const GoldenState& state, SequenceId sequence) override {
+    driver_.restore(state, sequence);
+  }
 
-  StepResult step(TokenId token, Output output) override {
+  int max_slots() const override { return 1; }
+
+  std::vector<StepResult> pass(std::span<const Slot> slots) override {
+    check_slots(slots, max_slots(), image_.config,
+                [&](SequenceId sequence) { return driver_.exists(sequence); });
     const Traffic before = device_.traffic();
     device_.begin_token();
     try {
-      StepResult result = driver_.step(token, output);
+      StepResult result = driver_.step(slots.front());
       result.traffic = device_.traffic();
       result.traffic -= before;
-      return result;
+      return {std::move(result)};
     } catch (const Error&) {
       device_.flush_probes();
       throw;

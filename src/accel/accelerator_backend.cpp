@@ -1,5 +1,6 @@
 #include "accel/accelerator_backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <mutex>
 #include <utility>
@@ -11,33 +12,48 @@
 
 namespace lightmamba::accel {
 
-// The accelerator, and the sequence whose state it holds.
-class AcceleratorBackend::Turns {
+// The accelerator, one pass at a time.
+class AcceleratorBackend::Shared {
  public:
-  explicit Turns(std::unique_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
+  explicit Shared(std::unique_ptr<Accelerator> accelerator)
+      : accelerator_(std::move(accelerator)) {}
 
-  // Runs the next token of the sequence whose state is `state`.
-  StepResult step(GoldenState& state, TokenId token, Output output) {
+  // Opens a sequence with this state.
+  SequenceId open(const GoldenState& state) {
     const std::lock_guard lock(mutex_);
-    if (holder_ != &state) {
-      if (holder_ != nullptr) *holder_ = accelerator_->state();
-      holder_ = nullptr;
-      accelerator_->restore(state);
-      holder_ = &state;
+    const SequenceId sequence = is_first_free_ ? kFirstSequence : accelerator_->open();
+    is_first_free_ = is_first_free_ && sequence != kFirstSequence;
+    accelerator_->restore(state, sequence);
+    return sequence;
+  }
+
+  SequenceId open_copy(SequenceId sequence) {
+    const std::lock_guard lock(mutex_);
+    return accelerator_->open_copy(sequence);
+  }
+
+  // The first sequence of an accelerator cannot be closed, but another may take its place.
+  void close(SequenceId sequence) {
+    const std::lock_guard lock(mutex_);
+    if (sequence == kFirstSequence) {
+      is_first_free_ = true;
+    } else {
+      accelerator_->close(sequence);
     }
-    StepResult step = accelerator_->step(token, output);
-    usage_ += step;
-    return step;
   }
 
-  GoldenState up_to_date(const GoldenState& state) const {
+  GoldenState state(SequenceId sequence) const {
     const std::lock_guard lock(mutex_);
-    return holder_ == &state ? accelerator_->state() : state;
+    return accelerator_->state(sequence);
   }
 
-  void leave(const GoldenState& state) {
+  std::size_t max_slots() const { return static_cast<std::size_t>(accelerator_->max_slots()); }
+
+  std::vector<StepResult> pass(std::span<const Slot> slots) {
     const std::lock_guard lock(mutex_);
-    if (holder_ == &state) holder_ = nullptr;
+    std::vector<StepResult> results = accelerator_->pass(slots);
+    for (const StepResult& each : results) usage_ += each;
+    return results;
   }
 
   Usage usage() const {
@@ -48,61 +64,82 @@ class AcceleratorBackend::Turns {
  private:
   mutable std::mutex mutex_;
   std::unique_ptr<Accelerator> accelerator_;
-  GoldenState* holder_ = nullptr;
+  bool is_first_free_ = true;
   Usage usage_;
 };
 
-class AcceleratorBackend::TakingTurns : public Sequence {
+namespace {
+
+void to_floats(std::span<const std::int32_t> from, std::span<float> to) {
+  std::transform(from.begin(), from.end(), to.begin(), [](std::int32_t logit) {
+    return static_cast<float>(std::ldexp(static_cast<double>(logit), -kLogitFractionBits));
+  });
+}
+
+}  // namespace
+
+class AcceleratorBackend::AcceleratorSequence : public Sequence {
  public:
-  TakingTurns(std::shared_ptr<const Backend> backend, Turns& turns, GoldenState state)
+  AcceleratorSequence(std::shared_ptr<const Backend> backend, Shared& shared,
+                      const GoldenState& state, std::size_t bytes)
       : Sequence(std::move(backend)),
-        turns_(turns),
-        state_(std::move(state)),
-        bytes_(state_.conv_codes.size() + state_.conv_exponents.size() +
-               state_.ssm_exponents.size() + state_.ssm_codes.size() * sizeof(std::int16_t)),
-        position_(state_.position) {}
-  TakingTurns(const TakingTurns& other)
+        shared_(shared),
+        id_(shared_.open(state)),
+        bytes_(bytes),
+        position_(state.position) {}
+  AcceleratorSequence(const AcceleratorSequence& other)
       : Sequence(other),
-        turns_(other.turns_),
-        state_(turns_.up_to_date(other.state_)),
+        shared_(other.shared_),
+        id_(shared_.open_copy(other.id_)),
         bytes_(other.bytes_),
         position_(other.position_) {}
-  TakingTurns& operator=(const TakingTurns&) = delete;
-  ~TakingTurns() override { turns_.leave(state_); }
+  AcceleratorSequence& operator=(const AcceleratorSequence&) = delete;
+  ~AcceleratorSequence() override { shared_.close(id_); }
 
   std::int64_t position() const override { return position_; }
   std::size_t bytes() const override { return bytes_; }
-  std::unique_ptr<Sequence> fork() const override { return std::make_unique<TakingTurns>(*this); }
+  std::unique_ptr<Sequence> fork() const override {
+    return std::make_unique<AcceleratorSequence>(*this);
+  }
+
+  Slot slot(TokenId token, bool wants_logits) const {
+    return {id_, token, wants_logits ? Output::logits : Output::none};
+  }
+  void has_seen(std::int64_t tokens) { position_ += tokens; }
 
  private:
   void run_decode(TokenId token, std::span<float> logits) override {
-    const StepResult step =
-        turns_.step(state_, token, logits.empty() ? Output::none : Output::logits);
+    const Slot next = slot(token, !logits.empty());
+    const StepResult result = std::move(shared_.pass({&next, 1}).front());
     ++position_;
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-      logits[i] =
-          static_cast<float>(std::ldexp(static_cast<double>(step.logits[i]), -kLogitFractionBits));
-    }
+    if (!logits.empty()) to_floats(result.logits, logits);
   }
 
   void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
                    const std::stop_token& stop) override {
     std::vector<float> row(static_cast<std::size_t>(backend().config().vocab_size));
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const std::size_t max_slots = shared_.max_slots();
+    for (std::size_t first = 0; first < tokens.size(); first += max_slots) {
       throw_if_stopped(stop);
-      const bool is_wanted =
-          wanted == LogitsFor::all || (wanted == LogitsFor::last && i + 1 == tokens.size());
-      run_decode(tokens[i], is_wanted ? std::span(row) : std::span<float>());
-      if (is_wanted) logits(static_cast<std::int64_t>(i), row);
+      std::vector<Slot> slots;
+      for (std::size_t i = first; i < std::min(first + max_slots, tokens.size()); ++i) {
+        slots.push_back(slot(tokens[i], wanted == LogitsFor::all ||
+                                            (wanted == LogitsFor::last && i + 1 == tokens.size())));
+      }
+      const std::vector<StepResult> results = shared_.pass(slots);
+      position_ += std::ssize(slots);
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        if (results[i].logits.empty()) continue;
+        to_floats(results[i].logits, row);
+        logits(static_cast<std::int64_t>(first + i), row);
+      }
     }
   }
 
-  State numbers() const override { return to_float(turns_.up_to_date(state_)); }
+  State numbers() const override { return to_float(shared_.state(id_)); }
 
-  Turns& turns_;  // turns of the back end
-  // Out of date while the accelerator holds it. The token of another sequence writes it then, so
-  // only Turns may look at it.
-  GoldenState state_;
+  Shared& shared_;  // shared by the sequences of the back end
+  const SequenceId id_;
   const std::size_t bytes_;
   std::int64_t position_;
 };
@@ -112,16 +149,38 @@ AcceleratorBackend::AcceleratorBackend(std::string_view name, Model model, int s
     : Backend(std::move(model)),
       name_(name),
       state_bits_(state_bits),
-      turns_(std::make_unique<Turns>(std::move(accelerator))) {}
+      shared_(std::make_unique<Shared>(std::move(accelerator))) {}
 
 AcceleratorBackend::~AcceleratorBackend() = default;
 
-Usage AcceleratorBackend::usage() const { return turns_->usage(); }
+Usage AcceleratorBackend::usage() const { return shared_->usage(); }
 
 std::unique_ptr<Sequence> AcceleratorBackend::open_from(const State* state) const {
-  return std::make_unique<TakingTurns>(
-      shared_from_this(), *turns_,
-      state != nullptr ? from_float(*state, config(), state_bits_) : GoldenState(config()));
+  const GoldenState golden =
+      state != nullptr ? from_float(*state, config(), state_bits_) : GoldenState(config());
+  const std::size_t bytes = golden.conv_codes.size() + golden.conv_exponents.size() +
+                            golden.ssm_exponents.size() +
+                            golden.ssm_codes.size() * static_cast<std::size_t>(state_bits_) / 8;
+  return std::make_unique<AcceleratorSequence>(shared_from_this(), *shared_, golden, bytes);
+}
+
+void AcceleratorBackend::run_together(std::span<Sequence* const> sequences,
+                                      std::span<const TokenId> tokens,
+                                      std::span<const std::span<float>> logits) const {
+  const std::size_t max_slots = shared_->max_slots();
+  for (std::size_t first = 0; first < sequences.size(); first += max_slots) {
+    const std::size_t end = std::min(first + max_slots, sequences.size());
+    std::vector<Slot> slots;
+    for (std::size_t i = first; i < end; ++i) {
+      slots.push_back(static_cast<const AcceleratorSequence&>(*sequences[i])
+                          .slot(tokens[i], !logits[i].empty()));
+    }
+    const std::vector<StepResult> results = shared_->pass(slots);
+    for (std::size_t i = first; i < end; ++i) {
+      static_cast<AcceleratorSequence&>(*sequences[i]).has_seen(1);
+      if (!logits[i].empty()) to_floats(results[i - first].logits, logits[i]);
+    }
+  }
 }
 
 std::shared_ptr<const AcceleratorBackend> golden_backend(

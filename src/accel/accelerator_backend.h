@@ -12,7 +12,8 @@
 
 namespace lightmamba::accel {
 
-// Sequences take turns on one accelerator, which holds the state of the one that ran last.
+// Sequences share one accelerator, which holds the states of all. A prefill and decode_together()
+// run in passes of as many slots as it has.
 class AcceleratorBackend : public Backend {
  public:
   // `name` is one of kBackendNames; `state_bits` is the number of bits of a code of h.
@@ -24,14 +25,16 @@ class AcceleratorBackend : public Backend {
   Usage usage() const;  // usage of all tokens of all sequences so far
 
  private:
-  class Turns;
-  class TakingTurns;
+  class Shared;
+  class AcceleratorSequence;
 
   std::unique_ptr<Sequence> open_from(const State* state) const override;
+  void run_together(std::span<Sequence* const> sequences, std::span<const TokenId> tokens,
+                    std::span<const std::span<float>> logits) const override;
 
   std::string name_;
   int state_bits_;
-  std::unique_ptr<Turns> turns_;
+  std::unique_ptr<Shared> shared_;
 };
 
 // Returns the back end "golden"; `integers` are those of `model`.

@@ -258,6 +258,41 @@ TEST(CoreDriver, GoesOnFromAState) {
   EXPECT_NE(driver.step(2, Output::logits).logits, expected);
 }
 
+// Sequences that are opened, copied and closed while others run, each as it would be alone.
+TEST(CoreDriver, HoldsSeveralSequences) {
+  Host host("u280_wide");
+  CoreDriver driver = host.driver();
+  const auto golden = make_golden_accelerator(host.model);
+  const auto expect_same = [&](SequenceId sequence, TokenId token) {
+    const Slot slot = {sequence, token, Output::logits};
+    EXPECT_EQ(driver.step(slot).logits, golden->pass({&slot, 1}).front().logits);
+    EXPECT_EQ(driver.state(sequence), golden->state(sequence));
+  };
+  expect_same(kFirstSequence, 3);
+  const SequenceId second = driver.open();
+  ASSERT_EQ(golden->open(), second);
+  expect_same(second, 4);
+  expect_same(kFirstSequence, 5);
+  const SequenceId copy = driver.open_copy(second);
+  ASSERT_EQ(golden->open_copy(second), copy);
+  for (const SequenceId sequence : {copy, second, kFirstSequence, copy, second}) {
+    expect_same(sequence, 6);
+  }
+  driver.close(second);
+  golden->close(second);
+  EXPECT_THAT(test::error_of([&] { driver.step({.sequence = second, .token = 1}); }),
+              HasSubstr("there is no sequence 1"));
+  EXPECT_THAT(test::error_of([&] { driver.state(second); }), HasSubstr("no sequence 1"));
+  EXPECT_THAT(test::error_of([&] { driver.close(kFirstSequence); }), HasSubstr("cannot be closed"));
+  expect_same(copy, 7);
+  // In the memory of the one that is closed.
+  ASSERT_EQ(driver.open(), second);
+  ASSERT_EQ(golden->open(), second);
+  expect_same(second, 8);
+  driver.reset();
+  EXPECT_FALSE(driver.exists(copy));
+}
+
 TEST(CoreDriver, RefusesATokenOutsideTheVocabulary) {
   Host host;
   CoreDriver driver = host.driver();

@@ -1,8 +1,10 @@
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -63,7 +65,123 @@ TEST(GoldenAccelerator, GivesWhatIsWanted) {
   EXPECT_THAT(test::error_of([&] { accelerator->step(37, Output::none); }), HasSubstr("37"));
 }
 
-// The token of one sequence moves the state of another out of the accelerator.
+// One sequence of tokens, alone.
+std::vector<std::vector<std::int32_t>> logits_of(Accelerator& accelerator, SequenceId sequence,
+                                                 std::span<const TokenId> tokens) {
+  std::vector<std::vector<std::int32_t>> all;
+  for (const TokenId token : tokens) {
+    const Slot slot = {sequence, token, Output::logits};
+    all.push_back(std::move(accelerator.pass({&slot, 1}).front().logits));
+  }
+  return all;
+}
+
+// Tables of slots in any mix of sequences give what one slot at a time does.
+TEST(GoldenAccelerator, NumbersDoNotDependOnTheSlots) {
+  constexpr int kSequences = 4;
+  constexpr std::size_t kTokens = 40;
+  std::mt19937_64 random(31);
+  const auto alone = make_golden_accelerator(integer_model(), 1);
+  const auto shared = make_golden_accelerator(integer_model(), 8);
+  for (int trial = 0; trial < 25; ++trial) {
+    alone->reset();
+    shared->reset();
+    std::vector<std::vector<TokenId>> tokens;
+    std::vector<std::vector<std::vector<std::int32_t>>> expected;
+    for (int sequence = 0; sequence < kSequences; ++sequence) {
+      if (sequence > 0) {
+        ASSERT_EQ(alone->open(), sequence);
+        ASSERT_EQ(shared->open(), sequence);
+      }
+      std::vector<TokenId>& ids = tokens.emplace_back(kTokens);
+      for (TokenId& id : ids) id = static_cast<TokenId>(random() % 37);
+      expected.push_back(logits_of(*alone, sequence, ids));
+    }
+    std::array<std::size_t, kSequences> done = {};
+    for (int pass = 0; pass < 40; ++pass) {
+      std::vector<Slot> slots;
+      std::vector<std::size_t> indices;
+      std::array<std::size_t, kSequences> next = done;
+      for (std::size_t count = 1 + random() % 8; slots.size() < count;) {
+        const std::size_t sequence = random() % kSequences;
+        if (next[sequence] == kTokens) break;
+        indices.push_back(next[sequence]);
+        slots.push_back({static_cast<SequenceId>(sequence), tokens[sequence][next[sequence]++],
+                         random() % 3 == 0 ? Output::none : Output::logits});
+      }
+      if (slots.empty()) break;
+      const std::vector<StepResult> results = shared->pass(slots);
+      ASSERT_EQ(results.size(), slots.size());
+      for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (slots[i].output == Output::none) continue;
+        ASSERT_EQ(results[i].logits,
+                  expected[static_cast<std::size_t>(slots[i].sequence)][indices[i]]);
+      }
+      done = next;
+    }
+  }
+}
+
+TEST(GoldenAccelerator, RefusesSlotsThatDoNotExist) {
+  const auto accelerator = make_golden_accelerator(integer_model(), 2);
+  const SequenceId other = accelerator->open();
+  accelerator->step(1, Output::none);
+  const GoldenState before = accelerator->state();
+  const auto refusal = [&](std::vector<Slot> slots) {
+    return test::error_of([&] { accelerator->pass(slots); });
+  };
+  const Slot good = {.token = 2};
+  EXPECT_THAT(refusal({}), HasSubstr("a pass has 1 to 2 slots, not 0"));
+  EXPECT_THAT(refusal({good, good, good}), HasSubstr("1 to 2 slots, not 3"));
+  EXPECT_THAT(refusal({good, {.sequence = 7, .token = 1}}), HasSubstr("there is no sequence 7"));
+  EXPECT_THAT(refusal({good, {.sequence = other, .token = 37}}), HasSubstr("37"));
+  EXPECT_THAT(test::error_of([&] { accelerator->close(kFirstSequence); }),
+              HasSubstr("the first sequence cannot be closed"));
+  accelerator->close(other);
+  EXPECT_THAT(refusal({{.sequence = other, .token = 1}}), HasSubstr("there is no sequence 1"));
+  EXPECT_THAT(test::error_of([&] { accelerator->state(other); }), HasSubstr("no sequence 1"));
+  EXPECT_EQ(accelerator->state(), before);
+}
+
+TEST(AcceleratorBackend, SequencesDecodeTogetherAsAlone) {
+  const auto backend = golden_backend(small_model());
+  std::vector<std::unique_ptr<Sequence>> alone;
+  std::vector<std::unique_ptr<Sequence>> together;
+  std::vector<Sequence*> all;
+  std::vector<TokenId> ids;
+  for (TokenId i = 0; i < 11; ++i) {  // more than the slots of a pass
+    alone.push_back(backend->open());
+    if (i > 0) alone.back()->prefill(test::random_tokens(static_cast<std::size_t>(i), 37));
+    together.push_back(alone.back()->fork());
+    all.push_back(together.back().get());
+    ids.push_back((5 * i + 3) % 37);
+  }
+  for (int step = 0; step < 3; ++step) {
+    backend->decode_together(all, ids);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const std::span expected = alone[i]->decode(ids[i]);
+      EXPECT_THAT(all[i]->logits(), testing::ElementsAreArray(expected));
+      EXPECT_EQ(all[i]->state(), alone[i]->state());
+    }
+  }
+}
+
+// A prompt in passes of any length gives the same numbers.
+TEST(AcceleratorBackend, PrefillsInPasses) {
+  const std::vector<TokenId> prompt = test::random_tokens(21, 37);
+  std::vector<State> states;
+  for (const int slots : {1, 3, 8, 50}) {
+    const auto shared = std::make_shared<const AcceleratorBackend>(
+        "golden", small_model(), 16, make_golden_accelerator(integer_model(), slots));
+    const auto sequence = shared->open();
+    sequence->prefill(prompt);
+    states.push_back(sequence->state());
+    EXPECT_EQ(shared->usage().tokens, 21);
+    EXPECT_EQ(states.back(), states.front());
+  }
+}
+
+// A pass of one sequence runs while the size of another is asked for.
 TEST(AcceleratorBackend, ASequenceHasItsSizeWhileOthersRun) {
   const auto backend = golden_backend(small_model());
   const Mamba2Config& c = backend->config();
@@ -88,22 +206,31 @@ TEST(AcceleratorBackend, ASequenceHasItsSizeWhileOthersRun) {
   EXPECT_EQ(a->fork()->bytes(), expected);
 }
 
+// An accelerator with one sequence and one slot, for fakes.
+class OneSequence : public Accelerator {
+ public:
+  SequenceId open() override { return kFirstSequence; }
+  SequenceId open_copy(SequenceId sequence) override { return sequence; }
+  void close(SequenceId /*sequence*/) override {}
+  int max_slots() const override { return 1; }
+};
+
 // It does not give back what it was given.
-class Forgetful : public Accelerator {
+class Forgetful : public OneSequence {
  public:
   explicit Forgetful(const Mamba2Config& config) : config_(config) {}
 
   void reset() override {}
-  GoldenState state() const override {
+  GoldenState state(SequenceId /*sequence*/) const override {
     GoldenState state(config_);
     state.ssm_codes.clear();
     return state;
   }
-  void restore(const GoldenState& /*state*/) override {}
-  StepResult step(TokenId /*token*/, Output /*output*/) override {
-    StepResult step;
-    step.logits.resize(static_cast<std::size_t>(config_.vocab_size));
-    return step;
+  void restore(const GoldenState& /*state*/, SequenceId /*sequence*/) override {}
+  std::vector<StepResult> pass(std::span<const Slot> /*slots*/) override {
+    std::vector<StepResult> results(1);
+    results[0].logits.resize(static_cast<std::size_t>(config_.vocab_size));
+    return results;
   }
   void set_probe(Probe /*probe*/) override {}
 
@@ -153,7 +280,7 @@ TEST(GoldenAccelerator, TracesEachUnitOfEachLayer) {
 }
 
 // The golden model with a fault.
-class Faulty : public Accelerator {
+class Faulty : public OneSequence {
  public:
   using Fault = std::function<void(std::int64_t token, ProbePoint, std::int64_t layer,
                                    std::vector<std::int64_t>& values)>;
@@ -164,14 +291,16 @@ class Faulty : public Accelerator {
     sound_->reset();
     token_ = 0;
   }
-  GoldenState state() const override { return sound_->state(); }
-  void restore(const GoldenState& state) override { sound_->restore(state); }
-  StepResult step(TokenId token, Output output) override {
-    StepResult step = sound_->step(token, output);
+  GoldenState state(SequenceId /*sequence*/) const override { return sound_->state(); }
+  void restore(const GoldenState& state, SequenceId /*sequence*/) override {
+    sound_->restore(state);
+  }
+  std::vector<StepResult> pass(std::span<const Slot> slots) override {
+    std::vector<StepResult> results = sound_->pass(slots);
     if (token_ == stuck_at) throw Error("stuck");
     ++token_;
-    step.counters.cycles = 10;
-    return step;
+    results[0].counters.cycles = 10;
+    return results;
   }
   void set_probe(Probe probe) override {
     sound_->set_probe([this, probe = std::move(probe)](ProbePoint unit, std::int64_t layer,

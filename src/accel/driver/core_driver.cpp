@@ -60,104 +60,182 @@ std::string error_names(std::uint32_t errors) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+void check_aligned(std::string_view name, int channel, std::uint64_t address) {
+  if (address % kRegionAlignment != 0) {
+    fail("the device places {} {} at {:#x}, which is no multiple of {}", name, channel, address,
+         kRegionAlignment);
+  }
+}
+
 }  // namespace
 
 CoreDriver::CoreDriver(Image image, Device& device, const DriverOptions& options)
     : image_(std::move(image)), device_(device), options_(options) {
   check_fits(image_, device_.core());
   check_image(image_);
-  const ImageLayout layout = image_.layout();
   const auto upload = [&](const Register& to, MemoryPort port, int channel, const Region& region) {
-    place(to, channel, device_.upload(port, channel, region.bytes));
-  };
-  const auto allocate = [&](const Register& to, MemoryPort port, int channel, std::int64_t bytes) {
-    const DeviceBuffer buffer = device_.allocate(port, channel, at(bytes));
-    place(to, channel, buffer.address);
-    return buffer;
+    const std::uint64_t address = device_.upload(port, channel, region.bytes);
+    check_aligned(to.name, channel, address);
+    addresses_.emplace_back(to.at(channel), address);
   };
   upload(register_named("PARAMETERS"), MemoryPort::parameters, 0, image_.parameters);
   upload(register_named("EMBEDDING"), MemoryPort::parameters, 0, image_.embedding);
-  conv_ =
-      allocate(register_named("CONV_STATE"), MemoryPort::conv_state, 0, layout.conv_state_bytes);
-  logits_ = allocate(register_named("LOGITS"), MemoryPort::conv_state, 0, layout.logit_bytes);
-  for (int c = 0; c < image_.hardware.state_channels; ++c) {
-    ssm_.push_back(
-        allocate(register_named("SSM_STATE"), MemoryPort::ssm_state, c, layout.ssm_state_bytes));
-  }
+  logits_ = allocate("LOGITS", MemoryPort::conv_state, 0, image_.layout().logit_bytes);
+  addresses_.emplace_back(register_named("LOGITS").offset, logits_.address);
   for (int c = 0; c < image_.hardware.weight_channels; ++c) {
     upload(register_named("WEIGHTS"), MemoryPort::weights, c, image_.weights[at(c)]);
   }
+  take_sequence();
   reset();
 }
 
-void CoreDriver::place(const Register& to, int channel, std::uint64_t address) {
-  if (address % kRegionAlignment != 0) {
-    fail("the device places {} {} at {:#x}, which is no multiple of {}", to.name, channel, address,
-         kRegionAlignment);
-  }
-  addresses_.push_back({to.at(channel), address});
+DeviceBuffer CoreDriver::allocate(std::string_view name, MemoryPort port, int channel,
+                                  std::int64_t bytes) {
+  const DeviceBuffer buffer = device_.allocate(port, channel, at(bytes));
+  check_aligned(name, channel, buffer.address);
+  return buffer;
+}
+
+void CoreDriver::write_address(std::uint32_t offset, std::uint64_t address) {
+  device_.write32(offset, static_cast<std::uint32_t>(address));
+  device_.write32(offset + 4, static_cast<std::uint32_t>(address >> 32));
 }
 
 void CoreDriver::reset() {
   device_.reset();
+  for (SequenceMemory& each : sequences_) each.is_open = false;
+  take_sequence();
   restore(GoldenState(image_.config));
-  for (const auto& [offset, address] : addresses_) {
-    device_.write32(offset, static_cast<std::uint32_t>(address));
-    device_.write32(offset + 4, static_cast<std::uint32_t>(address >> 32));
-  }
+  selected_.reset();
+  for (const auto& [offset, address] : addresses_) write_address(offset, address);
   if (options_.use_interrupt) {
     device_.write32(kEnable.offset, register_bit("ENABLE", "DONE"));
     device_.write32(kGlobalEnable.offset, 1);
   }
 }
 
-GoldenState CoreDriver::state() const {
+// Returns the first sequence that is not open; its memory holds what it did.
+SequenceId CoreDriver::take_sequence() {
+  const auto found = std::find_if(sequences_.begin(), sequences_.end(),
+                                  [](const SequenceMemory& each) { return !each.is_open; });
+  if (found != sequences_.end()) {
+    found->is_open = true;
+    return static_cast<SequenceId>(found - sequences_.begin());
+  }
+  const ImageLayout layout = image_.layout();
+  SequenceMemory memory = {
+      .conv = allocate("CONV_STATE", MemoryPort::conv_state, 0, layout.conv_state_bytes),
+      .ssm = {},
+      .is_open = true};
+  for (int c = 0; c < image_.hardware.state_channels; ++c) {
+    memory.ssm.push_back(allocate("SSM_STATE", MemoryPort::ssm_state, c, layout.ssm_state_bytes));
+  }
+  sequences_.push_back(std::move(memory));
+  return static_cast<SequenceId>(sequences_.size() - 1);
+}
+
+SequenceId CoreDriver::open() {
+  const SequenceId sequence = take_sequence();
+  restore(GoldenState(image_.config), sequence);
+  return sequence;
+}
+
+SequenceId CoreDriver::open_copy(SequenceId sequence) {
+  at_sequence(sequence);
+  const SequenceId copy = take_sequence();
+  const SequenceMemory& from = at_sequence(sequence);
+  SequenceMemory& to = at_sequence(copy);
+  const auto copy_bytes = [&](const DeviceBuffer& source, const DeviceBuffer& target) {
+    device_.sync(source, Sync::from_device);
+    std::copy(source.host.begin(), source.host.end(), target.host.begin());
+    device_.sync(target, Sync::to_device);
+  };
+  copy_bytes(from.conv, to.conv);
+  for (std::size_t c = 0; c < from.ssm.size(); ++c) copy_bytes(from.ssm[c], to.ssm[c]);
+  to.position = from.position;
+  return copy;
+}
+
+void CoreDriver::close(SequenceId sequence) {
+  if (sequence == kFirstSequence) fail("the first sequence cannot be closed");
+  at_sequence(sequence).is_open = false;
+}
+
+bool CoreDriver::exists(SequenceId sequence) const {
+  return sequence >= 0 && sequence < std::ssize(sequences_) && sequences_[at(sequence)].is_open;
+}
+
+const CoreDriver::SequenceMemory& CoreDriver::at_sequence(SequenceId sequence) const {
+  if (!exists(sequence)) fail("there is no sequence {}", sequence);
+  return sequences_[at(sequence)];
+}
+
+CoreDriver::SequenceMemory& CoreDriver::at_sequence(SequenceId sequence) {
+  return const_cast<SequenceMemory&>(std::as_const(*this).at_sequence(sequence));
+}
+
+GoldenState CoreDriver::state(SequenceId sequence) const {
+  const SequenceMemory& memory = at_sequence(sequence);
   const auto bytes_of = [&](const DeviceBuffer& buffer) {
     device_.sync(buffer, Sync::from_device);
     return std::vector<std::byte>(buffer.host.begin(), buffer.host.end());
   };
   ImageState bytes;
-  bytes.conv = bytes_of(conv_);
-  for (const DeviceBuffer& channel : ssm_) bytes.ssm.push_back(bytes_of(channel));
-  return from_image_state(bytes, position_, image_.config, image_.state_bits, image_.hardware,
+  bytes.conv = bytes_of(memory.conv);
+  for (const DeviceBuffer& channel : memory.ssm) bytes.ssm.push_back(bytes_of(channel));
+  return from_image_state(bytes, memory.position, image_.config, image_.state_bits, image_.hardware,
                           image_.order);
 }
 
-void CoreDriver::restore(const GoldenState& state) {
+void CoreDriver::restore(const GoldenState& state, SequenceId sequence) {
+  SequenceMemory& memory = at_sequence(sequence);
   const ImageState bytes =
       to_image_state(state, image_.config, image_.state_bits, image_.hardware, image_.order);
   const auto put = [&](const DeviceBuffer& buffer, const std::vector<std::byte>& from) {
     std::copy(from.begin(), from.end(), buffer.host.begin());
     device_.sync(buffer, Sync::to_device);
   };
-  put(conv_, bytes.conv);
-  for (std::size_t c = 0; c < ssm_.size(); ++c) put(ssm_[c], bytes.ssm[c]);
-  position_ = state.position;
+  put(memory.conv, bytes.conv);
+  for (std::size_t c = 0; c < memory.ssm.size(); ++c) put(memory.ssm[c], bytes.ssm[c]);
+  memory.position = state.position;
 }
 
-StepResult CoreDriver::step(TokenId token, Output output) {
-  check_tokens(image_.config, {&token, 1});
-  start(token, output);
+// Lets the registers have the addresses of a sequence.
+void CoreDriver::select(SequenceId sequence) {
+  if (selected_ == sequence) return;
+  const SequenceMemory& memory = at_sequence(sequence);
+  write_address(register_named("CONV_STATE").offset, memory.conv.address);
+  for (std::size_t c = 0; c < memory.ssm.size(); ++c) {
+    write_address(register_named("SSM_STATE").at(static_cast<int>(c)), memory.ssm[c].address);
+  }
+  selected_ = sequence;
+}
+
+StepResult CoreDriver::step(const Slot& slot) {
+  check_slots({&slot, 1}, 1, image_.config, [&](SequenceId each) { return exists(each); });
+  start(slot);
   wait();
   check_errors();
-  StepResult result = answer(output);
-  ++position_;
+  StepResult result = answer(slot.output);
+  ++at_sequence(slot.sequence).position;
   return result;
 }
 
-void CoreDriver::start(TokenId token, Output output) {
+void CoreDriver::start(const Slot& slot) {
   const std::uint32_t control = device_.read32(kControl.offset);
   if ((control & kDone) != 0) fail("the core has answered a token that was not started");
   if ((control & kIdle) == 0) fail("the core is busy with a token that has no answer yet");
+  select(slot.sequence);
   std::uint32_t flags = 0;
-  if (output != Output::none) flags |= register_bit("FLAGS", "HEAD");
-  if (output == Output::logits) {
+  if (slot.output != Output::none) flags |= register_bit("FLAGS", "HEAD");
+  if (slot.output == Output::logits) {
     flags |= register_bit("FLAGS", "LOGITS");
     std::fill(logits_.host.begin(), logits_.host.end(), kNotWritten);
     device_.sync(logits_, Sync::to_device);
   }
-  device_.write32(register_named("TOKEN").offset, static_cast<std::uint32_t>(token));
-  device_.write32(register_named("POSITION").offset, static_cast<std::uint32_t>(position_));
+  device_.write32(register_named("TOKEN").offset, static_cast<std::uint32_t>(slot.token));
+  device_.write32(register_named("POSITION").offset,
+                  static_cast<std::uint32_t>(at_sequence(slot.sequence).position));
   device_.write32(register_named("FLAGS").offset, flags);
   device_.write32(kControl.offset, register_bit("CONTROL", "START"));
 }
@@ -193,8 +271,8 @@ void CoreDriver::fail_late(std::uint32_t control) const {
   fail(
       "the core has not answered the token at position {} within {} ms; its control register is "
       "{:#x}",
-      position_, std::chrono::duration_cast<std::chrono::milliseconds>(options_.time_limit).count(),
-      control);
+      at_sequence(*selected_).position,
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.time_limit).count(), control);
 }
 
 void CoreDriver::check_errors() {

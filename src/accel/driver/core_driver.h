@@ -1,7 +1,10 @@
-// Runs a model on the core of a device, token by token (docs/memory-map.md).
+// Runs a model on the core of a device, token by token (docs/memory-map.md). The states of its
+// sequences lie in the memory of the device; a token names the one that it continues.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,22 +28,43 @@ class CoreDriver {
   // needs longer queues than the core has.
   CoreDriver(Image image, Device& device, const DriverOptions& options);
 
-  // Also resets the core. The next token begins a sequence.
+  // Also resets the core. Only the first sequence is left, and begins anew.
   void reset();
 
-  // Read the state of the sequence from memory, and write another one to continue from.
-  GoldenState state() const;
-  void restore(const GoldenState& state);
+  // As those of Accelerator. The memory of a sequence that is closed is used again.
+  SequenceId open();
+  SequenceId open_copy(SequenceId sequence);
+  void close(SequenceId sequence);
+  bool exists(SequenceId sequence) const;
 
-  // Computes the next token of the sequence; traffic is left empty. Throws Error for an id outside
-  // the vocabulary, for an error that the core reports, for an answer that cannot be right, and if
-  // the core does not answer in time; it must then be reset before it is used again.
-  StepResult step(TokenId token, Output output);
+  // Read the state of a sequence from memory, and write another one to continue from.
+  GoldenState state(SequenceId sequence = kFirstSequence) const;
+  void restore(const GoldenState& state, SequenceId sequence = kFirstSequence);
+
+  // Computes the next token of a sequence; traffic is left empty. Throws Error for an id outside
+  // the vocabulary, a sequence that does not exist, an error that the core reports, an answer that
+  // cannot be right, and if the core does not answer in time; it must then be reset before it is
+  // used again.
+  StepResult step(const Slot& slot);
+  StepResult step(TokenId token, Output output) { return step({.token = token, .output = output}); }
 
  private:
-  void place(const Register& to, int channel, std::uint64_t address);
+  // The state of a sequence in memory.
+  struct SequenceMemory {
+    DeviceBuffer conv;
+    std::vector<DeviceBuffer> ssm;  // one for each channel
+    std::int64_t position = 0;
+    bool is_open = false;
+  };
+
+  DeviceBuffer allocate(std::string_view name, MemoryPort port, int channel, std::int64_t bytes);
+  SequenceId take_sequence();
+  const SequenceMemory& at_sequence(SequenceId sequence) const;
+  SequenceMemory& at_sequence(SequenceId sequence);
+  void select(SequenceId sequence);
+  void write_address(std::uint32_t offset, std::uint64_t address);
   std::uint64_t read64(std::uint32_t offset);
-  void start(TokenId token, Output output);
+  void start(const Slot& slot);
   void wait();
   void wait_for_interrupt();
   [[noreturn]] void fail_late(std::uint32_t control) const;
@@ -51,9 +75,9 @@ class CoreDriver {
   Device& device_;
   DriverOptions options_;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> addresses_;  // by register
-  DeviceBuffer conv_, logits_;
-  std::vector<DeviceBuffer> ssm_;  // one for each channel
-  std::int64_t position_ = 0;
+  DeviceBuffer logits_;
+  std::vector<SequenceMemory> sequences_;  // by SequenceId
+  std::optional<SequenceId> selected_;     // whose addresses the registers have
 };
 
 }  // namespace lightmamba::accel

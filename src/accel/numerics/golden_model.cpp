@@ -36,11 +36,17 @@ std::int64_t to_fixed_point(const Scaled& value, int fraction_bits, int bits) {
   return rescale(value.mantissa, -(value.exponent + fraction_bits), bits);
 }
 
-// Runs one token through the layers.
+// Runs one token, at `position` of its sequence, through the layers.
 class GoldenPass {
  public:
-  GoldenPass(const IntegerModel& model, GoldenState& state, const Probe& probe)
-      : model_(model), c_(model.config), state_(state), probe_(probe), residual_(at(c_.d_model)) {}
+  GoldenPass(const IntegerModel& model, GoldenState& state, std::int64_t position,
+             const Probe& probe)
+      : model_(model),
+        c_(model.config),
+        state_(state),
+        position_(position),
+        probe_(probe),
+        residual_(at(c_.d_model)) {}
 
   void take_embedding(TokenId token) {
     const WeightMatrix& e = model_.embedding;
@@ -164,7 +170,7 @@ class GoldenPass {
     decays_.resize(at(c_.nheads));
     y_.resize(at(c_.d_inner));
     gated_.resize(at(c_.d_inner));
-    const std::uint32_t first = state_dither(index, state_.position);
+    const std::uint32_t first = state_dither(index, position_);
     parallel_for(c_.nheads, 16 * c_.headdim * c_.d_state, [&](std::int64_t head) {
       const HeadWeights& weights = layer.heads[at(head)];
       const std::int64_t group = head / c_.heads_per_group();
@@ -250,6 +256,7 @@ class GoldenPass {
   const IntegerModel& model_;
   const Mamba2Config& c_;
   GoldenState& state_;
+  std::int64_t position_;
   const Probe& probe_;
   std::vector<std::int64_t> residual_;
   QuantizedVector input_;
@@ -278,11 +285,22 @@ GoldenState::GoldenState(const Mamba2Config& c)
 
 void golden_decode(const IntegerModel& model, GoldenState& state, TokenId token,
                    std::span<std::int32_t> logits, const Probe& probe) {
-  GoldenPass pass(model, state, probe);
-  pass.take_embedding(token);
-  for (std::int64_t layer = 0; layer < model.config.n_layer; ++layer) pass.run_layer(layer);
-  ++state.position;
-  if (!logits.empty()) pass.logits(logits);
+  golden_pass(model, std::array{GoldenSlot{state, token, logits}}, probe);
+}
+
+void golden_pass(const IntegerModel& model, std::span<const GoldenSlot> slots, const Probe& probe) {
+  std::vector<GoldenPass> passes;
+  passes.reserve(slots.size());
+  for (const GoldenSlot& slot : slots) {
+    passes.emplace_back(model, slot.state, slot.state.position++, probe);
+    passes.back().take_embedding(slot.token);
+  }
+  for (std::int64_t layer = 0; layer < model.config.n_layer; ++layer) {
+    for (GoldenPass& pass : passes) pass.run_layer(layer);
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (!slots[i].logits.empty()) passes[i].logits(slots[i].logits);
+  }
 }
 
 }  // namespace lightmamba::accel

@@ -38,4 +38,17 @@ inline constexpr int kLogitFractionBits = constant("FRACTION_BITS");
 void golden_decode(const IntegerModel& model, GoldenState& state, TokenId token,
                    std::span<std::int32_t> logits, const Probe& probe = {});
 
+// One token of a pass.
+struct GoldenSlot {
+  GoldenState& state;  // its sequence
+  TokenId token;
+  std::span<std::int32_t> logits = {};  // [vocab_size], or empty if none are wanted
+};
+
+// Computes the tokens of a pass together, layer by layer, so that each layer's weights are read
+// from memory once. Slots may share a state: then they are its next tokens, in their order. The
+// results are those of golden_decode() for one slot after the other.
+void golden_pass(const IntegerModel& model, std::span<const GoldenSlot> slots,
+                 const Probe& probe = {});
+
 }  // namespace lightmamba::accel

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -87,22 +89,54 @@ struct Usage {
   Usage& operator+=(const StepResult& step);
 };
 
+// A sequence whose state lies in the memory of an accelerator.
+using SequenceId = int;
+inline constexpr SequenceId kFirstSequence = 0;  // always exists
+
+// The next token of a sequence. Slots of one pass that name the same sequence are its next tokens
+// in their order.
+struct Slot {
+  SequenceId sequence = kFirstSequence;
+  TokenId token;
+  Output output = Output::none;
+};
+
+// All functions but pass() and step() must be called between two passes. Each throws Error for a
+// sequence that does not exist.
 class Accelerator {
  public:
   virtual ~Accelerator() = default;
-  virtual void reset() = 0;  // the next token begins a new sequence
-  // Return the state of the sequence, and continue from another one. Both must be called between
-  // two tokens.
-  virtual GoldenState state() const = 0;
-  virtual void restore(const GoldenState& state) = 0;
-  // Computes the next token of the sequence. Throws Error for an id outside the vocabulary.
-  virtual StepResult step(TokenId token, Output output) = 0;
+  virtual void reset() = 0;  // only kFirstSequence is left, and begins anew
+
+  // Adds a sequence without tokens, or a copy of one; close() ends one other than the first.
+  virtual SequenceId open() = 0;
+  virtual SequenceId open_copy(SequenceId sequence) = 0;
+  virtual void close(SequenceId sequence) = 0;
+
+  // Return the state of a sequence, and let it continue from another one.
+  virtual GoldenState state(SequenceId sequence = kFirstSequence) const = 0;
+  virtual void restore(const GoldenState& state, SequenceId sequence = kFirstSequence) = 0;
+
+  // The number of slots whose tokens one pass computes, reading each weight once.
+  virtual int max_slots() const = 0;
+  // Computes the tokens of 1 to max_slots() slots; results are in their order. The numbers do not
+  // depend on how tokens are spread over passes. Throws Error, before anything starts, for another
+  // number of slots or for a token or sequence that does not exist.
+  virtual std::vector<StepResult> pass(std::span<const Slot> slots) = 0;
+  // Computes the next token of the first sequence.
+  StepResult step(TokenId token, Output output);
   // From now on `probe` sees the results of each unit; an empty one ends that.
   virtual void set_probe(Probe probe) = 0;
   // Likewise for the cycles of the units. An accelerator without a clock does not call it.
   virtual void set_activity_probe(ActivityProbe /*probe*/) {}
 };
 
-std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const IntegerModel> model);
+// `max_slots` is at least 1.
+std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const IntegerModel> model,
+                                                     int max_slots = 8);
+
+// What pass() requires of its slots, for implementations of it: `exists` tells of a sequence.
+void check_slots(std::span<const Slot> slots, int max_slots, const Mamba2Config& config,
+                 const std::function<bool(SequenceId)>& exists);
 
 }  // namespace lightmamba::accel

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "accel/runtime/accelerator.h"
+#include "base/fail.h"
 #include "model/forward.h"
 
 namespace lightmamba::accel {
@@ -9,33 +11,75 @@ namespace {
 
 class GoldenAccelerator : public Accelerator {
  public:
-  explicit GoldenAccelerator(std::shared_ptr<const IntegerModel> model)
-      : model_(std::move(model)), state_(model_->config) {}
+  GoldenAccelerator(std::shared_ptr<const IntegerModel> model, int max_slots)
+      : model_(std::move(model)), max_slots_(max_slots) {
+    GoldenAccelerator::reset();
+  }
 
-  void reset() override { state_ = GoldenState(model_->config); }
-  GoldenState state() const override { return state_; }
-  void restore(const GoldenState& state) override { state_ = state; }
+  void reset() override {
+    states_.clear();
+    states_.emplace(kFirstSequence, model_->config);
+  }
 
-  StepResult step(TokenId token, Output output) override {
-    check_tokens(model_->config, {&token, 1});
-    StepResult step;
-    if (output != Output::none) {
-      step.logits.resize(static_cast<std::size_t>(model_->config.vocab_size));
+  SequenceId open() override { return add(GoldenState(model_->config)); }
+  SequenceId open_copy(SequenceId sequence) override { return add(at_sequence(sequence)); }
+  void close(SequenceId sequence) override {
+    at_sequence(sequence);
+    if (sequence == kFirstSequence) fail("the first sequence cannot be closed");
+    states_.erase(sequence);
+  }
+
+  GoldenState state(SequenceId sequence) const override { return at_sequence(sequence); }
+  void restore(const GoldenState& state, SequenceId sequence) override {
+    at_sequence(sequence);
+    states_.insert_or_assign(sequence, state);
+  }
+
+  int max_slots() const override { return max_slots_; }
+
+  std::vector<StepResult> pass(std::span<const Slot> slots) override {
+    check_slots(slots, max_slots_, model_->config,
+                [&](SequenceId sequence) { return states_.count(sequence) != 0; });
+    std::vector<StepResult> results(slots.size());
+    std::vector<GoldenSlot> golden;
+    golden.reserve(slots.size());
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (slots[i].output != Output::none) {
+        results[i].logits.resize(static_cast<std::size_t>(model_->config.vocab_size));
+      }
+      golden.push_back({states_.at(slots[i].sequence), slots[i].token, results[i].logits});
     }
-    golden_decode(*model_, state_, token, step.logits, probe_);
-    if (output != Output::none) {
-      const auto best = std::max_element(step.logits.begin(), step.logits.end());
-      step.argmax = {static_cast<TokenId>(best - step.logits.begin()), *best};
+    golden_pass(*model_, golden, probe_);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      std::vector<std::int32_t>& logits = results[i].logits;
+      if (slots[i].output != Output::none) {
+        const auto best = std::max_element(logits.begin(), logits.end());
+        results[i].argmax = {static_cast<TokenId>(best - logits.begin()), *best};
+      }
+      if (slots[i].output != Output::logits) logits.clear();
     }
-    if (output != Output::logits) step.logits.clear();
-    return step;
+    return results;
   }
 
   void set_probe(Probe probe) override { probe_ = std::move(probe); }
 
  private:
+  const GoldenState& at_sequence(SequenceId sequence) const {
+    const auto found = states_.find(sequence);
+    if (found == states_.end()) fail("there is no sequence {}", sequence);
+    return found->second;
+  }
+
+  SequenceId add(GoldenState state) {
+    SequenceId id = kFirstSequence;
+    while (states_.count(id) != 0) ++id;
+    states_.emplace(id, std::move(state));
+    return id;
+  }
+
   std::shared_ptr<const IntegerModel> model_;
-  GoldenState state_;
+  int max_slots_;
+  std::map<SequenceId, GoldenState> states_;
   Probe probe_;
 };
 
@@ -74,8 +118,26 @@ Usage& Usage::operator+=(const StepResult& step) {
   return *this;
 }
 
-std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const IntegerModel> model) {
-  return std::make_unique<GoldenAccelerator>(std::move(model));
+StepResult Accelerator::step(TokenId token, Output output) {
+  const Slot slot = {.token = token, .output = output};
+  return std::move(pass({&slot, 1}).front());
+}
+
+void check_slots(std::span<const Slot> slots, int max_slots, const Mamba2Config& config,
+                 const std::function<bool(SequenceId)>& exists) {
+  if (slots.empty() || std::ssize(slots) > max_slots) {
+    fail("a pass has 1 to {} slots, not {}", max_slots, slots.size());
+  }
+  for (const Slot& slot : slots) {
+    check_tokens(config, {&slot.token, 1});
+    if (!exists(slot.sequence)) fail("there is no sequence {}", slot.sequence);
+  }
+}
+
+std::unique_ptr<Accelerator> make_golden_accelerator(std::shared_ptr<const IntegerModel> model,
+                                                     int max_slots) {
+  if (max_slots < 1) fail("a pass has at least one slot, not {}", max_slots);
+  return std::make_unique<GoldenAccelerator>(std::move(model), max_slots);
 }
 
 }  // namespace lightmamba::accel
