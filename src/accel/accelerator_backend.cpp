@@ -8,6 +8,7 @@
 #include "accel/image/lower_to_integers.h"
 #include "accel/runtime/float_state.h"
 #include "base/fail.h"
+#include "model/stepwise_sequence.h"
 
 namespace lightmamba::accel {
 
@@ -52,17 +53,17 @@ class AcceleratorBackend::Turns {
   Usage usage_;
 };
 
-class AcceleratorBackend::TakingTurns : public Sequence {
+class AcceleratorBackend::TakingTurns : public StepwiseSequence {
  public:
   TakingTurns(std::shared_ptr<const Backend> backend, Turns& turns, GoldenState state)
-      : Sequence(std::move(backend)),
+      : StepwiseSequence(std::move(backend)),
         turns_(turns),
         state_(std::move(state)),
         bytes_(state_.conv_codes.size() + state_.conv_exponents.size() +
                state_.ssm_exponents.size() + state_.ssm_codes.size() * sizeof(std::int16_t)),
         position_(state_.position) {}
   TakingTurns(const TakingTurns& other)
-      : Sequence(other),
+      : StepwiseSequence(other),
         turns_(other.turns_),
         state_(turns_.up_to_date(other.state_)),
         bytes_(other.bytes_),
@@ -95,6 +96,14 @@ class AcceleratorBackend::TakingTurns : public Sequence {
       run_decode(tokens[i], is_wanted ? std::span(row) : std::span<float>());
       if (is_wanted) logits(static_cast<std::int64_t>(i), row);
     }
+  }
+
+  void become(const Sequence& earlier) override {
+    const auto& other = static_cast<const TakingTurns&>(earlier);
+    GoldenState state = turns_.up_to_date(other.state_);
+    turns_.leave(state_);
+    state_ = std::move(state);
+    position_ = other.position_;
   }
 
   State numbers() const override { return to_float(turns_.up_to_date(state_)); }

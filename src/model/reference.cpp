@@ -5,14 +5,15 @@
 
 #include "base/fail.h"
 #include "model/forward.h"
+#include "model/stepwise_sequence.h"
 
 namespace lightmamba {
 namespace {
 
-class ReferenceSequence : public Sequence {
+class ReferenceSequence : public StepwiseSequence {
  public:
   ReferenceSequence(std::shared_ptr<const Backend> backend, const State* state, const Taps* taps)
-      : Sequence(std::move(backend)),
+      : StepwiseSequence(std::move(backend)),
         state_(state != nullptr ? *state : new_state(this->backend().config())),
         taps_(taps) {
     state_.logits.clear();  // the base class keeps them
@@ -39,6 +40,9 @@ class ReferenceSequence : public Sequence {
   void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
                    const std::stop_token& stop) override {
     forward(weights(), state_, tokens, Scan::chunked, wanted, logits, taps_, stop);
+  }
+  void become(const Sequence& earlier) override {
+    state_ = static_cast<const ReferenceSequence&>(earlier).state_;
   }
   State numbers() const override { return state_; }
 
