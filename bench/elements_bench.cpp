@@ -153,22 +153,27 @@ void ssm_token(benchmark::State& bench) {
   const Values dt(static_cast<std::size_t>(kHeads), 0.1F);
   const Values decay(static_cast<std::size_t>(kHeads), 0.9F);
   Values y(x.size());
+  Values scratch(static_cast<std::size_t>(2 * layout.row));
   std::int64_t position = 0;
   for ([[maybe_unused]] auto _ : bench) {
     for (std::int64_t layer = 0; layer < kLayers; ++layer) {
+      const SsmToken token = {.x = x.data(),
+                              .B = B.data(),
+                              .C = C.data(),
+                              .dt = dt.data(),
+                              .decay = decay.data(),
+                              .dither = state_dither(layer, position),
+                              .y = y.data()};
       kernels_of(bench).ssm_step({.layout = layout,
                                   .first_head = 0,
                                   .end_head = kHeads,
                                   .heads_per_group = kHeads,
-                                  .x = x.data(),
-                                  .B = B.data(),
-                                  .C = C.data(),
-                                  .dt = dt.data(),
-                                  .decay = decay.data(),
                                   .D = dt.data(),
-                                  .dither = state_dither(layer, position),
+                                  .tokens = &token,
+                                  .count = 1,
+                                  .stored = 1,
                                   .state = state.data() + layer * kHeads * layout.head_bytes,
-                                  .y = y.data()});
+                                  .scratch = scratch.data()});
     }
     ++position;
     benchmark::DoNotOptimize(y.data());

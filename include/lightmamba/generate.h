@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <lightmamba/drafts.h>
 #include <lightmamba/export.h>
 #include <lightmamba/sampler.h>
 #include <lightmamba/sequence.h>
@@ -19,6 +20,9 @@ namespace lightmamba {
 struct GenerateOptions {
   std::int64_t max_tokens = 128;
   SamplingOptions sampling = {};
+  // Drafts change how fast the tokens come and nothing else: each token is chosen from the logits
+  // that the model itself has for it, with the same random numbers.
+  DraftOptions draft = {};
   bool stop_at_eos = true;  // stop at the end-of-text tokens of the model's configuration
   // Looked at in the prefill and before each token, which then throw Stopped.
   std::stop_token stop = {};
@@ -30,9 +34,12 @@ struct GenerateResult {
   std::vector<TokenId> ids;  // without the end-of-text token that stopped it
   StopReason stop_reason = StopReason::max_tokens;
   std::int64_t prompt_tokens = 0;
-  std::int64_t decode_steps = 0;  // tokens that went through Sequence::decode
-  double prefill_seconds = 0;     // time for the prompt
-  double decode_seconds = 0;      // time for sampling and decode steps, without the caller's
+  std::int64_t decode_steps = 0;     // how many tokens of `ids` the sequence has seen
+  std::int64_t decode_passes = 0;    // passes in which it saw them: fewer only with drafts
+  std::int64_t draft_tokens = 0;     // tokens that drafts have proposed
+  std::int64_t accepted_tokens = 0;  // how many of them were chosen
+  double prefill_seconds = 0;        // time for the prompt
+  double decode_seconds = 0;         // time for sampling, passes and drafts, without the caller's
 };
 
 // The loop of generation, stepped by its caller:
@@ -40,7 +47,7 @@ struct GenerateResult {
 //     Generator generator(*sequence, prompt, options);
 //     while (const auto id = generator.next()) ...
 //
-// The sequence must outlive the generator and not be used by others until it has ended.
+// The sequence must outlive the generator and not be used by others until generation has ended.
 class LIGHTMAMBA_EXPORT Generator {
  public:
   // Prefills `prompt` after the tokens that the sequence has seen. It may be empty if the sequence
@@ -53,7 +60,7 @@ class LIGHTMAMBA_EXPORT Generator {
   Generator& operator=(Generator&&) noexcept;
 
   // Returns the next token, or none once generation has ended. Throws Error if a logit is not a
-  // number.
+  // number, or if a draft has an id outside the vocabulary.
   std::optional<TokenId> next();
   // Ends generation: next() returns no more tokens, and the reason is StopReason::callback.
   void stop();

@@ -3,6 +3,7 @@
 
 #include <lightmamba/accelerator.h>
 #include <lightmamba/config.h>
+#include <lightmamba/drafts.h>
 #include <lightmamba/engine.h>
 #include <lightmamba/error.h>
 #include <lightmamba/evaluate.h>

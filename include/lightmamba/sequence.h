@@ -69,25 +69,46 @@ class LIGHTMAMBA_EXPORT Sequence {
   void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits,
                    const std::stop_token& stop = {});
 
+  // Runs at least one token as decode() does one after the other, to the bit, but with each weight
+  // read once for all of them if the back end can do that. Passes on the logits after every token,
+  // in order. This is for a few tokens that may be taken back, since another model or a rule has
+  // only proposed them:
+  //
+  //     sequence->verify(draft, [&](auto index, auto logits) { ... });
+  //     sequence->keep(accepted);
+  //
+  // The memory that it takes grows with the number of tokens.
+  void verify(std::span<const TokenId> tokens, const LogitsFn& logits);
+  // Takes back all tokens of the last verify() but the first `count`, which may be none: the
+  // sequence, its logits included, is then the one that has seen no others. Throws Error, with the
+  // sequence unchanged, if there are not so many, or if a token has gone through the sequence since
+  // or keep() has been called already. Without keep() all tokens are kept; a fork has kept all.
+  void keep(std::int64_t count);
+
   // Returns the logits after the last token [vocab_size], valid until the next one; empty if it
   // left none.
   std::span<const float> logits() const { return logits_; }
 
   State state() const;
-  virtual std::int64_t position() const = 0;            // tokens seen
-  virtual std::size_t bytes() const = 0;                // bytes of the state
+  virtual std::int64_t position() const = 0;  // tokens seen
+  // Bytes of the state, without what verify() stores so that tokens can be taken back.
+  virtual std::size_t bytes() const = 0;
   virtual std::unique_ptr<Sequence> fork() const = 0;   // a copy that continues on its own
   const Backend& backend() const { return *backend_; }  // the back end that opened it
 
  protected:
   explicit Sequence(std::shared_ptr<const Backend> backend) : backend_(std::move(backend)) {}
-  Sequence(const Sequence&) = default;
+  Sequence(const Sequence& other) : backend_(other.backend_), logits_(other.logits_) {}
 
   // The tokens are valid. `logits` is [vocab_size], or empty if none are wanted. run_prefill()
   // throws Stopped when `stop` asks for it.
   virtual void run_decode(TokenId token, std::span<float> logits) = 0;
   virtual void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
                            const LogitsFn& logits, const std::stop_token& stop) = 0;
+  // `logits` is [tokens.size(), vocab_size].
+  virtual void run_verify(std::span<const TokenId> tokens, std::span<float> logits) = 0;
+  // No token has gone through since run_verify(); `count` is at most the number of its tokens.
+  virtual void run_keep(std::int64_t count) = 0;
   virtual State numbers() const = 0;  // the state without its logits
 
   // For code that runs without the functions above: returns room for logits [vocab_size], or none.
@@ -96,8 +117,13 @@ class LIGHTMAMBA_EXPORT Sequence {
  private:
   friend class Backend;
 
+  void keep_all() { verified_ = 0; }
+
   std::shared_ptr<const Backend> backend_;
   std::vector<float> logits_;
+  std::int64_t verified_ = 0;           // tokens of verify() of which keep() may take back some
+  std::vector<float> logits_before_;    // logits_ before them
+  std::vector<float> verified_logits_;  // [verified_, vocab_size]
 };
 
 struct OpenOptions {

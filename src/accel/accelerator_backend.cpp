@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -94,7 +96,10 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
         bytes_(other.bytes_),
         position_(other.position_) {}
   AcceleratorSequence& operator=(const AcceleratorSequence&) = delete;
-  ~AcceleratorSequence() override { shared_.close(id_); }
+  ~AcceleratorSequence() override {
+    forget_verified();
+    shared_.close(id_);
+  }
 
   std::int64_t position() const override { return position_; }
   std::size_t bytes() const override { return bytes_; }
@@ -105,10 +110,14 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
   Slot slot(TokenId token, bool wants_logits) const {
     return {id_, token, wants_logits ? Output::logits : Output::none};
   }
-  void has_seen(std::int64_t tokens) { position_ += tokens; }
+  void has_seen(std::int64_t tokens) {
+    forget_verified();
+    position_ += tokens;
+  }
 
  private:
   void run_decode(TokenId token, std::span<float> logits) override {
+    forget_verified();
     const Slot next = slot(token, !logits.empty());
     const StepResult result = std::move(shared_.pass({&next, 1}).front());
     ++position_;
@@ -117,21 +126,60 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
 
   void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
                    const std::stop_token& stop) override {
+    forget_verified();
     std::vector<float> row(static_cast<std::size_t>(backend().config().vocab_size));
+    run_passes(tokens, wanted, stop,
+               [&](std::size_t index, std::span<const std::int32_t> integers) {
+                 to_floats(integers, row);
+                 logits(static_cast<std::int64_t>(index), row);
+               });
+  }
+
+  // The tokens run in passes as any others do; a copy of the sequence before them is kept.
+  void run_verify(std::span<const TokenId> tokens, std::span<float> logits) override {
+    forget_verified();
+    before_ = shared_.open_copy(id_);
+    verified_.assign(tokens.begin(), tokens.end());
+    const auto vocab = static_cast<std::size_t>(backend().config().vocab_size);
+    run_passes(tokens, LogitsFor::all, {},
+               [&](std::size_t index, std::span<const std::int32_t> integers) {
+                 to_floats(integers, logits.subspan(index * vocab, vocab));
+               });
+  }
+
+  // The first tokens run again on that copy, without logits.
+  void run_keep(std::int64_t count) override {
+    const std::vector<TokenId> tokens = std::exchange(verified_, {});
+    if (count < std::ssize(tokens)) {
+      std::swap(id_, *before_);
+      position_ -= std::ssize(tokens);
+      run_passes(std::span(tokens).first(static_cast<std::size_t>(count)), LogitsFor::none, {}, {});
+    }
+    forget_verified();
+  }
+
+  void forget_verified() {
+    if (before_) shared_.close(*before_);
+    before_.reset();
+    verified_.clear();
+  }
+
+  // Calls logits(index, integers) after each token whose logits are wanted.
+  void run_passes(std::span<const TokenId> tokens, LogitsFor wanted, const std::stop_token& stop,
+                  const std::function<void(std::size_t, std::span<const std::int32_t>)>& logits) {
     const std::size_t max_slots = shared_.max_slots();
     for (std::size_t first = 0; first < tokens.size(); first += max_slots) {
       throw_if_stopped(stop);
       std::vector<Slot> slots;
       for (std::size_t i = first; i < std::min(first + max_slots, tokens.size()); ++i) {
-        slots.push_back(slot(tokens[i], wanted == LogitsFor::all ||
-                                            (wanted == LogitsFor::last && i + 1 == tokens.size())));
+        const bool is_last = i + 1 == tokens.size();
+        slots.push_back(
+            slot(tokens[i], wanted == LogitsFor::all || (wanted == LogitsFor::last && is_last)));
       }
       const std::vector<StepResult> results = shared_.pass(slots);
       position_ += std::ssize(slots);
       for (std::size_t i = 0; i < results.size(); ++i) {
-        if (results[i].logits.empty()) continue;
-        to_floats(results[i].logits, row);
-        logits(static_cast<std::int64_t>(first + i), row);
+        if (!results[i].logits.empty()) logits(first + i, results[i].logits);
       }
     }
   }
@@ -139,9 +187,11 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
   State numbers() const override { return to_float(shared_.state(id_)); }
 
   Shared& shared_;  // shared by the sequences of the back end
-  const SequenceId id_;
+  SequenceId id_;
   const std::size_t bytes_;
   std::int64_t position_;
+  std::vector<TokenId> verified_;     // by the last run_verify()
+  std::optional<SequenceId> before_;  // the sequence before them
 };
 
 AcceleratorBackend::AcceleratorBackend(std::string_view name, Model model, int state_bits,

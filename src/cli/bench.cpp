@@ -5,6 +5,7 @@
 #include <memory>
 #include <numeric>
 #include <sys/resource.h>
+#include <utility>
 
 #include "base/fail.h"
 #include "base/threads.h"
@@ -31,6 +32,8 @@ struct BenchArguments {
   std::int64_t prompt_tokens = 512;
   std::int64_t generate_tokens = 32;
   std::int64_t sequences = 1;
+  std::int64_t verify = 0;  // tokens; 0: is not measured
+  std::int64_t keep = 0;    // how many of them; 0: all
   std::int64_t runs = 3;
 };
 
@@ -109,6 +112,52 @@ std::vector<TokenId> some_tokens(std::int64_t count, std::int64_t vocab) {
   return tokens;
 }
 
+double processor_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// Medians of single passes.
+struct PassTime {
+  double seconds, processor_seconds;
+};
+
+// Times passes that verify tokens and passes that decode one, in turn, so that both meet the same
+// disturbances; each on a sequence of its own, since a pass also does what the one before it left.
+std::pair<PassTime, PassTime> verify_and_decode(const Backend& backend,
+                                                const BenchArguments& options) {
+  const std::int64_t passes = options.runs * options.generate_tokens;
+  const std::vector<TokenId> some =
+      some_tokens(passes + options.verify, backend.config().vocab_size);
+  struct Measured {
+    std::unique_ptr<Sequence> sequence;
+    std::vector<double> seconds = {}, processor = {};
+
+    void pass(const std::function<void()>& body) {
+      const double before = processor_seconds();
+      seconds.push_back(seconds_of(body));
+      processor.push_back(processor_seconds() - before);
+    }
+    PassTime time() const { return {median(seconds), median(processor)}; }
+  };
+  Measured verify = {backend.open()};
+  Measured decode = {backend.open()};
+  for (std::int64_t i = 0; i < passes; ++i) {
+    const auto tokens = std::span(some).subspan(static_cast<std::size_t>(i));
+    decode.pass([&] { decode.sequence->decode(tokens.front()); });
+    verify.pass([&] {
+      verify.sequence->verify(tokens.first(static_cast<std::size_t>(options.verify)),
+                              [](std::int64_t /*index*/, std::span<const float> /*logits*/) {});
+      verify.sequence->keep(options.keep > 0 ? options.keep : options.verify);
+    });
+  }
+  return {verify.time(), decode.time()};
+}
+
 // A model of random weights of a published shape.
 Model random_model(const BenchArguments& options) {
   return {random_quantized_weights(published_shape(options.shape), quantization_of(options)),
@@ -129,6 +178,11 @@ std::shared_ptr<const Backend> load(const BenchArguments& options) {
 }
 
 void run(const BenchArguments& options) {
+  if (options.verify == 0) {
+    refuse_without_effect(*options.model.command, {"--keep"}, "without --verify");
+  } else if (options.keep > options.verify) {
+    fail("--keep {}: only {} tokens are verified", options.keep, options.verify);
+  }
   std::shared_ptr<const Backend> backend;
   const double load_seconds = seconds_of([&] { backend = load(options); });
   const int threads = thread_count();
@@ -170,7 +224,7 @@ void run(const BenchArguments& options) {
       weight_bytes(backend->model().weights()) +
       2 * static_cast<double>(count) * static_cast<double>(sequences.front()->bytes());
   const double bandwidth = median(bandwidths);
-  const nlohmann::ordered_json report = {
+  nlohmann::ordered_json report = {
       {"backend", backend->name()},
       {"isa", isa_name(current_isa())},
       {"threads", threads},
@@ -183,6 +237,13 @@ void run(const BenchArguments& options) {
       {"share_of_floor", step_bytes / bandwidth / step},
       {"load_seconds", load_seconds},
       {"peak_rss_bytes", peak_rss}};
+  if (options.verify > 0) {
+    const auto [verify, one] = verify_and_decode(*backend, options);
+    report["verify_tokens"] = options.verify;
+    report["verify_seconds"] = verify.seconds;
+    report["verify_over_decode"] = verify.seconds / one.seconds;
+    report["verify_over_decode_processor_time"] = verify.processor_seconds / one.processor_seconds;
+  }
   if (options.model.json) return print_json(report);
   for (const auto& [name, value] : report.items()) {
     write_output(fmt::format("{:<26} {}\n", name,
@@ -235,6 +296,10 @@ void add_bench(CLI::App& app) {
             1);
   add_count(*command, "--sequences", options->sequences, "Number of sequences to decode together",
             1);
+  add_count(*command, "--verify", options->verify,
+            "Also measure passes that verify this many tokens of one sequence; 0 skips them", 0);
+  add_count(*command, "--keep", options->keep,
+            "With --verify: number of tokens to keep of each pass; 0 means all", 0);
   add_count(*command, "--runs", options->runs,
             "Number of times to repeat each measurement; the median is printed", 1);
   add_backend_options(*command, options->model);

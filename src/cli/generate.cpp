@@ -16,6 +16,7 @@ struct GenerateArguments {
   ModelOptions model;
   TextSource prompt;
   GenerateOptions generate;
+  std::filesystem::path draft;  // "ngram", a model, or empty
   bool ignore_eos = false;
   bool echo = false;
   std::filesystem::path load_state;
@@ -36,12 +37,39 @@ void require_effect(const GenerateArguments& options) {
   if (sampling.repeat_penalty == 1) {
     refuse_without_effect(command, {"--repeat-window"}, "without --repeat-penalty");
   }
+  if (options.draft.empty()) {
+    refuse_without_effect(command, {"--draft-tokens"}, "without --draft");
+  }
   if (options.model.json) refuse_without_effect(command, {"--echo"}, "with --json");
+}
+
+bool has_draft_model(const GenerateArguments& options) {
+  return !options.draft.empty() && options.draft != "ngram";
+}
+
+// The options of the model that drafts for another, which has the back end that suits it.
+ModelOptions draft_model_options(const GenerateArguments& options) {
+  ModelOptions draft = options.model;
+  draft.model = options.draft;
+  draft.backend = "auto";
+  return draft;
+}
+
+Drafter load_drafter(const GenerateArguments& options, const Model& model) {
+  if (options.draft.empty()) return {};
+  if (!has_draft_model(options)) return ngram_drafter();
+  const ModelOptions draft = draft_model_options(options);
+  const Model smaller = load_model(draft);
+  return model_drafter(
+      with_context(draft.model.string(), [&] { return open_backend(smaller, draft); }), model);
 }
 
 void run(const GenerateArguments& options) {
   require_effect(options);
   refuse_to_overwrite(options.save_state, options.model);
+  if (has_draft_model(options)) {
+    refuse_to_overwrite(options.save_state, draft_model_options(options));
+  }
   refuse_to_overwrite(options.save_state, options.prompt.file);
   if (!options.prompt.is_given() && options.load_state.empty()) {
     throw CLI::RequiredError("--prompt or --prompt-file");
@@ -65,6 +93,7 @@ void run(const GenerateArguments& options) {
   const std::unique_ptr<Sequence> sequence = backend->open({.state = state ? &*state : nullptr});
   GenerateOptions generate_options = options.generate;
   generate_options.stop_at_eos = !options.ignore_eos;
+  generate_options.draft.drafter = load_drafter(options, model);
 
   TextStream stream(tokenizer);
   std::string text;
@@ -94,6 +123,9 @@ void run(const GenerateArguments& options) {
          {"stop", stop_name(result.stop_reason)},
          {"prompt_tokens", result.prompt_tokens},
          {"generated_tokens", result.ids.size()},
+         {"decode_passes", result.decode_passes},
+         {"draft_tokens", result.draft_tokens},
+         {"accepted_tokens", result.accepted_tokens},
          {"prefill_tokens_per_second", per_second(result.prompt_tokens, result.prefill_seconds)},
          {"decode_tokens_per_second", per_second(result.decode_steps, result.decode_seconds)}});
   } else {
@@ -149,6 +181,20 @@ void add_generate(CLI::App& app) {
   command->add_option("--seed", sampling.seed, "Seed of the sampler")
       ->type_name("N")
       ->check(IsSeed())
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--draft", options->draft,
+          "Propose tokens that the model then checks several at a time, which is faster and "
+          "changes no text: ngram (what followed the same tokens earlier in the text), or a "
+          "smaller MODEL with the same tokens")
+      ->type_name("ngram|MODEL")
+      ->check(NotEmpty());
+  command
+      ->add_option("--draft-tokens", generate.draft.tokens,
+                   "With --draft: largest number of tokens to propose at once")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{64}))
       ->capture_default_str();
   command->add_flag("--ignore-eos", options->ignore_eos, "Continue after an end-of-text token");
   command->add_flag("--echo", options->echo, "Print the prompt first");

@@ -69,17 +69,45 @@ class Engine::ForwardPass {
       decode_mixer(layer, states);
       project_out(layer, [](std::int64_t /*token*/) {});
     }
-    for (EngineState* state : states) ++state->position;
+    for (EngineState* state : states) has_seen(*state, 1);
+  }
+
+  // All tokens belong to one sequence, in order, and may be taken back: its SSM state sees the
+  // tokens that were pending until now, but not these.
+  void verify_layers(EngineState& state) {
+    for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
+      AlignedVector<float>& inputs = state.pending.inputs[static_cast<std::size_t>(layer)];
+      project_in(layer);
+      run_conv(layer, state, &state.pending.conv[static_cast<std::size_t>(layer)]);
+      for_heads(1, [&](std::int64_t /*token*/, Range heads, int thread) {
+        step(layer, heads, state, {0, tokens_}, state.pending.count, thread);
+        for (std::int64_t token = 0; token < tokens_; ++token) gate(token, channels_of(heads));
+      });
+      inputs.resize(static_cast<std::size_t>(tokens_ * shape_.pending_numbers()));
+      project_out(layer, [&](std::int64_t token) { store_inputs(token, inputs); });
+    }
+    state.pending.count = tokens_;
+    state.position += tokens_;
+  }
+
+  void settle_layers(EngineState& state) {
+    for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
+      for_heads(1, [&](std::int64_t /*token*/, Range heads, int thread) {
+        step(layer, heads, state, {0, 0}, state.pending.count, thread);
+      });
+    }
+    state.pending.clear();
   }
 
   // All tokens belong to one sequence, in order.
   void prefill_layers(EngineState& state) {
     for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
       project_in(layer);
-      prefill_mixer(layer, state);
+      run_conv(layer, state, nullptr);
+      prefill_ssm(layer, state);
       project_out(layer, [&](std::int64_t token) { gate(token, {0, c_.d_inner}); });
     }
-    state.position += tokens_;
+    has_seen(state, tokens_);
   }
 
   // Returns the residual of tokens [begin, end), from which a later pass can compute their logits.
@@ -258,34 +286,91 @@ class Engine::ForwardPass {
       decode_conv(plan, token, {c_.d_inner, c_.conv_dim()},
                   shape_.conv(*states[static_cast<std::size_t>(token)], layer).data());
     });
-    const std::int64_t each = tasks_of(c_.nheads, kHeadTasks);
-    const std::int64_t tasks = tasks_of(c_.nheads, each);
-    pool_.run(tokens_ * tasks, [&](std::int64_t task, int /*thread*/) {
-      decode_heads(plan, layer, task / tasks, task_range(task % tasks, each, c_.nheads),
-                   *states[static_cast<std::size_t>(task / tasks)]);
+    for_heads(tokens_, [&](std::int64_t token, Range heads, int thread) {
+      EngineState& state = *states[static_cast<std::size_t>(token)];
+      decode_conv(plan, token, channels_of(heads), shape_.conv(state, layer).data());
+      step(layer, heads, state, {token, token + 1}, state.pending.count + 1, thread);
+      gate(token, channels_of(heads));
     });
   }
 
-  void decode_heads(const LayerPlan& plan, std::int64_t layer, std::int64_t token, Range heads,
-                    EngineState& state) {
-    const Range channels = {heads.begin * c_.headdim, heads.end * c_.headdim};
-    decode_conv(plan, token, channels, shape_.conv(state, layer).data());
-    const float* xbc = work_.xbc.data() + token * c_.conv_dim();
-    float* y = work_.y.data() + token * c_.d_inner;
+  // Calls body(token, heads, thread) for all heads of all tokens, some heads at a time.
+  template <typename Body>
+  void for_heads(std::int64_t tokens, const Body& body) {
+    const std::int64_t each = tasks_of(c_.nheads, kHeadTasks);
+    const std::int64_t tasks = tasks_of(c_.nheads, each);
+    pool_.run(tokens * tasks, [&](std::int64_t task, int thread) {
+      body(task / tasks, task_range(task % tasks, each, c_.nheads), thread);
+    });
+  }
+
+  Range channels_of(Range heads) const {
+    return {heads.begin * c_.headdim, heads.end * c_.headdim};
+  }
+
+  // Runs the SSM of heads over the pending tokens of a sequence and then over tokens of this pass,
+  // which belong to it. The state in memory becomes that after `stored` tokens.
+  void step(std::int64_t layer, Range heads, EngineState& state, Range tokens, std::int64_t stored,
+            int thread) {
+    const PendingTokens& pending = state.pending;
+    Workspace::Steps& steps = work_.steps[static_cast<std::size_t>(thread)];
+    const std::int64_t count = pending.count + tokens.end - tokens.begin;
+    if (count == 0) return;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::uint32_t dither = state_dither(layer, state.position - pending.count + i);
+      steps.tokens[static_cast<std::size_t>(i)] =
+          i < pending.count ? pending_token(pending, layer, i, dither)
+                            : token_of_pass(tokens.begin + i - pending.count, dither);
+    }
     kernels_.ssm_step({.layout = shape_.layout(),
                        .first_head = heads.begin,
                        .end_head = heads.end,
                        .heads_per_group = c_.heads_per_group(),
-                       .x = xbc,
-                       .B = xbc + c_.d_inner,
-                       .C = xbc + c_.d_inner + c_.ngroups * c_.d_state,
-                       .dt = work_.dt.data() + token * c_.nheads,
-                       .decay = work_.decay.data() + token * c_.nheads,
-                       .D = plan.weights->D.data(),
-                       .dither = state_dither(layer, state.position),
+                       .D = layer_plan(layer).weights->D.data(),
+                       .tokens = steps.tokens.data(),
+                       .count = count,
+                       .stored = stored,
                        .state = shape_.ssm(state, layer).data(),
-                       .y = y});
-    gate(token, channels);
+                       .scratch = steps.scratch.data()});
+  }
+
+  SsmToken pending_token(const PendingTokens& pending, std::int64_t layer, std::int64_t i,
+                         std::uint32_t dither) const {
+    const float* x =
+        pending.inputs[static_cast<std::size_t>(layer)].data() + i * shape_.pending_numbers();
+    const float* B = x + c_.d_inner;
+    const float* dt = B + c_.ngroups * c_.d_state;
+    return {.x = x,
+            .B = B,
+            .C = nullptr,
+            .dt = dt,
+            .decay = dt + c_.nheads,
+            .dither = dither,
+            .y = nullptr};
+  }
+
+  SsmToken token_of_pass(std::int64_t token, std::uint32_t dither) {
+    const float* xbc = work_.xbc.data() + token * c_.conv_dim();
+    return {.x = xbc,
+            .B = xbc + c_.d_inner,
+            .C = xbc + c_.d_inner + c_.ngroups * c_.d_state,
+            .dt = work_.dt.data() + token * c_.nheads,
+            .decay = work_.decay.data() + token * c_.nheads,
+            .dither = dither,
+            .y = work_.y.data() + token * c_.d_inner};
+  }
+
+  void store_inputs(std::int64_t token, AlignedVector<float>& inputs) const {
+    const float* xbc = work_.xbc.data() + token * c_.conv_dim();
+    float* to = inputs.data() + token * shape_.pending_numbers();
+    to = std::copy_n(xbc, c_.d_inner + c_.ngroups * c_.d_state, to);
+    to = std::copy_n(work_.dt.data() + token * c_.nheads, c_.nheads, to);
+    std::copy_n(work_.decay.data() + token * c_.nheads, c_.nheads, to);
+  }
+
+  static void has_seen(EngineState& state, std::int64_t tokens) {
+    state.position += tokens;
+    state.pending.clear();
   }
 
   void gate(std::int64_t token, Range channels) {
@@ -297,22 +382,18 @@ class Engine::ForwardPass {
     kernels_.gate(z, count, y);
   }
 
-  void prefill_mixer(std::int64_t layer, EngineState& state) {
+  // Runs the conv over all tokens, which belong to one sequence, and moves its conv state past
+  // them. If `window` is given, it gets the inputs of the conv state before that and of the tokens.
+  void run_conv(std::int64_t layer, EngineState& state, AlignedVector<float>* window) {
     const LayerPlan& plan = layer_plan(layer);
-    prefill_conv(plan, shape_.conv(state, layer).data());
-    prefill_ssm(plan, layer, state);
-  }
-
-  void prefill_conv(const LayerPlan& plan, float* conv_state) {
     const std::int64_t stride = c_.d_in_proj();
     const std::int64_t conv_dim = c_.conv_dim();
     for_rows(tokens_,
              [&](std::int64_t token, int /*thread*/) { compute_decays(*plan.weights, token); });
-    float* first = work_.projected.data() + c_.d_inner;
+    float* const conv_state = shape_.conv(state, layer).data();
+    float* const first = work_.projected.data() + c_.d_inner;
     const std::int64_t kept = c_.d_conv - 1;
-    for (std::int64_t k = 0; k < kept; ++k) {
-      std::copy_n(conv_state + k * conv_dim, conv_dim, first + k * stride);
-    }
+    if (window != nullptr) window->resize(static_cast<std::size_t>((kept + tokens_) * conv_dim));
     // A task has whole groups of values, which are rounded together.
     const std::int64_t each = tasks_of(kConvChannels, c_.headdim) * c_.headdim;
     pool_.run(tasks_of(conv_dim, each), [&](std::int64_t task, int /*thread*/) {
@@ -320,6 +401,9 @@ class Engine::ForwardPass {
       const std::int64_t channels = range.end - range.begin;
       float* input = first + range.begin;
       float* out = work_.xbc.data() + range.begin;
+      for (std::int64_t k = 0; k < kept; ++k) {
+        std::copy_n(conv_state + k * conv_dim + range.begin, channels, input + k * stride);
+      }
       for (std::int64_t t = kept; t < kept + tokens_; ++t) {
         round_values(channels, input + t * stride);
       }
@@ -334,18 +418,23 @@ class Engine::ForwardPass {
                           .out = out,
                           .out_stride = conv_dim});
       for (std::int64_t t = 0; t < tokens_; ++t) round_values(channels, out + t * conv_dim);
+      for (std::int64_t k = 0; k < kept; ++k) {
+        std::copy_n(input + (tokens_ + k) * stride, channels,
+                    conv_state + k * conv_dim + range.begin);
+      }
+      if (window == nullptr) return;
+      for (std::int64_t t = 0; t < kept + tokens_; ++t) {
+        std::copy_n(input + t * stride, channels, window->data() + t * conv_dim + range.begin);
+      }
     });
-    for (std::int64_t k = 0; k < kept; ++k) {
-      std::copy_n(first + (tokens_ + k) * stride, conv_dim, conv_state + k * conv_dim);
-    }
   }
 
-  void prefill_ssm(const LayerPlan& plan, std::int64_t layer, EngineState& state) {
+  void prefill_ssm(std::int64_t layer, EngineState& state) {
     const ChunkArguments chunk = {.shape = chunk_shape(c_, tokens_),
                                   .xbc = work_.xbc.data(),
                                   .dt = work_.dt.data(),
                                   .decay = work_.decay.data(),
-                                  .D = plan.weights->D.data(),
+                                  .D = layer_plan(layer).weights->D.data(),
                                   .groups = work_.chunk_groups.data(),
                                   .state = work_.ssm.data(),
                                   .y = work_.y.data()};
@@ -356,6 +445,7 @@ class Engine::ForwardPass {
     const std::uint32_t dither = state_dither(layer, state.position + tokens_ - 1);
     pool_.run(tasks_of(c_.nheads, kPrefillHeads), [&](std::int64_t task, int thread) {
       const Range heads = task_range(task, kPrefillHeads, c_.nheads);
+      step(layer, heads, state, {0, 0}, state.pending.count, thread);
       kernels_.decode_state(shape_.layout(), heads.begin, heads.end, codes, work_.ssm.data());
       chunks_.heads(chunk, heads.begin, heads.end,
                     work_.chunk_scratch[static_cast<std::size_t>(thread)].data());
@@ -384,19 +474,37 @@ Engine::Engine(std::shared_ptr<const Weights> weights, const EngineOptions& opti
   workspace_.reserve(plan_, 1, pool_.threads());
 }
 
-std::unique_lock<FairMutex> Engine::take(std::int64_t tokens) const {
+std::unique_lock<FairMutex> Engine::take(std::int64_t tokens, std::int64_t steps) const {
   std::unique_lock lock(mutex_);
   workspace_.reserve(plan_, tokens, pool_.threads());
+  workspace_.reserve_steps(steps, shape_.layout().row, pool_.threads());
   return lock;
 }
 
 void Engine::decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
                     std::span<float> logits) const {
-  const std::unique_lock lock = take(std::ssize(states));
+  std::int64_t pending = 0;
+  for (const EngineState* state : states) pending = std::max(pending, state->pending.count);
+  const std::unique_lock lock = take(std::ssize(states), pending + 1);
   ForwardPass pass(*this, std::ssize(states));
   pass.embed(tokens);
   pass.decode_layers(states);
   if (!logits.empty()) pass.logits(logits);
+}
+
+void Engine::verify(EngineState& state, std::span<const TokenId> tokens,
+                    std::span<float> logits) const {
+  const std::int64_t count = std::ssize(tokens);
+  const std::unique_lock lock = take(count, state.pending.count + count);
+  ForwardPass pass(*this, count);
+  pass.embed(tokens);
+  pass.verify_layers(state);
+  pass.logits(logits);
+}
+
+void Engine::settle(EngineState& state) const {
+  const std::unique_lock lock = take(0, state.pending.count);
+  ForwardPass(*this, 0).settle_layers(state);
 }
 
 void Engine::prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
@@ -410,7 +518,7 @@ void Engine::prefill(EngineState& state, std::span<const TokenId> tokens, Logits
     if (wanted == LogitsFor::last && begin + count == total) first = count - 1;
     AlignedVector<float> residual;
     {
-      const std::unique_lock lock = take(count);
+      const std::unique_lock lock = take(count, state.pending.count);
       throw_if_stopped(stop);  // the wait may have been long
       ForwardPass pass(*this, count);
       pass.embed(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));

@@ -38,6 +38,13 @@ class Engine {
   void decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
               std::span<float> logits) const;
 
+  // Runs tokens of one sequence as decode() does one after the other. All of them, and none before
+  // them, are then pending and can be taken back. `logits` is [tokens.size(), vocab_size].
+  void verify(EngineState& state, std::span<const TokenId> tokens, std::span<float> logits) const;
+
+  // Runs the SSM over the pending tokens.
+  void settle(EngineState& state) const;
+
   // Prefills in segments that end at multiples of kPrefillSegment. Throws Stopped between them.
   // `logits` may call the engine.
   void prefill(EngineState& state, std::span<const TokenId> tokens, LogitsFor wanted,
@@ -46,8 +53,9 @@ class Engine {
  private:
   class ForwardPass;
 
-  // Waits for the turn of this thread, with room for this many tokens at once.
-  std::unique_lock<FairMutex> take(std::int64_t tokens) const;
+  // Waits for the turn of this thread, with room for this many tokens at once, and for steps of the
+  // SSM over so many.
+  std::unique_lock<FairMutex> take(std::int64_t tokens, std::int64_t steps = 0) const;
   void emit_logits(std::span<const float> residual, std::int64_t index,
                    const LogitsFn& logits) const;
 

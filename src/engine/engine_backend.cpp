@@ -35,7 +35,16 @@ class EngineSequence : public Sequence {
                    const std::stop_token& stop) override {
     engine_.prefill(state_, tokens, wanted, logits, stop);
   }
-  State numbers() const override { return engine_.state_shape().to_float(state_); }
+  void run_verify(std::span<const TokenId> tokens, std::span<float> logits) override {
+    engine_.verify(state_, tokens, logits);
+  }
+  void run_keep(std::int64_t count) override { engine_.state_shape().keep(state_, count); }
+  State numbers() const override {
+    if (state_.pending.count == 0) return engine_.state_shape().to_float(state_);
+    EngineState settled = state_;
+    engine_.settle(settled);
+    return engine_.state_shape().to_float(settled);
+  }
 
   const Engine& engine_;  // the engine of the back end
   EngineState state_;

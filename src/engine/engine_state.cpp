@@ -6,6 +6,12 @@
 
 namespace lightmamba {
 
+void PendingTokens::clear() {
+  count = 0;
+  for (AlignedVector<float>& layer : inputs) layer.clear();
+  for (AlignedVector<float>& layer : conv) layer.clear();
+}
+
 EngineStateLayout::EngineStateLayout(const Mamba2Config& config, StateFormat format)
     : config_(config),
       layout_(state_layout(format, config.headdim, config.d_state)),
@@ -16,6 +22,8 @@ EngineState EngineStateLayout::empty() const {
   EngineState state;
   state.conv.resize(static_cast<std::size_t>(config_.n_layer * conv_numbers_));
   state.ssm.resize(static_cast<std::size_t>(config_.n_layer * ssm_bytes_));
+  state.pending.inputs.resize(static_cast<std::size_t>(config_.n_layer));
+  state.pending.conv.resize(static_cast<std::size_t>(config_.n_layer));
   return state;
 }
 
@@ -28,6 +36,18 @@ std::span<float> EngineStateLayout::conv(EngineState& state, std::int64_t layer)
 std::span<std::byte> EngineStateLayout::ssm(EngineState& state, std::int64_t layer) const {
   return std::span(state.ssm).subspan(static_cast<std::size_t>(layer * ssm_bytes_),
                                       static_cast<std::size_t>(ssm_bytes_));
+}
+
+void EngineStateLayout::keep(EngineState& state, std::int64_t count) const {
+  PendingTokens& pending = state.pending;
+  if (count == pending.count) return;
+  state.position -= pending.count - count;
+  pending.count = count;
+  const std::int64_t kept = (config_.d_conv - 1) * config_.conv_dim();
+  for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
+    const AlignedVector<float>& inputs = pending.conv[static_cast<std::size_t>(layer)];
+    std::copy_n(inputs.data() + count * config_.conv_dim(), kept, conv(state, layer).data());
+  }
 }
 
 EngineState EngineStateLayout::from_float(const State& from) const {

@@ -43,4 +43,13 @@ void Workspace::reserve(const Plan& plan, std::int64_t count, int threads) {
   tokens = count;
 }
 
+void Workspace::reserve_steps(std::int64_t count, std::int64_t row, int threads) {
+  steps.resize(static_cast<std::size_t>(threads));
+  if (std::ssize(steps.front().tokens) >= count) return;
+  for (Steps& each : steps) {
+    each.tokens.resize(static_cast<std::size_t>(count));
+    each.scratch.resize(static_cast<std::size_t>(count * 2 * row));
+  }
+}
+
 }  // namespace lightmamba

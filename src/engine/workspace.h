@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "engine/plan.h"
 #include "kernels/chunk.h"
+#include "kernels/elements.h"
 #include "kernels/product.h"
 
 namespace lightmamba {
@@ -29,6 +30,8 @@ ChunkShape chunk_shape(const Mamba2Config& config, std::int64_t tokens);
 struct Workspace {
   // Makes room for this many tokens at once; existing memory is kept.
   void reserve(const Plan& plan, std::int64_t tokens, int threads);
+  // Makes room for steps of the SSM over so many tokens, with `row` numbers in a row of the state.
+  void reserve_steps(std::int64_t tokens, std::int64_t row, int threads);
 
   std::int64_t tokens = 0;
   AlignedVector<float> residual;  // [tokens, d_model]
@@ -46,6 +49,12 @@ struct Workspace {
   QuantizedBuffer model_input;                // inputs of in_proj and the LM head [tokens, d_model]
   QuantizedBuffer inner_input;                // inputs of out_proj [tokens, d_inner]
   std::vector<AlignedVector<float>> scratch;  // for each thread [2, max(d_model, d_inner)]
+  // For each thread, the tokens of a step of the SSM and its scratch [tokens, 2, row].
+  struct Steps {
+    std::vector<SsmToken> tokens;
+    AlignedVector<float> scratch;
+  };
+  std::vector<Steps> steps;
 };
 
 }  // namespace lightmamba

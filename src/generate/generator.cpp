@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include <lightmamba/generate.h>
@@ -36,6 +38,9 @@ class Generator::Loop {
       fail("max_tokens must not be negative, but is {}", options.max_tokens);
     }
     if (prompt.empty() && sequence.logits().empty()) fail("the prompt has no tokens");
+    if (options.draft.drafter && options.draft.tokens < 1) {
+      fail("a draft must have at least 1 token, but may have {}", options.draft.tokens);
+    }
     result_.prompt_tokens = std::ssize(prompt);
     if (prompt.empty()) return;
     const Stopwatch stopwatch(result_.prefill_seconds);
@@ -46,35 +51,92 @@ class Generator::Loop {
     if (has_ended_ || std::ssize(result_.ids) >= options_.max_tokens) return {};
     throw_if_stopped(options_.stop);
     const Stopwatch stopwatch(result_.decode_seconds);
-    feed_last();
-    const TokenId id = sampler_.sample(sequence_.logits(), seen_);
+    const TokenId id = sampler_.sample(next_logits(), seen_);
     if (options_.stop_at_eos && sequence_.backend().config().ends_text(id)) {
       end(StopReason::end_of_text);
       return {};
     }
     seen_.push_back(id);
     result_.ids.push_back(id);
+    if (pass_ && pass_->proposes(id)) {
+      ++pass_->row;
+      ++result_.decode_steps;
+      ++result_.accepted_tokens;
+    } else {
+      end_pass();
+    }
     return id;
   }
 
   void end(StopReason reason) {
+    end_pass();
     has_ended_ = true;
     result_.stop_reason = reason;
   }
 
   void finish() {
     const Stopwatch stopwatch(result_.decode_seconds);
-    feed_last();
+    end_pass();
+    if (!has_seen_all()) decode_last();
     has_ended_ = true;
   }
 
   const GenerateResult& result() const { return result_; }
 
  private:
-  void feed_last() {
-    if (result_.decode_steps == std::ssize(result_.ids)) return;
+  // A pass over the last token and a draft. Tokens of the draft are accepted as long as they are
+  // the ones that are chosen.
+  struct Pass {
+    std::vector<TokenId> draft;
+    std::size_t row = 0;  // the row of `logits_` that the next token is chosen from
+
+    bool proposes(TokenId id) const { return row < draft.size() && draft[row] == id; }
+  };
+
+  bool has_seen_all() const { return result_.decode_steps == std::ssize(result_.ids); }
+
+  std::span<const float> next_logits() {
+    if (!pass_ && !has_seen_all()) begin_pass();
+    if (!pass_) return sequence_.logits();
+    const auto vocab = static_cast<std::size_t>(sequence_.backend().config().vocab_size);
+    return std::span<const float>(logits_).subspan(pass_->row * vocab, vocab);
+  }
+
+  void begin_pass() {
+    std::vector<TokenId> draft = next_draft();
+    if (draft.empty()) return decode_last();
+    std::vector<TokenId> tokens = {result_.ids.back()};
+    tokens.insert(tokens.end(), draft.begin(), draft.end());
+    logits_.clear();
+    sequence_.verify(tokens, [&](std::int64_t /*index*/, std::span<const float> row) {
+      logits_.insert(logits_.end(), row.begin(), row.end());
+    });
+    ++result_.decode_steps;
+    ++result_.decode_passes;
+    result_.draft_tokens += std::ssize(draft);
+    pass_ = Pass{std::move(draft)};
+  }
+
+  std::vector<TokenId> next_draft() const {
+    // The pass has one token more to choose than the draft has tokens.
+    const std::int64_t count =
+        std::min(options_.draft.tokens, options_.max_tokens - std::ssize(result_.ids) - 1);
+    if (!options_.draft.drafter || count < 1) return {};
+    std::vector<TokenId> draft = options_.draft.drafter(seen_, count);
+    if (std::ssize(draft) > count) draft.resize(static_cast<std::size_t>(count));
+    return draft;
+  }
+
+  // Takes back what was not accepted.
+  void end_pass() {
+    if (pass_) sequence_.keep(static_cast<std::int64_t>(pass_->row) + 1);
+    pass_.reset();
+  }
+
+  void decode_last() {
     sequence_.decode(result_.ids.back());
     ++result_.decode_steps;
+    ++result_.decode_passes;
   }
 
   Sequence& sequence_;
@@ -82,6 +144,8 @@ class Generator::Loop {
   Sampler sampler_;
   std::vector<TokenId> seen_;  // tokens that the sampler has seen: the prompt and the result
   GenerateResult result_;
+  std::optional<Pass> pass_;
+  std::vector<float> logits_;  // after each token of the pass [1 + draft.size(), vocab_size]
   bool has_ended_ = false;
 };
 

@@ -57,25 +57,32 @@ inline constexpr std::int64_t kLargestDState = 1024;
 // Throws Error if d_state is larger than kLargestDState.
 StateLayout state_layout(StateFormat format, std::int64_t headdim, std::int64_t d_state);
 
-// Runs one token over the heads first_head ... end_head - 1 of a layer:
+// What a token brings to the SSM of a layer; all pointers point to the whole layer.
+struct SsmToken {
+  const float* x;      // [nheads][headdim]
+  const float* B;      // [ngroups][d_state]
+  const float* C;      // [ngroups][d_state]; not read if y is null
+  const float* dt;     // [nheads]
+  const float* decay;  // [nheads]
+  std::uint32_t dither;
+  float* y;  // [nheads][headdim]; null if it is not wanted
+};
+
+// Runs tokens one after the other over the heads first_head ... end_head - 1 of a layer:
 //
 //   h = decay h + (dt x) B     y = h C + D x     then h is rounded as round_state() does
 //
-// Pointers point to the whole layer. The scale of a row is at least 2^-111, where round_state()
-// would overflow.
+// The scale of a row is at least 2^-111, where round_state() would overflow. The state in memory
+// becomes that after the first `stored` tokens; the others run ahead of it.
 struct SsmStepArguments {
   StateLayout layout;
   std::int64_t first_head, end_head;
   std::int64_t heads_per_group;
-  const float* x;      // [nheads][headdim]
-  const float* B;      // [ngroups][d_state]
-  const float* C;      // [ngroups][d_state]
-  const float* dt;     // [nheads]
-  const float* decay;  // [nheads]
-  const float* D;      // [nheads]
-  std::uint32_t dither;
+  const float* D;          // [nheads]
+  const SsmToken* tokens;  // [count], at least one
+  std::int64_t count, stored;
   std::byte* state;  // heads of layout.head_bytes, aligned to kCacheLine
-  float* y;          // [nheads][headdim]
+  float* scratch;    // [count][2][layout.row]
 };
 
 // Replaces x [d] by (H_m (x) H_n) x / sqrt(d). H_n is Sylvester's matrix of the power of two n, and

@@ -82,6 +82,16 @@ LIGHTMAMBA_INLINE void widen(const Bits& words, Floats* to) {
   }
 }
 
+// Returns what widen() gives before it converts to float, of one plane from its sum.
+template <int kPlanes>
+LIGHTMAMBA_INLINE Bits code_at_top(const Bits& sum) {
+  if constexpr (kPlanes == 2) {
+    return sum & all(kHighHalf);
+  } else {
+    return (sum << 8) & all(0xFF000000U);
+  }
+}
+
 template <int kPlanes>
 inline constexpr float kUnit = kPlanes == 2 ? 0x1p-16F : 0x1p-24F;
 
@@ -116,29 +126,50 @@ LIGHTMAMBA_INLINE bool is_unusual(std::uint32_t largest) {
   return float_from(scale < kSmallestScale ? kSmallestScale : scale);
 }
 
-// Rounds the row h to codes in `words`. `first` is the threshold of its first number.
+// How a row is rounded: to multiples of a scale, with the thresholds that begin with `first`.
+struct Rounding {
+  float scale;  // no number but 0 is a multiple of 0 or NaN
+  float to_fixed;
+  std::uint32_t first;
+};
+
+// The sums of numbers and thresholds from which codes are cut, for rows with a scale above 0.
 template <int kPlanes>
-LIGHTMAMBA_INLINE void round_row(const float* h, std::int64_t vectors, float scale, float to_fixed,
-                                 std::uint32_t first, std::byte* words) {
-  if (!(scale > 0)) {
-    for (std::int64_t v = 0; v < vectors; v += kPlanes) {
-      store_bits(words + v / kPlanes * 64, all(0U));
-    }
-    return;
-  }
-  const Floats factor = all(to_fixed);
-  const Bits start = all((first & kLowHalf) * 0x10001U);
-  for (std::int64_t v = 0; v < vectors; v += kPlanes) {
-    // No clamp is needed: a scale is never so small that the code of the largest number is too
-    // high.
-    Bits sums[kPlanes];
+struct RoundedRow {
+  const float* h;
+  Floats factor;
+  Bits start;
+
+  LIGHTMAMBA_INLINE RoundedRow(const float* row, const Rounding& rounding)
+      : h(row),
+        factor(all(rounding.to_fixed)),
+        start(all((rounding.first & kLowHalf) * 0x10001U)) {}
+
+  // No clamp is needed: a scale is never so small that the code of the largest number is too high.
+  LIGHTMAMBA_INLINE void sums(std::int64_t v, Bits* to) const {
     for (int i = 0; i < kPlanes; i += 2) {
       const Bits pair =
           add_shorts(load_bits(kThresholds<kPlanes>.words + (v + i) / 2 * kLanes), start);
       const float* two = h + (v + i) * kLanes;
-      sums[i] = truncate(load(two) * factor) + (pair & all(kLowHalf));
-      sums[i + 1] = truncate(load(two + kLanes) * factor) + (pair >> 16);
+      to[i] = truncate(load(two) * factor) + (pair & all(kLowHalf));
+      to[i + 1] = truncate(load(two + kLanes) * factor) + (pair >> 16);
     }
+  }
+};
+
+inline void clear_row(std::int64_t bytes, std::byte* words) {
+  for (std::int64_t at = 0; at < bytes; at += 64) store_bits(words + at, all(0U));
+}
+
+// Rounds the row h to codes in `words`.
+template <int kPlanes>
+LIGHTMAMBA_INLINE void round_row(const float* h, std::int64_t vectors, const Rounding& rounding,
+                                 std::byte* words) {
+  if (!(rounding.scale > 0)) return clear_row(vectors / kPlanes * 64, words);
+  const RoundedRow<kPlanes> row(h, rounding);
+  for (std::int64_t v = 0; v < vectors; v += kPlanes) {
+    Bits sums[kPlanes];
+    row.sums(v, sums);
     store_bits(words + v / kPlanes * 64, pack<kPlanes>(sums));
   }
 }
@@ -150,19 +181,42 @@ LIGHTMAMBA_INLINE std::uint32_t first_threshold(const StateLayout& layout, std::
 
 // B and C of a group in the order of a row's vectors.
 struct RowOrder {
-  alignas(64) float B[kLargestRow];
-  alignas(64) float C[kLargestRow];
+  const float* B;
+  const float* C;
 };
 
 // The values of a row before it is rounded that y and its scale are computed from.
 struct RowResult {
-  Floats products;  // products of y, not yet summed
+  Floats products;  // products of y, not yet summed; 0 if y is not wanted
   Floats largest;   // magnitudes
 };
 
+// The codes of a row in memory, as widen() gives them.
 template <int kPlanes>
-LIGHTMAMBA_INLINE RowResult step_row(const std::byte* words, std::int64_t vectors, float scale,
-                                     float decay, float input, const RowOrder& order, float* h) {
+struct CodesInMemory {
+  const std::byte* words;
+
+  LIGHTMAMBA_INLINE void operator()(std::int64_t v, Floats* to) const {
+    widen<kPlanes>(load_bits(words + v / kPlanes * 64), to);
+  }
+};
+
+// The codes of a row that is rounded only now.
+template <int kPlanes>
+struct CodesOfNumbers {
+  RoundedRow<kPlanes> row;
+
+  LIGHTMAMBA_INLINE void operator()(std::int64_t v, Floats* to) const {
+    Bits sums[kPlanes];
+    row.sums(v, sums);
+    for (int i = 0; i < kPlanes; ++i) to[i] = to_float(code_at_top<kPlanes>(sums[i]));
+  }
+};
+
+// Steps a row whose codes `codes` gives and whose scale is `scale` to the numbers h.
+template <int kPlanes, bool kOutput, typename Codes>
+LIGHTMAMBA_INLINE RowResult step_row(const Codes& codes, std::int64_t vectors, float scale,
+                                     float decay, float input, RowOrder order, float* h) {
   const Floats inputs = all(input);
   const float unit = scale * kUnit<kPlanes>;
   // The factor is exactly decay times the scale, unless that is too small for a normal number.
@@ -174,12 +228,12 @@ LIGHTMAMBA_INLINE RowResult step_row(const std::byte* words, std::int64_t vector
   const auto take = [&](auto kept_of) __attribute__((always_inline)) {
     for (std::int64_t v = 0; v < vectors; v += kPlanes) {
       Floats code[kPlanes];
-      widen<kPlanes>(load_bits(words + v / kPlanes * 64), code);
+      codes(v, code);
       for (int i = 0; i < kPlanes; ++i) {
         const std::int64_t at = (v + i) * kLanes;
         const Floats number = kept_of(code[i]) + inputs * load(order.B + at);
         store(h + at, number);
-        sums[i % 2] = sums[i % 2] + number * load(order.C + at);
+        if constexpr (kOutput) sums[i % 2] = sums[i % 2] + number * load(order.C + at);
         largest = larger(largest, bits_of(magnitude(number)));
       }
     }
@@ -192,17 +246,18 @@ LIGHTMAMBA_INLINE RowResult step_row(const std::byte* words, std::int64_t vector
   return {sums[0] + sums[1], float_of(largest)};
 }
 
-LIGHTMAMBA_INLINE Floats step_float_row(float* numbers, std::int64_t vectors, float decay,
-                                        float input, const RowOrder& order) {
+template <bool kOutput>
+LIGHTMAMBA_INLINE Floats step_float_row(const float* from, std::int64_t vectors, float decay,
+                                        float input, RowOrder order, float* to) {
   const Floats decays = all(decay);
   const Floats inputs = all(input);
   Floats sums[2] = {all(0.0F), all(0.0F)};
   for (std::int64_t v = 0; v < vectors; v += 2) {
     for (int i = 0; i < 2; ++i) {
       const std::int64_t at = (v + i) * kLanes;
-      const Floats h = decays * load(numbers + at) + inputs * load(order.B + at);
-      store(numbers + at, h);
-      sums[i] = sums[i] + h * load(order.C + at);
+      const Floats h = decays * load(from + at) + inputs * load(order.B + at);
+      store(to + at, h);
+      if constexpr (kOutput) sums[i] = sums[i] + h * load(order.C + at);
     }
   }
   return sums[0] + sums[1];
@@ -218,92 +273,186 @@ struct Add {
   LIGHTMAMBA_INLINE Floats operator()(const Floats& a, const Floats& b) const { return a + b; }
 };
 
-// Runs one head, 16 rows at a time, so that the work for each row is done in vectors. kKnown is the
-// number of vectors of a row, or 0 if only the layout tells.
+// Up to 16 rows of a head, whose work that is not in vectors of a row is done together. kKnown is
+// the number of vectors of a row, or 0 if only the layout tells.
 template <int kPlanes, int kKnown>
-[[gnu::noinline]] void step_head(const SsmStepArguments& a, std::int64_t head,
-                                 const RowOrder& order) {
-  const StateLayout layout = a.layout;
-  const std::int64_t vectors = kKnown > 0 ? kKnown : layout.row / kLanes;
-  const std::int64_t row_bytes = layout.row * (4 / kPlanes);
-  std::byte* const memory = a.state + head * layout.head_bytes;
-  const std::byte* const end = a.state + a.end_head * layout.head_bytes;
-  const float dt = a.dt[head];
-  const float decay = a.decay[head];
-  const int bits = code_bits(layout.format);
-  alignas(64) float h[kPlanes == 1 ? 1 : kLanes * (kKnown > 0 ? kKnown * kLanes : kLargestRow)];
-  for (std::int64_t begin = 0; begin < layout.headdim; begin += kLanes) {
-    const std::int64_t rows = layout.headdim - begin < kLanes ? layout.headdim - begin : kLanes;
-    const float* x = a.x + head * layout.headdim + begin;
-    float* const scales = reinterpret_cast<float*>(memory) + begin;
-    std::byte* const words = memory + layout.codes_at + begin * row_bytes;
-    Floats products[kLanes];
-    Floats largest[kLanes];
-    for (std::int64_t r = 0; r < rows; ++r) {
+struct RowBlock {
+  StateLayout layout;
+  std::int64_t first;  // row in the layer
+  std::int64_t rows;
+  float* scales;     // in memory
+  std::byte* words;  // in memory
+  // The numbers that the last token has left, unless those in memory are newer, and how they will
+  // be rounded.
+  alignas(64) float numbers[kLanes * (kKnown > 0 ? kKnown * kLanes : kLargestRow)];
+  alignas(64) float new_scales[kLanes];
+  alignas(64) float factors[kLanes];
+  std::uint32_t threshold;
+
+  LIGHTMAMBA_INLINE std::int64_t vectors() const {
+    return kKnown > 0 ? kKnown : layout.row / kLanes;
+  }
+  LIGHTMAMBA_INLINE std::int64_t row_bytes() const { return vectors() * kLanes * (4 / kPlanes); }
+  LIGHTMAMBA_INLINE float* numbers_of(std::int64_t r) { return numbers + r * vectors() * kLanes; }
+  LIGHTMAMBA_INLINE std::byte* words_of(std::int64_t r) { return words + r * row_bytes(); }
+  LIGHTMAMBA_INLINE Rounding rounding_of(std::int64_t r) const {
+    const auto row_step = static_cast<std::uint32_t>(layout.d_state) * kDitherIndex;
+    return {new_scales[r], factors[r], threshold + static_cast<std::uint32_t>(r) * row_step};
+  }
+};
+
+// Finds how the numbers will be rounded from the largest magnitudes of the rows.
+template <int kPlanes, int kKnown>
+LIGHTMAMBA_INLINE void find_rounding(RowBlock<kPlanes, kKnown>& block, Floats* largest,
+                                     std::uint32_t dither) {
+  const int bits = code_bits(block.layout.format);
+  const Bits largest_bits = bits_of(fold_each(largest, LargerMagnitude()));
+  const Bits scale = ((largest_bits + all((1U << (25 - bits)) - 1U)) & all(kInfinityBits)) -
+                     all(static_cast<std::uint32_t>(bits - 2) << 23);
+  std::uint32_t magnitudes[kLanes];
+  store_bits(magnitudes, largest_bits);
+  store(block.new_scales, float_of(scale));
+  store(block.factors, float_of(all((254U + kDitherBits) << 23) - scale));
+  block.threshold = first_threshold(block.layout, dither, block.first);
+  int unusual = 0;
+  for (const std::uint32_t value : magnitudes) unusual |= static_cast<int>(is_unusual(value));
+  if (unusual == 0) return;
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    if (!is_unusual(magnitudes[r])) continue;
+    block.new_scales[r] =
+        unusual_scale(magnitudes[r], bits, block.numbers_of(r), block.vectors() * kLanes);
+    block.factors[r] = static_cast<float>(1 << kDitherBits) / block.new_scales[r];
+  }
+}
+
+// Rounds the numbers into memory.
+template <int kPlanes, int kKnown>
+LIGHTMAMBA_INLINE void store_block(RowBlock<kPlanes, kKnown>& block) {
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    block.scales[r] = block.new_scales[r];
+    round_row<kPlanes>(block.numbers_of(r), block.vectors(), block.rounding_of(r),
+                       block.words_of(r));
+  }
+}
+
+// The codes of a row that is in `numbers`.
+template <int kPlanes, int kKnown>
+LIGHTMAMBA_INLINE CodesOfNumbers<kPlanes> codes_of_numbers(RowBlock<kPlanes, kKnown>& block,
+                                                           std::int64_t r) {
+  Rounding rounding = block.rounding_of(r);
+  float* const row = block.numbers_of(r);
+  if (!(rounding.scale > 0)) {
+    rounding.to_fixed = 0;
+    for (std::int64_t v = 0; v < block.vectors(); ++v) store(row + v * kLanes, all(0.0F));
+  }
+  return {RoundedRow<kPlanes>(row, rounding)};
+}
+
+enum class Place { memory, numbers };
+
+// Runs a token over the rows of a block, which it finds in one place. It leaves them in `numbers`,
+// or floats where `to` says. `end` is the end of the memory to prefetch from.
+template <Place kFrom, bool kOutput, int kPlanes, int kKnown>
+[[gnu::noinline]] void step_block(RowBlock<kPlanes, kKnown>& block, const SsmToken& token,
+                                  std::int64_t head, float D, RowOrder order, Place to,
+                                  const std::byte* end) {
+  const float* x = token.x + block.first;
+  const float dt = token.dt[head];
+  const float decay = token.decay[head];
+  Floats products[kLanes];
+  Floats largest[kLanes];
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    std::byte* const words = block.words_of(r);
+    float* const numbers = block.numbers_of(r);
+    if constexpr (kFrom == Place::memory) {
       // The row of the next block, which the processor would not fetch in time.
-      const std::byte* const ahead = words + (kLanes + r) * row_bytes;
-      for (std::int64_t at = 0; at < row_bytes && ahead < end; at += 64) {
+      const std::byte* const ahead = words + kLanes * block.row_bytes();
+      for (std::int64_t at = 0; at < block.row_bytes() && ahead < end; at += 64) {
         __builtin_prefetch(ahead + at);
       }
-      if constexpr (kPlanes == 1) {
-        auto* const numbers = reinterpret_cast<float*>(words + r * row_bytes);
-        products[r] = step_float_row(numbers, vectors, decay, dt * x[r], order);
+    }
+    if constexpr (kPlanes == 1) {
+      auto* const memory = reinterpret_cast<float*>(words);
+      products[r] =
+          step_float_row<kOutput>(kFrom == Place::memory ? memory : numbers, block.vectors(), decay,
+                                  dt * x[r], order, to == Place::memory ? memory : numbers);
+    } else {
+      RowResult result;
+      if constexpr (kFrom == Place::memory) {
+        result = step_row<kPlanes, kOutput>(CodesInMemory<kPlanes>{words}, block.vectors(),
+                                            block.scales[r], decay, dt * x[r], order, numbers);
       } else {
-        const RowResult result = step_row<kPlanes>(words + r * row_bytes, vectors, scales[r], decay,
-                                                   dt * x[r], order, h + r * vectors * kLanes);
-        products[r] = result.products;
-        largest[r] = result.largest;
+        result = step_row<kPlanes, kOutput>(codes_of_numbers(block, r), block.vectors(),
+                                            block.new_scales[r], decay, dt * x[r], order, numbers);
+      }
+      products[r] = result.products;
+      largest[r] = result.largest;
+    }
+  }
+  for (std::int64_t r = block.rows; r < kLanes; ++r) products[r] = largest[r] = all(1.0F);
+  if constexpr (kOutput) {
+    const Floats y = fold_each(products, Add()) + all(D) * load_up_to(x, block.rows);
+    store_up_to(token.y + block.first, y, block.rows);
+  }
+  if constexpr (kPlanes > 1) find_rounding(block, largest, token.dither);
+}
+
+template <int kPlanes, int kKnown>
+[[gnu::noinline]] void step_head(const SsmStepArguments& a, std::int64_t head) {
+  RowBlock<kPlanes, kKnown> block;
+  block.layout = a.layout;
+  const std::int64_t headdim = a.layout.headdim;
+  std::byte* const memory = a.state + head * a.layout.head_bytes;
+  for (std::int64_t begin = 0; begin < headdim; begin += kLanes) {
+    block.first = head * headdim + begin;
+    block.rows = headdim - begin < kLanes ? headdim - begin : kLanes;
+    block.scales = reinterpret_cast<float*>(memory) + begin;
+    block.words = memory + a.layout.codes_at + begin * block.row_bytes();
+    for (std::int64_t t = 0; t < a.count; ++t) {
+      const SsmToken& token = a.tokens[t];
+      // Floats are stored by the step itself.
+      const bool is_stored = kPlanes == 1 ? t <= a.stored : t == 0 || t == a.stored;
+      if (kPlanes > 1 && t > 0 && t == a.stored) store_block(block);
+      const float* const B = a.scratch + 2 * t * a.layout.row;
+      const RowOrder order = {B, B + a.layout.row};
+      const Place to = t < a.stored ? Place::memory : Place::numbers;
+      const std::byte* const end =
+          t == 0 ? a.state + a.end_head * a.layout.head_bytes : block.words;
+      const auto step = [&](auto run) { run(block, token, head, a.D[head], order, to, end); };
+      if (is_stored && token.y != nullptr) {
+        step(step_block<Place::memory, true, kPlanes, kKnown>);
+      } else if (is_stored) {
+        step(step_block<Place::memory, false, kPlanes, kKnown>);
+      } else if (token.y != nullptr) {
+        step(step_block<Place::numbers, true, kPlanes, kKnown>);
+      } else {
+        step(step_block<Place::numbers, false, kPlanes, kKnown>);
       }
     }
-    for (std::int64_t r = rows; r < kLanes; ++r) products[r] = largest[r] = all(1.0F);
-    const Floats y = fold_each(products, Add()) + all(a.D[head]) * load_up_to(x, rows);
-    store_up_to(a.y + head * layout.headdim + begin, y, rows);
-    if constexpr (kPlanes > 1) {
-      const Bits largest_bits = bits_of(fold_each(largest, LargerMagnitude()));
-      const Bits scale = ((largest_bits + all((1U << (25 - bits)) - 1U)) & all(kInfinityBits)) -
-                         all(static_cast<std::uint32_t>(bits - 2) << 23);
-      std::uint32_t magnitudes[kLanes];
-      float new_scales[kLanes];
-      float factors[kLanes];
-      store_bits(magnitudes, largest_bits);
-      store(new_scales, float_of(scale));
-      store(factors, float_of(all((254U + kDitherBits) << 23) - scale));
-      int unusual = 0;
-      for (const std::uint32_t value : magnitudes) unusual |= static_cast<int>(is_unusual(value));
-      if (unusual != 0) {
-        for (std::int64_t r = 0; r < rows; ++r) {
-          if (!is_unusual(magnitudes[r])) continue;
-          new_scales[r] =
-              unusual_scale(magnitudes[r], bits, h + r * vectors * kLanes, vectors * kLanes);
-          factors[r] = static_cast<float>(1 << kDitherBits) / new_scales[r];
-        }
-      }
-      const std::uint32_t first = first_threshold(layout, a.dither, head * layout.headdim + begin);
-      const auto row_step = static_cast<std::uint32_t>(layout.d_state) * kDitherIndex;
-      for (std::int64_t r = 0; r < rows; ++r) {
-        scales[r] = new_scales[r];
-        round_row<kPlanes>(h + r * vectors * kLanes, vectors, new_scales[r], factors[r],
-                           first + static_cast<std::uint32_t>(r) * row_step, words + r * row_bytes);
-      }
-    }
+    if (kPlanes > 1 && a.stored == a.count) store_block(block);
   }
 }
 
 template <int kPlanes>
 void step_heads(const SsmStepArguments& a) {
-  RowOrder order;
-  const std::int64_t vectors = a.layout.row / kLanes;
+  const std::int64_t row = a.layout.row;
+  const std::int64_t vectors = row / kLanes;
   std::int64_t group = -1;
   for (std::int64_t head = a.first_head; head < a.end_head; ++head) {
     if (head / a.heads_per_group != group) {
       group = head / a.heads_per_group;
-      spread<kPlanes>(a.B + group * a.layout.d_state, a.layout.d_state, vectors, order.B);
-      spread<kPlanes>(a.C + group * a.layout.d_state, a.layout.d_state, vectors, order.C);
+      const std::int64_t at = group * a.layout.d_state;
+      for (std::int64_t t = 0; t < a.count; ++t) {
+        const SsmToken& token = a.tokens[t];
+        float* const B = a.scratch + 2 * t * row;
+        spread<kPlanes>(token.B + at, a.layout.d_state, vectors, B);
+        if (token.y != nullptr) spread<kPlanes>(token.C + at, a.layout.d_state, vectors, B + row);
+      }
     }
     if (vectors == 8) {
-      step_head<kPlanes, 8>(a, head, order);
+      step_head<kPlanes, 8>(a, head);
     } else {
-      step_head<kPlanes, 0>(a, head, order);
+      step_head<kPlanes, 0>(a, head);
     }
   }
 }
@@ -334,7 +483,7 @@ void encode_row(const StateLayout& layout, const float* from, std::uint32_t firs
   const std::uint32_t largest = largest_of(magnitudes);
   *scale = is_unusual(largest) ? unusual_scale(largest, bits, row, layout.row)
                                : float_from(scale_bits(largest, bits));
-  round_row<kPlanes>(row, vectors, *scale, static_cast<float>(1 << kDitherBits) / *scale, first,
+  round_row<kPlanes>(row, vectors, {*scale, static_cast<float>(1 << kDitherBits) / *scale, first},
                      words);
 }
 

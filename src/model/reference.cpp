@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <lightmamba/sequence.h>
 
@@ -23,11 +24,17 @@ class ReferenceSequence : public Sequence {
     return (state_.conv.size() + state_.ssm.size()) * sizeof(float);
   }
   std::unique_ptr<Sequence> fork() const override {
-    return std::make_unique<ReferenceSequence>(*this);
+    auto copy = std::make_unique<ReferenceSequence>(*this);
+    copy->earlier_.clear();
+    return copy;
   }
 
  private:
   void run_decode(TokenId token, std::span<float> logits) override {
+    earlier_.clear();
+    step(token, logits);
+  }
+  void step(TokenId token, std::span<float> logits) {
     forward(
         weights(), state_, std::span(&token, 1), Scan::recurrent,
         logits.empty() ? LogitsFor::none : LogitsFor::last,
@@ -38,7 +45,23 @@ class ReferenceSequence : public Sequence {
   }
   void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
                    const std::stop_token& stop) override {
+    earlier_.clear();
     forward(weights(), state_, tokens, Scan::chunked, wanted, logits, taps_, stop);
+  }
+  // One token after the other, with the state before each to return to.
+  void run_verify(std::span<const TokenId> tokens, std::span<float> logits) override {
+    const std::size_t vocab = logits.size() / tokens.size();
+    earlier_.clear();
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      earlier_.push_back(state_);
+      step(tokens[i], logits.subspan(i * vocab, vocab));
+    }
+  }
+  void run_keep(std::int64_t count) override {
+    if (count < std::ssize(earlier_)) {
+      state_ = std::move(earlier_[static_cast<std::size_t>(count)]);
+    }
+    earlier_.clear();
   }
   State numbers() const override { return state_; }
 
@@ -46,6 +69,7 @@ class ReferenceSequence : public Sequence {
 
   State state_;
   const Taps* taps_;
+  std::vector<State> earlier_;  // [i] has seen i of the verified tokens
 };
 
 class ReferenceBackend : public Backend {

@@ -23,6 +23,7 @@ State new_state(const Mamba2Config& config) {
 }
 
 std::span<float> Sequence::keep_logits(bool wanted) {
+  keep_all();
   logits_.resize(wanted ? static_cast<std::size_t>(backend_->config().vocab_size) : 0);
   return logits_;
 }
@@ -42,6 +43,7 @@ std::span<const float> Sequence::prefill(std::span<const TokenId> tokens,
                                          const std::stop_token& stop) {
   if (tokens.empty()) fail("no tokens to prefill");
   check_tokens(backend_->config(), tokens);
+  keep_all();
   run_prefill(
       tokens, LogitsFor::last,
       [&](std::int64_t /*index*/, std::span<const float> row) {
@@ -55,6 +57,7 @@ void Sequence::prefill_all(std::span<const TokenId> tokens, const LogitsFn& logi
                            const std::stop_token& stop) {
   if (tokens.empty()) fail("no tokens to prefill");
   check_tokens(backend_->config(), tokens);
+  keep_all();
   run_prefill(
       tokens, LogitsFor::all,
       [&](std::int64_t index, std::span<const float> row) {
@@ -62,6 +65,39 @@ void Sequence::prefill_all(std::span<const TokenId> tokens, const LogitsFn& logi
         logits(index, row);
       },
       stop);
+}
+
+void Sequence::verify(std::span<const TokenId> tokens, const LogitsFn& logits) {
+  if (tokens.empty()) fail("no tokens to verify");
+  check_tokens(backend_->config(), tokens);
+  keep_all();
+  const auto vocab = static_cast<std::size_t>(backend_->config().vocab_size);
+  verified_logits_.resize(tokens.size() * vocab);
+  run_verify(tokens, verified_logits_);
+  logits_before_.swap(logits_);
+  verified_ = std::ssize(tokens);
+  logits_.assign(verified_logits_.end() - static_cast<std::ptrdiff_t>(vocab),
+                 verified_logits_.end());
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    logits(static_cast<std::int64_t>(i),
+           std::span<const float>(verified_logits_).subspan(i * vocab, vocab));
+  }
+}
+
+void Sequence::keep(std::int64_t count) {
+  if (verified_ == 0) fail("keep() must follow verify(): no tokens can be taken back");
+  if (count < 0 || count > verified_) {
+    fail("cannot keep {} of {} verified tokens", count, verified_);
+  }
+  run_keep(count);
+  if (count == 0) {
+    logits_.swap(logits_before_);
+  } else {
+    const std::ptrdiff_t vocab = backend_->config().vocab_size;
+    const auto end = verified_logits_.begin() + count * vocab;
+    logits_.assign(end - vocab, end);
+  }
+  keep_all();
 }
 
 State Sequence::state() const {

@@ -347,6 +347,73 @@ std::vector<double> reference_step(Layer& layer, const Token& token, std::int64_
   return y;
 }
 
+SsmToken as_ssm_token(const Token& token, std::uint32_t dither, float* y) {
+  return {.x = token.x.data(),
+          .B = token.B.data(),
+          .C = y != nullptr ? token.C.data() : nullptr,
+          .dt = token.dt.data(),
+          .decay = token.decay.data(),
+          .dither = dither,
+          .y = y};
+}
+
+// Steps the kernel through all tokens at once, of which any number is stored and the first ones
+// leave no y: the same as one after the other.
+void expect_steps_at_once(const Shape& shape, StateFormat format, const std::vector<Token>& tokens,
+                          std::int64_t first_position) {
+  const StateLayout layout = state_layout(format, shape.headdim, shape.d_state);
+  const auto count = std::ssize(tokens);
+  const auto channels = static_cast<std::size_t>(shape.heads * shape.headdim);
+  const Values D = normal_values(shape.heads, 20);
+  for_each_isa([&](const ElementKernels& kernels) {
+    Values scratch(static_cast<std::size_t>(count * 2 * layout.row));
+    const auto run = [&](std::span<const SsmToken> some, std::int64_t stored,
+                         std::vector<std::byte>& state) {
+      kernels.ssm_step({.layout = layout,
+                        .first_head = 0,
+                        .end_head = shape.heads,
+                        .heads_per_group = shape.heads_per_group,
+                        .D = D.data(),
+                        .tokens = some.data(),
+                        .count = std::ssize(some),
+                        .stored = stored,
+                        .state = state.data(),
+                        .scratch = scratch.data()});
+    };
+    // [i] is the state before token i.
+    std::vector<std::vector<std::byte>> states(
+        1, std::vector<std::byte>(static_cast<std::size_t>(shape.heads * layout.head_bytes)));
+    std::vector<Values> outputs;
+    std::vector<Values> found(tokens.size(), Values(channels));
+    std::vector<SsmToken> list;
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+      const std::uint32_t dither = state_dither(5, first_position + static_cast<std::int64_t>(t));
+      states.push_back(states.back());
+      outputs.emplace_back(channels);
+      const SsmToken one = as_ssm_token(tokens[t], dither, outputs.back().data());
+      run({&one, 1}, 1, states.back());
+      list.push_back(as_ssm_token(tokens[t], dither, found[t].data()));
+    }
+    for (std::int64_t stored = 0; stored <= count; ++stored) {
+      for (std::int64_t silent = 0; silent <= stored; silent += 2) {
+        std::vector<SsmToken> some = list;
+        for (std::int64_t t = 0; t < silent; ++t) {
+          some[static_cast<std::size_t>(t)].y = nullptr;
+          some[static_cast<std::size_t>(t)].C = nullptr;
+        }
+        for (Values& y : found) std::fill(y.begin(), y.end(), 0.0F);
+        std::vector<std::byte> state = states.front();
+        run(some, stored, state);
+        EXPECT_TRUE(state == states[static_cast<std::size_t>(stored)]) << stored << ' ' << silent;
+        for (std::size_t t = static_cast<std::size_t>(silent); t < tokens.size(); ++t) {
+          EXPECT_EQ(patterns(found[t]), patterns(outputs[t])) << stored << ' ' << silent;
+        }
+      }
+    }
+    return outputs.back();
+  });
+}
+
 // Steps the kernel and the reference through `tokens`, in two ranges of heads.
 void expect_steps(const Shape& shape, StateFormat format, const std::vector<Token>& tokens,
                   std::int64_t first_position = 0) {
@@ -357,6 +424,7 @@ void expect_steps(const Shape& shape, StateFormat format, const std::vector<Toke
                 Values(static_cast<std::size_t>(shape.heads * shape.headdim * shape.d_state))};
     std::vector<std::byte> state(static_cast<std::size_t>(shape.heads * layout.head_bytes));
     Values y(static_cast<std::size_t>(shape.heads * shape.headdim));
+    Values scratch(static_cast<std::size_t>(2 * layout.row));
     Values decoded(layer.state.size());
     std::vector<double> tolerance;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
@@ -365,19 +433,17 @@ void expect_steps(const Shape& shape, StateFormat format, const std::vector<Toke
       const std::vector<double> expected = reference_step(layer, token, position, tolerance);
       for (const auto& [begin, end] :
            {std::pair{std::int64_t{0}, shape.heads / 2}, std::pair{shape.heads / 2, shape.heads}}) {
+        const SsmToken one = as_ssm_token(token, state_dither(layer.index, position), y.data());
         kernels.ssm_step({.layout = layout,
                           .first_head = begin,
                           .end_head = end,
                           .heads_per_group = shape.heads_per_group,
-                          .x = token.x.data(),
-                          .B = token.B.data(),
-                          .C = token.C.data(),
-                          .dt = token.dt.data(),
-                          .decay = token.decay.data(),
                           .D = layer.D.data(),
-                          .dither = state_dither(layer.index, position),
+                          .tokens = &one,
+                          .count = 1,
+                          .stored = 1,
                           .state = state.data(),
-                          .y = y.data()});
+                          .scratch = scratch.data()});
       }
       kernels.decode_state(layout, 0, shape.heads, state.data(), decoded.data());
       EXPECT_EQ(patterns(decoded), patterns(layer.state)) << "token " << t;
@@ -393,6 +459,10 @@ void expect_steps(const Shape& shape, StateFormat format, const std::vector<Toke
     y.insert(y.end(), decoded.begin(), decoded.end());
     return y;
   });
+  expect_steps_at_once(
+      shape, format,
+      {tokens.begin(), tokens.begin() + std::min<std::ptrdiff_t>(6, std::ssize(tokens))},
+      first_position);
 }
 
 std::vector<Token> random_tokens(const Shape& shape, std::uint32_t count) {
