@@ -84,8 +84,9 @@ module lm_memory_commands #(
     heads_q            <= 32'(n_layer_i) * (32'(nheads_i) >> $clog2(SSM_UNITS));
     conv_words_q       <= 32'(n_layer_i) * ({10'b0, nheads_i, 6'b0} + 32'(BC_CHANNELS));
     embedding_offset_q <= 36'(token_i[19:0]) * 36'(embedding_records_i[15:0]);
-    state_words_q      <= has_short_state_i ? heads_q * 32'(EXPONENT_WORDS + SHORT_CODE_WORDS)
-                                            : heads_q * 32'(EXPONENT_WORDS + CODE_WORDS);
+    // The factors are powers of two: these are shifts.
+    state_words_q      <= heads_q * 32'(EXPONENT_WORDS) +
+        (has_short_state_i ? heads_q * 32'(SHORT_CODE_WORDS) : heads_q * 32'(CODE_WORDS));
   end
 
   // Parameters: the header; a row of the embedding; the rest.
