@@ -3,7 +3,8 @@
 
 #include "VControlRegisters1.h"
 #include "VControlRegisters16.h"
-#include "clocked.h"
+#include "clock.h"
+#include "ports.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -185,7 +186,7 @@ TYPED_TEST(ControlRegistersRtl, HoldsArguments) {
 
 TYPED_TEST(ControlRegistersRtl, GivesResults) {
   EXPECT_EQ(this->read(0x240), 0x12345678u);
-  EXPECT_EQ(this->read(0x204), 0x9abcdef0u);
+  EXPECT_EQ(this->read(0x244), 0x9abcdef0u);
   EXPECT_EQ(this->read(0x248), 5u);
   for (int k = 0; k < 8; ++k) {
     const auto counter = static_cast<std::uint64_t>(this->counter(k));
