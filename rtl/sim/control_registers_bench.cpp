@@ -3,7 +3,8 @@
 
 #include "VControlRegisters1.h"
 #include "VControlRegisters16.h"
-#include "clocked.h"
+#include "clock.h"
+#include "ports.h"
 
 namespace lightmamba::accel {
 namespace {

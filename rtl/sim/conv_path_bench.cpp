@@ -8,7 +8,8 @@
 #include "accel/numerics/conv_unit.h"
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/functions.h"
-#include "random_blocks.h"
+#include "blocks.h"
+#include "ports.h"
 #include "streams.h"
 
 namespace lightmamba::accel {
@@ -77,7 +78,7 @@ TEST(ConvPathRtl, EqualsGolden) {
   Vconv_path unit;
   RandomNumbers random(1);
   std::vector<ConvBlock> blocks;
-  std::vector<Sink::Beat> conv_states, codes;
+  std::vector<Beat> conv_states, codes;
   for (std::size_t b = 0; b < kBlocks; ++b) {
     blocks.push_back(random_conv_block(random));
     for (std::size_t c = 0; c < kBlock; ++c) {
@@ -106,19 +107,18 @@ TEST(ConvPathRtl, EqualsGolden) {
         static_cast<std::uint64_t>(conv_state_of(blocks[i / kBlock], i % kBlock, 0));
   };
   const auto read_code = [&] {
-    return Sink::Beat{sign_extend(unit.out_code_o, 8), sign_extend(unit.out_exponent_o, 8)};
+    return Beat{sign_extend(unit.out_code_o, 8), sign_extend(unit.out_exponent_o, 8)};
   };
-  const auto read_conv_state = [&] {
-    return Sink::Beat{static_cast<std::int64_t>(unit.conv_state_o)};
-  };
+  const auto read_conv_state = [&] { return Beat{static_cast<std::int64_t>(unit.conv_state_o)}; };
   const StreamWork work = {
+      .clock = clock_of(unit),
       .in = {{unit.in_valid_i, unit.in_ready_o, kChannels, send_code},
              {unit.record_valid_i, unit.record_ready_o, kChannels, send_record},
              {unit.conv_state_valid_i, unit.conv_state_ready_o, kChannels, send_conv_state}},
       .out = {{unit.out_valid_o, unit.out_ready_i, read_code, codes},
               {unit.conv_state_valid_o, unit.conv_state_ready_i, read_conv_state, conv_states}}};
   // Conv and silu; a block must be complete before it is rounded.
-  exercise_streams(unit, work, kChannels + 12 + 6 + kBlock - 1 + 9);
+  exercise(work, kChannels + 12 + 6 + kBlock - 1 + 9);
 }
 
 }  // namespace

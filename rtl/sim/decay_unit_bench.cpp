@@ -5,14 +5,13 @@
 #include "Vdecay_unit.h"
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/ssm_unit.h"
-#include "bits.h"
 #include "ports.h"
-#include "stream.h"
+#include "streams.h"
 
 namespace lightmamba::accel {
 namespace {
 
-constexpr std::size_t kLatency = 22;
+constexpr std::int64_t kLatency = 22;
 constexpr DtLimits kNoLimits = {{0, kZeroExponent}, {255, 127}};
 
 struct Head {
@@ -27,31 +26,30 @@ void set_limits(Vdecay_unit& unit, const DtLimits& limits) {
   set_field(unit.limits_i, 24, 8, limits.max.exponent);
 }
 
-// Half of a decay_t: dt, or above it 1 - a.
-Scaled scaled(std::uint32_t decay, int low) {
-  return {static_cast<std::int64_t>(get_field(decay, low, 8)),
-          static_cast<int>(sign_extend(get_field(decay, low + 8, 8), 8))};
-}
-
-Work decay_work(Vdecay_unit& unit, const DtLimits& limits, const std::vector<Head>& heads) {
-  return {.beats_in = heads.size(),
-          .beats_out = heads.size(),
-          .send =
-              [&](std::size_t i) {
-                unit.in_raw_i = static_cast<std::uint32_t>(low_bits(heads[i].raw, kDtBits));
-                unit.in_bias_i = static_cast<std::uint32_t>(low_bits(heads[i].bias, kDtBits));
-                unit.in_a_mantissa_i = static_cast<std::uint16_t>(heads[i].A.mantissa);
-                unit.in_a_exponent_i = static_cast<std::uint8_t>(low_bits(heads[i].A.exponent, 8));
-              },
-          .check =
-              [&](std::size_t i) {
-                const Head& head = heads[i];
-                const Decay golden = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
-                ASSERT_EQ(scaled(unit.out_decay_o, 0), golden.dt) << head.raw << " + " << head.bias;
-                ASSERT_EQ(scaled(unit.out_decay_o, 16), golden.complement)
-                    << head.raw << " + " << head.bias << ", A " << head.A.mantissa << " 2^"
-                    << head.A.exponent;
-              }};
+StreamWork decay_work(Vdecay_unit& unit, const DtLimits& limits, const std::vector<Head>& heads) {
+  std::vector<Beat> expected;
+  for (const Head& head : heads) {
+    const Decay decay = compute_decay({head.bias, head.A, 0, 0}, limits, head.raw);
+    expected.push_back({decay.dt.mantissa, decay.dt.exponent, decay.complement.mantissa,
+                        decay.complement.exponent});
+  }
+  const auto send = [&](std::size_t i) {
+    unit.in_raw_i = static_cast<std::uint32_t>(low_bits(heads[i].raw, kDtBits));
+    unit.in_bias_i = static_cast<std::uint32_t>(low_bits(heads[i].bias, kDtBits));
+    unit.in_a_mantissa_i = static_cast<std::uint16_t>(heads[i].A.mantissa);
+    unit.in_a_exponent_i = static_cast<std::uint8_t>(low_bits(heads[i].A.exponent, 8));
+  };
+  // A decay_t: dt, and above it 1 - a.
+  const auto read = [&] {
+    Beat decay = lanes_of(unit.out_decay_o, 4, 8);
+    for (const std::size_t mantissa : {0, 2}) {
+      decay[mantissa] = static_cast<std::int64_t>(low_bits(decay[mantissa], 8));
+    }
+    return decay;
+  };
+  return {.clock = clock_of(unit),
+          .in = {{unit.in_valid_i, unit.in_ready_o, heads.size(), send}},
+          .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
 }
 
 // From 2^-20 to 2^12, and rarely 0.
@@ -74,7 +72,7 @@ TEST(DecayRtl, EqualsGoldenWithStalls) {
   RandomNumbers random(4);
   const std::vector<Head> heads = random_heads(5000, random);
   set_limits(unit, kNoLimits);
-  exercise(unit, decay_work(unit, kNoLimits, heads), kLatency);
+  exercise(decay_work(unit, kNoLimits, heads), std::ssize(heads) + kLatency);
 }
 
 TEST(DecayRtl, KeepsLimits) {
@@ -89,7 +87,7 @@ TEST(DecayRtl, KeepsLimits) {
     const std::vector<Head> heads = random_heads(5000, random);
     set_limits(unit, limits);
     reset(unit);
-    run_stream(unit, decay_work(unit, limits, heads), {20, 20}, random);
+    run_streams(decay_work(unit, limits, heads), {20, 20}, random);
   }
 }
 
@@ -103,8 +101,8 @@ TEST(DecayRtl, EqualsGoldenForAllRawValues) {
     std::vector<Head> heads;
     for (std::int64_t raw = -kEnd; raw < kEnd; ++raw)
       heads.push_back({raw, bias, random_A(random)});
-    EXPECT_EQ(run_stream(unit, decay_work(unit, kNoLimits, heads), {0, 0}, random),
-              heads.size() + kLatency);
+    EXPECT_EQ(run_streams(decay_work(unit, kNoLimits, heads), {}, random),
+              std::ssize(heads) + kLatency);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "accel/numerics/functions.h"
 #include "accel/numerics/gain_unit.h"
 #include "accel/numerics/gate_unit.h"
+#include "ports.h"
 #include "streams.h"
 
 namespace lightmamba::accel {
@@ -42,14 +43,15 @@ void set_code(CData& code, CData& exponent, const Code& value) {
 }
 
 StreamWork gate_work(Vgate_unit& unit, const std::vector<Code>& y, const std::vector<Code>& z) {
-  std::vector<Sink::Beat> expected;
+  std::vector<Beat> expected;
   for (std::size_t i = 0; i < y.size(); ++i) {
     expected.push_back({gate(y[i].code, y[i].exponent, z[i].code, z[i].exponent)});
   }
   const auto send_y = [&](std::size_t i) { set_code(unit.y_code_i, unit.y_exponent_i, y[i]); };
   const auto send_z = [&](std::size_t i) { set_code(unit.z_code_i, unit.z_exponent_i, z[i]); };
-  const auto read = [&] { return Sink::Beat{sign_extend(unit.out_value_o, kGatedBits)}; };
-  return {.in = {{unit.y_valid_i, unit.y_ready_o, y.size(), send_y},
+  const auto read = [&] { return Beat{sign_extend(unit.out_value_o, kGatedBits)}; };
+  return {.clock = clock_of(unit),
+          .in = {{unit.y_valid_i, unit.y_ready_o, y.size(), send_y},
                  {unit.z_valid_i, unit.z_ready_o, z.size(), send_z}},
           .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
 }
@@ -62,7 +64,7 @@ TEST(GateRtl, EqualsGolden) {
     y.push_back(random_code(random, 0));
     z.push_back(random_code(random, -6));
   }
-  exercise_streams(unit, gate_work(unit, y, z), kChannels + 20);
+  exercise(gate_work(unit, y, z), kChannels + 20);
 }
 
 // All codes of z, at exponents where silu bends.
@@ -79,8 +81,8 @@ TEST(GateRtl, EqualsGoldenOfAllCodes) {
     }
   }
   const StreamWork work = gate_work(unit, y, z);
-  reset_streams(unit, work);
-  run_streams(unit, work, {}, random);
+  reset_streams(work);
+  run_streams(work, {}, random);
 }
 
 TEST(GainRtl, EqualsGolden) {
@@ -89,7 +91,7 @@ TEST(GainRtl, EqualsGolden) {
   RandomNumbers random(1);
   std::vector<std::int64_t> values;
   std::vector<std::int16_t> gains;
-  std::vector<Sink::Beat> expected;
+  std::vector<Beat> expected;
   for (std::size_t i = 0; i < kChannels; ++i) {
     values.push_back(random.number(kGatedBits));
     gains.push_back(static_cast<std::int16_t>(random.number(16)));
@@ -108,12 +110,13 @@ TEST(GainRtl, EqualsGolden) {
   const auto send_value = [&](std::size_t i) {
     unit.in_value_i = static_cast<std::uint32_t>(low_bits(values[i], kGatedBits));
   };
-  const auto read = [&] { return Sink::Beat{sign_extend(unit.out_value_o, kGainedBits)}; };
+  const auto read = [&] { return Beat{sign_extend(unit.out_value_o, kGainedBits)}; };
   const StreamWork work = {
+      .clock = clock_of(unit),
       .in = {{unit.record_valid_i, unit.record_ready_o, kChannels / kGains, send_record},
              {unit.in_valid_i, unit.in_ready_o, kChannels, send_value}},
       .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
-  exercise_streams(unit, work, kChannels + 3);
+  exercise(work, kChannels + 3);
 }
 
 }  // namespace

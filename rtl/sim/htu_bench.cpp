@@ -7,7 +7,8 @@
 #include "VHtu32By16.h"
 #include "VHtuButterfly.h"
 #include "accel/numerics/htu.h"
-#include "clocked.h"
+#include "ports.h"
+#include "streams.h"
 #ifdef LIGHTMAMBA_NETLISTS
 #include "VHtuButterflyNetlist.h"
 #endif
@@ -48,10 +49,6 @@ Vector constant_vector(std::int64_t m, int log2_n, int sign, std::int64_t value)
   return v;
 }
 
-struct Stalls {
-  int in = 0;
-  int out = 0;
-};
 constexpr Stalls kAllStalls[] = {{0, 0}, {0, 20}, {20, 0}, {20, 70}, {70, 20}, {70, 70}};
 
 // Transforms of one chunk each, one after the other.
@@ -62,53 +59,43 @@ class Butterfly {
 
   void check(int log2_n, std::int64_t chunks, Stalls stalls) {
     std::vector<std::int64_t> x;
-    std::vector<std::int64_t> expected;
+    std::vector<Beat> expected;
     for (std::int64_t i = 0; i < chunks; ++i) {
       Vector chunk = random_vector(random_, 1, log2_n);
       if (random_.chance(10)) chunk = constant_vector(1, log2_n, 1, random_.number(kInBits));
       chunk.matrix = {1};
-      const std::vector<std::int64_t> y = chunk.transformed();
       x.insert(x.end(), chunk.x.begin(), chunk.x.end());
-      expected.insert(expected.end(), y.begin(), y.end());
+      for (const std::int64_t y : chunk.transformed()) expected.push_back({y});
     }
     unit_.log2_n_i = static_cast<std::uint8_t>(log2_n);
-    Source source(x.size(), stalls.in);
-    Sink sink(stalls.out);
-    for (; sink.beats().size() < x.size(); ++cycle_) {
-      ASSERT_LT(cycle_, 1'000'000);
-      ASSERT_TRUE(cycle(x, source, sink));
-    }
-    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(sink.beats()[i][0], expected[i]) << i;
+    const StreamWork work = work_of(x, std::move(expected));
+    StreamRun run(work, stalls, random_);
+    run.finish();
     if (stalls.in != 0 || stalls.out != 0) return;
-    EXPECT_EQ(source.cycles(), static_cast<std::int64_t>(x.size()));
-    EXPECT_EQ(sink.cycles(), static_cast<std::int64_t>(x.size()));
-    EXPECT_EQ(sink.first_cycle() - source.first_cycle(), (std::int64_t{1} << log2_n) + 7);
+    EXPECT_EQ(run.in(0).cycles(), std::ssize(x));
+    EXPECT_EQ(run.out(0).cycles(), std::ssize(x));
+    EXPECT_EQ(run.out(0).first_cycle - run.in(0).first_cycle, (std::int64_t{1} << log2_n) + 7);
   }
 
   void abandon(std::int64_t cycles) {
     const std::vector<std::int64_t> x(static_cast<std::size_t>(cycles), kMax);
-    Source source(x.size(), 0);
-    Sink sink(50);
-    for (std::int64_t i = 0; i < cycles; ++i) ASSERT_TRUE(cycle(x, source, sink));
-    reset(unit_);
+    const StreamWork work = work_of(x, std::vector<Beat>(x.size()));
+    StreamRun run(work, {0, 50}, random_);
+    run.cycles(cycles);
+    run.reset();
   }
 
  private:
-  bool cycle(const std::vector<std::int64_t>& x, Source& source, Sink& sink) {
-    unit_.x_valid_i = source.offers(random_);
-    if (unit_.x_valid_i != 0) set_lanes(unit_.x_i, &x[source.beat()], 1, kInBits);
-    unit_.y_ready_i = sink.chooses_ready(random_);
-    settle(unit_);
-    source.clocked(unit_.x_ready_o != 0, cycle_);
-    const bool is_stable =
-        sink.clocked(unit_.y_valid_o != 0, lanes_of(unit_.y_o, 1, kButterflyBits), cycle_);
-    rise(unit_);
-    return is_stable;
+  StreamWork work_of(const std::vector<std::int64_t>& x, std::vector<Beat> expected) {
+    const auto send = [&](std::size_t i) { set_lanes(unit_.x_i, &x[i], 1, kInBits); };
+    const auto read = [&] { return lanes_of(unit_.y_o, 1, kButterflyBits); };
+    return {.clock = clock_of(unit_),
+            .in = {{unit_.x_valid_i, unit_.x_ready_o, x.size(), send}},
+            .out = {{unit_.y_valid_o, unit_.y_ready_i, read, std::move(expected)}}};
   }
 
   RandomNumbers random_;
   Unit unit_;
-  std::int64_t cycle_ = 0;
 };
 
 template <typename Unit>
@@ -152,25 +139,18 @@ class HtuRtl : public testing::Test {
 
   void check(const Vector& vector, Stalls stalls) {
     write_signs(vector);
-    start(vector);
-    Source source(vector.x.size(), stalls.in);
-    Sink sink(stalls.out);
-    const std::size_t beats = vector.x.size() / C::kOutLanes;
-    for (const std::int64_t limit = cycle_ + 2'000'000; sink.beats().size() < beats; ++cycle_) {
-      ASSERT_LT(cycle_, limit);
-      ASSERT_TRUE(cycle(vector, source, sink));
-    }
-    compare(sink, vector.transformed());
-    if (stalls.in == 0 && stalls.out == 0) check_throughput(vector, source, sink);
+    const StreamWork work = work_of(vector);
+    StreamRun run(work, stalls, random_);
+    run.finish();
+    if (stalls.in == 0 && stalls.out == 0) check_throughput(vector, run);
   }
 
   void abandon(const Vector& vector, std::int64_t cycles) {
     write_signs(vector);
-    start(vector);
-    Source source(vector.x.size(), 0);
-    Sink sink(0);
-    for (std::int64_t i = 0; i < cycles; ++i) ASSERT_TRUE(cycle(vector, source, sink));
-    reset(unit_);
+    const StreamWork work = work_of(vector);
+    StreamRun run(work, {}, random_);
+    run.cycles(cycles);
+    run.reset();
   }
 
   RandomNumbers random_{1};
@@ -186,8 +166,7 @@ class HtuRtl : public testing::Test {
       unit_.signs_write_i = 1;
       unit_.signs_address_i = static_cast<std::uint8_t>(from);
       unit_.signs_i = column;
-      settle(unit_);
-      rise(unit_);
+      tick(unit_);
     }
     unit_.signs_write_i = 0;
   }
@@ -205,50 +184,43 @@ class HtuRtl : public testing::Test {
     unit_.log2_n_i = 1;
   }
 
-  bool cycle(const Vector& vector, Source& source, Sink& sink) {
-    unit_.x_valid_i = source.offers(random_);
-    if (unit_.x_valid_i != 0) set_lanes(unit_.x_i, &vector.x[source.beat()], 1, kInBits);
-    // The next vector is there and must wait.
-    if (source.is_done()) unit_.x_valid_i = 1;
-    unit_.y_ready_i = sink.chooses_ready(random_);
-    settle(unit_);
-    if (source.is_done() && unit_.x_ready_o != 0) return false;
-    source.clocked(unit_.x_ready_o != 0, cycle_);
-    const bool is_valid = unit_.y_valid_o != 0;
-    Sink::Beat beat;
-    if (is_valid) {
-      beat = lanes_of(unit_.y_o, C::kOutLanes, kOutBits);
+  // The next vector is there and must wait.
+  StreamWork work_of(const Vector& vector) {
+    const std::vector<std::int64_t> y = vector.transformed();
+    std::vector<Beat> expected;
+    for (auto next = y.begin(); next != y.end(); next += C::kOutLanes) {
+      expected.emplace_back(next, next + C::kOutLanes);
+      expected.back().push_back(next + C::kOutLanes == y.end());
+    }
+    const auto send = [&](std::size_t i) { set_lanes(unit_.x_i, &vector.x[i], 1, kInBits); };
+    const auto read = [&] {
+      Beat beat = lanes_of(unit_.y_o, C::kOutLanes, kOutBits);
       beat.push_back(unit_.y_last_o);
-    }
-    const bool is_stable = sink.clocked(is_valid, beat, cycle_);
-    rise(unit_);
-    return is_stable;
+      return beat;
+    };
+    return {.clock = clock_of(unit_),
+            .in = {{.valid = unit_.x_valid_i,
+                    .ready = unit_.x_ready_o,
+                    .beats = vector.x.size(),
+                    .send = send,
+                    .is_followed = true}},
+            .out = {{unit_.y_valid_o, unit_.y_ready_i, read, std::move(expected)}},
+            .start = [&] { start(vector); }};
   }
 
-  static void compare(const Sink& sink, const std::vector<std::int64_t>& expected) {
-    std::size_t i = 0;
-    for (const Sink::Beat& beat : sink.beats()) {
-      for (int lane = 0; lane < C::kOutLanes; ++lane, ++i) {
-        ASSERT_EQ(beat[static_cast<std::size_t>(lane)], expected[i]) << i;
-      }
-      ASSERT_EQ(beat.back() != 0, i == expected.size()) << i;
-    }
-  }
-
-  static void check_throughput(const Vector& vector, const Source& source, const Sink& sink) {
+  static void check_throughput(const Vector& vector, const StreamRun& run) {
     constexpr std::int64_t kRows = C::kMixLanes / C::kOutLanes;
     const std::int64_t passes = (vector.m + kRows - 1) / kRows;
     const std::int64_t words = vector.m * vector.n() / C::kOutLanes;
-    EXPECT_EQ(sink.cycles(), words);
+    EXPECT_EQ(run.out(0).cycles(), words);
     if (vector.log2_n < 3) return;
     const std::int64_t taken = words * std::max<std::int64_t>(passes, C::kOutLanes);
     constexpr std::int64_t kLatency = 24;
-    EXPECT_LE(sink.last_cycle() - source.first_cycle(),
+    EXPECT_LE(run.out(0).last_cycle - run.in(0).first_cycle,
               taken + vector.n() + passes + words + kLatency);
   }
 
   typename C::Model unit_;
-  std::int64_t cycle_ = 0;
 };
 
 using Configurations =

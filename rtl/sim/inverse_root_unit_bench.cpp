@@ -12,21 +12,22 @@
 #include "accel/numerics/functions.h"
 #include "accel/numerics/norm_unit.h"
 #include "ports.h"
-#include "stream.h"
+#include "streams.h"
 
 namespace lightmamba::accel {
 namespace {
 
-Work root_work(Vinverse_root_unit& unit, const std::vector<std::uint64_t>& sums) {
-  return {.beats_in = sums.size(),
-          .beats_out = sums.size(),
-          .send = [&](std::size_t i) { unit.in_sum_i = sums[i]; },
-          .check =
-              [&](std::size_t i) {
-                const Scaled root = {unit.out_mantissa_o,
-                                     static_cast<int>(sign_extend(unit.out_exponent_o, 8))};
-                ASSERT_EQ(root, inverse_root(sums[i])) << sums[i];
-              }};
+StreamWork root_work(Vinverse_root_unit& unit, const std::vector<std::uint64_t>& sums) {
+  std::vector<Beat> expected;
+  for (const std::uint64_t sum : sums) {
+    const Scaled root = inverse_root(sum);
+    expected.push_back({root.mantissa, root.exponent});
+  }
+  const auto send = [&](std::size_t i) { unit.in_sum_i = sums[i]; };
+  const auto read = [&] { return Beat{unit.out_mantissa_o, sign_extend(unit.out_exponent_o, 8)}; };
+  return {.clock = clock_of(unit),
+          .in = {{unit.in_valid_i, unit.in_ready_o, sums.size(), send}},
+          .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
 }
 
 std::vector<std::uint64_t> random_sums(std::size_t count) {
@@ -47,7 +48,7 @@ std::vector<std::uint64_t> random_sums(std::size_t count) {
 TEST(InverseRootRtl, EqualsGoldenWithStalls) {
   Vinverse_root_unit unit;
   const std::vector<std::uint64_t> sums = random_sums(5000);
-  exercise(unit, root_work(unit, sums), 6);
+  exercise(root_work(unit, sums), std::ssize(sums) + 6);
 }
 
 TEST(InverseRootRtl, EqualsGoldenInAllOfAnOctave) {
@@ -56,7 +57,7 @@ TEST(InverseRootRtl, EqualsGoldenInAllOfAnOctave) {
   std::vector<std::uint64_t> sums;
   for (std::uint64_t sum = 1U << 22; sum < 1U << 24; sum += 11) sums.push_back(sum);
   reset(unit);
-  run_stream(unit, root_work(unit, sums), {0, 0}, random);
+  run_streams(root_work(unit, sums), {}, random);
 }
 
 struct SquaresBeat {
@@ -67,7 +68,7 @@ struct SquaresBeat {
 // Vectors of 1 ... 40 beats and what is expected of them.
 struct Squares {
   std::vector<SquaresBeat> beats;
-  std::vector<std::uint64_t> sums;
+  std::vector<Beat> sums;
 };
 
 Squares random_squares(std::size_t lanes, int in_bits, int shift, std::uint64_t epsilon) {
@@ -86,7 +87,8 @@ Squares random_squares(std::size_t lanes, int in_bits, int shift, std::uint64_t 
       }
       result.beats.push_back(beat);
     }
-    result.sums.push_back(sum_of_squares(all, shift) + epsilon);
+    const std::uint64_t sum = sum_of_squares(all, shift) + epsilon;
+    result.sums.push_back({static_cast<std::int64_t>(sum)});
   }
   return result;
 }
@@ -96,18 +98,15 @@ void check_squares(std::size_t lanes, int in_bits, int shift, std::uint64_t epsi
   Unit unit;
   const Squares squares = random_squares(lanes, in_bits, shift, epsilon);
   unit.epsilon_i = epsilon;
-  const Work work = {.beats_in = squares.beats.size(),
-                     .beats_out = squares.sums.size(),
-                     .send =
-                         [&](std::size_t i) {
-                           for (std::size_t lane = 0; lane < lanes; ++lane) {
-                             set_lane(unit.in_values_i, lane, in_bits,
-                                      squares.beats[i].values[lane]);
-                           }
-                           unit.in_last_i = squares.beats[i].is_last;
-                         },
-                     .check = [&](std::size_t i) { ASSERT_EQ(unit.out_sum_o, squares.sums[i]); }};
-  exercise(unit, work, 5);
+  const auto send = [&](std::size_t i) {
+    set_lanes(unit.in_values_i, squares.beats[i].values.data(), lanes, in_bits);
+    unit.in_last_i = squares.beats[i].is_last;
+  };
+  const auto read = [&] { return Beat{static_cast<std::int64_t>(unit.out_sum_o)}; };
+  exercise({.clock = clock_of(unit),
+            .in = {{unit.in_valid_i, unit.in_ready_o, squares.beats.size(), send}},
+            .out = {{unit.out_valid_o, unit.out_ready_i, read, squares.sums}}},
+           std::ssize(squares.beats) + 5);
 }
 
 TEST(SumOfSquaresRtl, EqualsGoldenOfOneLaneOf26Bits) {

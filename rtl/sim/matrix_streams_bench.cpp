@@ -10,6 +10,7 @@
 #include "Vweight_unpack_1_128.h"
 #include "Vweight_unpack_2_32.h"
 #include "Vweight_unpack_2_8.h"
+#include "ports.h"
 #include "streams.h"
 
 namespace lightmamba::accel {
@@ -28,7 +29,7 @@ class WeightUnpack {
   void check(std::size_t groups) {
     RandomNumbers random(groups);
     words_.clear();
-    std::vector<Sink::Beat> expected;
+    std::vector<Beat> expected;
     std::vector<std::int64_t> scales;
     for (std::size_t group = 0; group < groups; ++group) {
       const std::size_t g = group % lot_;
@@ -47,16 +48,17 @@ class WeightUnpack {
       }
     }
     const auto read = [this] {
-      Sink::Beat beat = lanes_of(unit_.out_codes_o, static_cast<int>(codes_), 4);
-      const Sink::Beat group = lanes_of(unit_.out_scales_o, static_cast<int>(rows_), 16);
+      Beat beat = lanes_of(unit_.out_codes_o, codes_, 4);
+      const Beat group = lanes_of(unit_.out_scales_o, rows_, 16);
       beat.insert(beat.end(), group.begin(), group.end());
       return beat;
     };
-    const StreamWork work = {.in = {{unit_.in_valid_i, unit_.in_ready_o, words_.size(),
+    const StreamWork work = {.clock = clock_of(unit_),
+                             .in = {{unit_.in_valid_i, unit_.in_ready_o, words_.size(),
                                      [this](std::size_t i) { send(i); }}},
                              .out = {{unit_.out_valid_o, unit_.out_ready_i, read, expected}},
                              .start = [this] { clear(); }};
-    exercise_streams(unit_, work, static_cast<std::int64_t>(words_.size()));
+    exercise(work, static_cast<std::int64_t>(words_.size()));
   }
 
  private:
@@ -72,10 +74,8 @@ class WeightUnpack {
   }
 
   void clear() {
-    unit_.in_valid_i = 0;
     unit_.clear_i = 1;
-    settle(unit_);
-    rise(unit_);
+    tick(unit_);
     unit_.clear_i = 0;
   }
 
@@ -101,7 +101,7 @@ void check_sums(Unit& unit, std::size_t rows, std::size_t first_rows, std::size_
   constexpr int kSumBits = 48;
   RandomNumbers random(first_rows + 1000 * second_rows);
   std::vector<std::vector<std::int64_t>> tiles;
-  std::vector<Sink::Beat> expected;
+  std::vector<Beat> expected;
   for (const bool is_second : {false, true}) {
     const std::size_t count = is_second ? second_rows : first_rows;
     for (std::size_t row = 0; row < count; ++row) {
@@ -114,27 +114,26 @@ void check_sums(Unit& unit, std::size_t rows, std::size_t first_rows, std::size_
     }
   }
   const auto send = [&](std::size_t i) {
-    set_lanes(unit.in_sums_i, tiles[i].data(), static_cast<int>(rows), kSumBits);
+    set_lanes(unit.in_sums_i, tiles[i].data(), rows, kSumBits);
   };
   const auto read = [&] {
-    return Sink::Beat{sign_extend(unit.out_sum_o, kSumBits), unit.out_is_second_o, unit.out_last_o};
+    return Beat{sign_extend(unit.out_sum_o, kSumBits), unit.out_is_second_o, unit.out_last_o};
   };
   const auto start = [&] {
-    unit.in_valid_i = 0;
     unit.first_rows_i = static_cast<std::uint32_t>(first_rows);
     unit.second_rows_i = static_cast<std::uint32_t>(second_rows);
     unit.start_i = 1;
-    settle(unit);
-    rise(unit);
+    tick(unit);
     unit.start_i = 0;
     // Only the cycle of the start counts.
     unit.first_rows_i = 1;
     unit.second_rows_i = 1;
   };
-  const StreamWork work = {.in = {{unit.in_valid_i, unit.in_ready_o, tiles.size(), send}},
+  const StreamWork work = {.clock = clock_of(unit),
+                           .in = {{unit.in_valid_i, unit.in_ready_o, tiles.size(), send}},
                            .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}},
                            .start = start};
-  exercise_streams(unit, work, static_cast<std::int64_t>(expected.size()) + 1);
+  exercise(work, static_cast<std::int64_t>(expected.size()) + 1);
 }
 
 template <typename Unit>
@@ -151,7 +150,7 @@ TEST(SumSerializerRtl, GivesSumsOf2Rows) { check_serializer<Vsum_serializer_2>(2
 TEST(SumSerializerRtl, GivesSumsOf16Rows) { check_serializer<Vsum_serializer_16>(16); }
 
 void check_logits(Vlogit_unit& unit, const std::vector<std::int64_t>& logits, bool writes) {
-  std::vector<Sink::Beat> pairs;
+  std::vector<Beat> pairs;
   for (std::size_t i = 0; writes && i < logits.size(); ++i) {
     if (i % 2 == 0) {
       pairs.push_back({logits[i], 0});
@@ -164,12 +163,10 @@ void check_logits(Vlogit_unit& unit, const std::vector<std::int64_t>& logits, bo
     unit.in_logit_i = static_cast<std::uint32_t>(low_bits(logits[i], 32));
   };
   const auto start = [&] {
-    unit.in_valid_i = 0;
     unit.write_logits_i = writes;
     unit.count_i = static_cast<std::uint32_t>(logits.size());
     unit.start_i = 1;
-    settle(unit);
-    rise(unit);
+    tick(unit);
     unit.start_i = 0;
     settle(unit);
     EXPECT_FALSE(unit.done_o);
@@ -180,11 +177,12 @@ void check_logits(Vlogit_unit& unit, const std::vector<std::int64_t>& logits, bo
     EXPECT_EQ(sign_extend(unit.logit_o, 32), *largest);
   };
   const auto read = [&] { return lanes_of(unit.out_pair_o, 2, 32); };
-  const StreamWork work = {.in = {{unit.in_valid_i, unit.in_ready_o, logits.size(), send}},
+  const StreamWork work = {.clock = clock_of(unit),
+                           .in = {{unit.in_valid_i, unit.in_ready_o, logits.size(), send}},
                            .out = {{unit.out_valid_o, unit.out_ready_i, read, pairs}},
                            .start = start,
                            .end = end};
-  exercise_streams(unit, work, static_cast<std::int64_t>(logits.size()) + (writes ? 1 : 0));
+  exercise(work, static_cast<std::int64_t>(logits.size()) + (writes ? 1 : 0));
 }
 
 TEST(LogitRtl, GivesLargestAndPairs) {

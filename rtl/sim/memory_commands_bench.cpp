@@ -1,3 +1,4 @@
+#include <array>
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <vector>
@@ -6,23 +7,18 @@
 #include "Vmemory_commands_1_32.h"
 #include "Vmemory_commands_1_64.h"
 #include "Vmemory_commands_32_512.h"
-#include "clocked.h"
+#include "ports.h"
+#include "streams.h"
 
 namespace lightmamba::accel {
 namespace {
 
+enum Stream { kWeights, kParams, kConvReads, kConvWrites, kStateReads, kStateWrites, kStreams };
+
 // What ports get: addresses, where there are any, and words.
-using Command = std::vector<std::uint64_t>;
+using Commands = std::array<std::vector<Beat>, kStreams>;
 
-struct Commands {
-  std::vector<Command> weights, params, conv_reads, conv_writes, state_reads, state_writes;
-
-  bool operator==(const Commands&) const = default;
-  std::size_t count() const {
-    return weights.size() + params.size() + conv_reads.size() + conv_writes.size() +
-           state_reads.size() + state_writes.size();
-  }
-};
+Beat command(const std::vector<std::uint64_t>& numbers) { return {numbers.begin(), numbers.end()}; }
 
 struct Token {
   std::uint32_t token;
@@ -46,7 +42,7 @@ struct Configuration {
 template <typename C>
 class MemoryCommandsRtl : public testing::Test {
  protected:
-  MemoryCommandsRtl() { restart(); }
+  MemoryCommandsRtl() { reset(unit_); }
 
   Token random_token(std::uint32_t n_layer, std::uint32_t nheads) {
     Token token = {.token = static_cast<std::uint32_t>(random_.below(1 << 20)),
@@ -68,46 +64,42 @@ class MemoryCommandsRtl : public testing::Test {
   }
 
   void check(const Token& token, int stalls) {
-    const Commands expected = expected_of(token);
-    start(token);
-    run(token, expected.count(), stalls);
-    ASSERT_EQ(seen_.weights, expected.weights);
-    ASSERT_EQ(seen_.params, expected.params);
-    ASSERT_EQ(seen_.conv_reads, expected.conv_reads);
-    ASSERT_EQ(seen_.conv_writes, expected.conv_writes);
-    ASSERT_EQ(seen_.state_reads, expected.state_reads);
-    ASSERT_EQ(seen_.state_writes, expected.state_writes);
-    expect_nothing_more();
+    const Commands commands = expected_of(token);
+    const StreamWork work = work_of(token, commands);
+    StreamRun run(work, {.out = stalls}, random_);
+    run.finish();
+    expect_nothing_more(run);
   }
 
   // Only the header, which is of no use.
   void check_bad_header(const Token& token) {
-    start(token);
-    set_garbage();
-    while (seen_.params.empty()) cycle(20);
-    ASSERT_EQ(seen_.params[0], (Command{token.params, 4}));
-    expect_nothing_more();
+    Commands header;
+    header[kParams] = {command({token.params, 4})};
+    StreamWork work = work_of(token, header);
+    has_header_ = true;  // none comes
+    StreamRun run(work, {.out = 20}, random_);
+    run.finish();
+    expect_nothing_more(run);
   }
 
   void abandon(const Token& token, std::size_t commands) {
-    start(token);
-    run(token, commands, 20);
-    restart();
-    expect_nothing_more();
+    const Commands expected = expected_of(token);
+    const StreamWork work = work_of(token, expected);
+    StreamRun run(work, {.out = 20}, random_);
+    const auto count = [&run] {
+      std::size_t beats = 0;
+      for (std::size_t i = 0; i < kStreams; ++i) beats += run.out(i).beats;
+      return beats;
+    };
+    while (count() < commands && !testing::Test::HasFailure()) run.cycle();
+    unit_.header_done_i = 0;
+    run.reset();
+    expect_nothing_more(run);
   }
 
   RandomNumbers random_{1};
 
  private:
-  void restart() {
-    unit_.start_i = 0;
-    unit_.header_done_i = 0;
-    params_waiting_.clear();
-    conv_read_waiting_.clear();
-    conv_write_waiting_.clear();
-    reset(unit_);
-  }
-
   std::uint64_t random_address() { return random_.below(std::uint64_t{1} << 52) << 12; }
 
   static Commands expected_of(const Token& token) {
@@ -118,33 +110,69 @@ class MemoryCommandsRtl : public testing::Test {
         64 * 128 * (token.has_short_state ? 1 : 2) * C::kUnits / C::kStateChannels;
     const std::uint32_t head_bytes = 64 + code_bytes;
     Commands commands;
-    commands.weights = {{token.weight_words}};
-    commands.params = {{token.params, 4},
-                       {token.embedding + 16 * std::uint64_t{token.token} * token.embedding_records,
-                        token.embedding_records},
-                       {token.params + 64, token.param_records}};
-    commands.conv_reads = {{windows}};
-    commands.conv_writes = {{token.conv, windows}};
+    commands[kWeights] = {command({token.weight_words})};
+    commands[kParams] = {
+        command({token.params, 4}),
+        command({token.embedding + 16 * std::uint64_t{token.token} * token.embedding_records,
+                 token.embedding_records}),
+        command({token.params + 64, token.param_records})};
+    commands[kConvReads] = {command({windows})};
+    commands[kConvWrites] = {command({token.conv, windows})};
     if (token.writes_logits) {
-      commands.conv_writes.push_back({token.logits, (token.vocab_size + 1) / 2});
+      commands[kConvWrites].push_back(command({token.logits, (token.vocab_size + 1) / 2}));
     }
-    commands.state_reads = {{heads * (head_bytes / C::kWordBytes)}};
+    commands[kStateReads] = {command({heads * (head_bytes / C::kWordBytes)})};
     for (std::uint64_t head = 0; head < heads; ++head) {
-      Command codes, exponents;
+      std::vector<std::uint64_t> codes, exponents;
       for (const std::uint64_t state : token.states) {
         exponents.push_back(state + head * head_bytes);
         codes.push_back(exponents.back() + 64);
       }
       codes.push_back(code_bytes / C::kWordBytes);
       exponents.push_back(64 / C::kWordBytes);
-      commands.state_writes.push_back(codes);
-      commands.state_writes.push_back(exponents);
+      commands[kStateWrites].push_back(command(codes));
+      commands[kStateWrites].push_back(command(exponents));
     }
     return commands;
   }
 
+  // All channels of a kind take a command at once: they are one stream, which is ready where all
+  // channels are.
+  StreamWork work_of(const Token& token, const Commands& commands) {
+    has_header_ = false;
+    is_over_ = false;
+    const auto read_state_write = [this] {
+      Beat beat = lanes_of(unit_.state_write_address_o, C::kStateChannels, 64);
+      beat.push_back(unit_.state_write_words_o);
+      return beat;
+    };
+    Clock clock = clock_of(unit_);
+    clock.settle = [this] { settle_all(); };
+    return {.clock = clock,
+            .out = {{unit_.weights_valid_o, weights_ready_,
+                     [this] { return command({unit_.weights_words_o}); }, commands[kWeights]},
+                    {unit_.params_valid_o, unit_.params_ready_i,
+                     [this] {
+                       return command({unit_.params_address_o, unit_.params_words_o});
+                     },
+                     commands[kParams]},
+                    {unit_.conv_read_valid_o, unit_.conv_read_ready_i,
+                     [this] { return command({unit_.conv_read_words_o}); }, commands[kConvReads]},
+                    {unit_.conv_write_valid_o, unit_.conv_write_ready_i,
+                     [this] {
+                       return command({unit_.conv_write_address_o, unit_.conv_write_words_o});
+                     },
+                     commands[kConvWrites]},
+                    {unit_.state_read_valid_o, state_read_ready_,
+                     [this] { return command({unit_.state_read_words_o}); }, commands[kStateReads]},
+                    {unit_.state_write_valid_o, state_write_ready_, read_state_write,
+                     commands[kStateWrites]}},
+            .start = [this, &token] { start(token); },
+            .drive = [this, &token](const StreamRun& run) { drive(token, run); },
+            .watch = [this, &commands](const StreamRun& run) { watch(commands, run); }};
+  }
+
   void start(const Token& token) {
-    seen_ = {};
     unit_.token_i = token.token;
     unit_.write_logits_i = token.writes_logits;
     unit_.params_address_i = token.params;
@@ -157,8 +185,9 @@ class MemoryCommandsRtl : public testing::Test {
     }
     set_garbage();
     unit_.start_i = 1;
-    cycle(0);
-    ASSERT_FALSE(was_idle_);
+    settle(unit_);
+    EXPECT_FALSE(unit_.is_idle_o);
+    rise(unit_);
     unit_.start_i = 0;
   }
 
@@ -183,102 +212,51 @@ class MemoryCommandsRtl : public testing::Test {
     unit_.embedding_records_i = token.embedding_records;
   }
 
-  void run(const Token& token, std::size_t commands, int stalls) {
-    bool is_header_done = false;
-    const std::int64_t limit = cycle_ + 1000 + 10'000 * static_cast<std::int64_t>(commands);
-    while (seen_.count() < commands && !testing::Test::HasFatalFailure()) {
-      ASSERT_LT(cycle_, limit) << "hangs after " << seen_.count() << " commands";
-      const bool was_header_done = is_header_done;
-      if (!is_header_done && !seen_.params.empty() && random_.chance(20)) {
-        is_header_done = true;
-        set_header(token);
-        unit_.header_done_i = 1;
-      }
-      // The parameters' own commands do not count: what they bring is waited for anyway.
-      const std::size_t left = seen_.params.size() - seen_.count() + commands;
-      cycle(stalls);
-      unit_.header_done_i = 0;
-      if (was_header_done && left > 3) {
-        ASSERT_FALSE(was_idle_);
-      }
-    }
+  // The header is there some cycles after it has been asked for.
+  void drive(const Token& token, const StreamRun& run) {
+    unit_.header_done_i =
+        !is_over_ && !has_header_ && run.out(kParams).beats > 0 && random_.chance(20);
+    if (unit_.header_done_i != 0) set_header(token);
   }
 
-  void expect_nothing_more() {
-    const std::size_t count = seen_.count();
-    for (int i = 0; i < 20; ++i) {
-      cycle(20);
-      ASSERT_EQ(seen_.count(), count);
-      ASSERT_TRUE(was_idle_);
-    }
+  // The channels of a stream that is not ready are not all ready.
+  void settle_all() {
+    set_ready(unit_.weights_ready_i, C::kWeightChannels, weights_ready_ != 0);
+    set_ready(unit_.state_read_ready_i, C::kStateChannels, state_read_ready_ != 0);
+    set_ready(unit_.state_write_ready_i, C::kStateChannels, state_write_ready_ != 0);
+    settle(unit_);
   }
 
   template <typename Port>
-  void choose_channels(Port& ready, int channels, int stalls) {
-    ready = 0;
-    // Many channels are seldom all ready by chance.
-    const int each = channels > 2 ? stalls / 10 : stalls;
-    for (int c = 0; c < channels; ++c) set_field(ready, c, 1, !random_.chance(each));
+  void set_ready(Port& ready, int channels, bool is_all) {
+    const std::uint64_t all = low_bits(-1, channels);
+    ready = static_cast<Port>(is_all ? all : random_.below(all));
   }
 
-  void cycle(int stalls) {
-    choose_channels(unit_.weights_ready_i, C::kWeightChannels, stalls);
-    choose_channels(unit_.state_read_ready_i, C::kStateChannels, stalls);
-    choose_channels(unit_.state_write_ready_i, C::kStateChannels, stalls);
-    unit_.params_ready_i = !random_.chance(stalls);
-    unit_.conv_read_ready_i = !random_.chance(stalls);
-    unit_.conv_write_ready_i = !random_.chance(stalls);
-    settle(unit_);
-    was_idle_ = unit_.is_idle_o != 0;
-    const auto all = [](auto ready, int channels) { return ready == low_bits(-1, channels); };
-    if (unit_.weights_valid_o != 0) {
-      ASSERT_TRUE(all(unit_.weights_ready_i, C::kWeightChannels));
-      seen_.weights.push_back({unit_.weights_words_o});
+  void watch(const Commands& commands, const StreamRun& run) {
+    EXPECT_TRUE(weights_ready_ || !unit_.weights_valid_o);
+    EXPECT_TRUE(state_read_ready_ || !unit_.state_read_valid_o);
+    EXPECT_TRUE(state_write_ready_ || !unit_.state_write_valid_o);
+    // The parameters' own commands do not count: what they bring is waited for anyway.
+    bool has_commands = false;
+    for (const std::size_t i : {kWeights, kConvReads, kConvWrites, kStateReads, kStateWrites}) {
+      has_commands = has_commands || run.out(i).beats < commands[i].size();
     }
-    if (unit_.state_read_valid_o != 0) {
-      ASSERT_TRUE(all(unit_.state_read_ready_i, C::kStateChannels));
-      seen_.state_reads.push_back({unit_.state_read_words_o});
+    if (is_over_ || (has_header_ && has_commands)) {
+      EXPECT_EQ(unit_.is_idle_o != 0, is_over_);
     }
-    if (unit_.state_write_valid_o != 0) {
-      ASSERT_TRUE(all(unit_.state_write_ready_i, C::kStateChannels));
-      Command command;
-      for (int c = 0; c < C::kStateChannels; ++c) {
-        command.push_back(get_field(unit_.state_write_address_o, 64 * c, 64));
-      }
-      command.push_back(unit_.state_write_words_o);
-      seen_.state_writes.push_back(command);
-    }
-    take(params_waiting_, unit_.params_valid_o, unit_.params_ready_i,
-         {unit_.params_address_o, unit_.params_words_o}, seen_.params);
-    take(conv_read_waiting_, unit_.conv_read_valid_o, unit_.conv_read_ready_i,
-         {unit_.conv_read_words_o}, seen_.conv_reads);
-    take(conv_write_waiting_, unit_.conv_write_valid_o, unit_.conv_write_ready_i,
-         {unit_.conv_write_address_o, unit_.conv_write_words_o}, seen_.conv_writes);
-    rise(unit_);
-    ++cycle_;
+    has_header_ = has_header_ || unit_.header_done_i != 0;
   }
 
-  // Outputs that are not taken must stay.
-  static void take(Command& waiting, CData valid, CData ready, const Command& command,
-                   std::vector<Command>& seen) {
-    if (!waiting.empty()) {
-      EXPECT_TRUE(valid);
-      EXPECT_EQ(command, waiting);
-    }
-    waiting.clear();
-    if (valid == 0) return;
-    if (ready == 0) {
-      waiting = command;
-    } else {
-      seen.push_back(command);
-    }
+  void expect_nothing_more(StreamRun& run) {
+    is_over_ = true;
+    run.expect_silence(20);
   }
 
   typename C::Model unit_;
-  std::int64_t cycle_ = 0;
-  bool was_idle_ = false;
-  Commands seen_;
-  Command params_waiting_, conv_read_waiting_, conv_write_waiting_;
+  std::uint8_t weights_ready_ = 0, state_read_ready_ = 0, state_write_ready_ = 0;
+  bool has_header_ = false;
+  bool is_over_ = false;
 };
 
 using Configurations = testing::Types<Configuration<Vmemory_commands_1_32, 1, 1, 32>,

@@ -17,8 +17,8 @@
 #include "Vmmu_wide_lut.h"
 #include "Vmmu_wide_primitive.h"
 #include "accel/numerics/mmu.h"
-#include "bits.h"
 #include "ports.h"
+#include "streams.h"
 #ifdef LIGHTMAMBA_NETLISTS
 #include "Vmmu_netlist.h"
 #include "Vmmu_netlist_lut.h"
@@ -29,7 +29,6 @@ namespace {
 
 constexpr int kGroup = 128;
 constexpr std::int64_t kMaxMultiplier = (1 << (kMultiplierBits - 1)) - 1;
-constexpr int kPatience = 200'000;  // cycles
 
 // A module and its parameters.
 template <typename Module, int rows, int columns, int latency, int max_groups = kMaxGroups>
@@ -40,11 +39,6 @@ struct Unit {
   static constexpr int kBeats = kGroup / columns;
   static constexpr int kLatency = latency;  // from a tile's last beat to its sums
   static constexpr int kGroups = max_groups;
-};
-
-struct Stalls {
-  int input;  // percent of the cycles
-  int output;
 };
 
 struct Product {
@@ -125,54 +119,32 @@ class Bench {
       if (!product.reuses_vector) bank = !bank;
       banks_.push_back(bank ? 1 : 0);
     }
+    work_ = make_work();
     reset();
   }
 
   ~Bench() { unit_.final(); }
 
   void reset() {
-    unit_.rst_ni = 0;
-    unit_.start_valid_i = 0;
-    unit_.w_valid_i = 0;
-    unit_.sums_ready_i = 0;
     unit_.code_we_i = 0;
     unit_.multiplier_we_i = 0;
-    tick();
-    tick();
-    unit_.rst_ni = 1;
-    start_is_stalled_ = false;
-    beat_is_stalled_ = false;
+    reset_streams(work_);
     writer_ = {};
-    starter_ = 0;
-    feeder_ = {};
-    sink_ = {};
+    run_.emplace(work_, stalls_, random_);
   }
 
   // Until all sums are there.
-  void run() {
-    const std::int64_t begin = cycles_;
-    while (sink_.product < products_.size()) {
-      ASSERT_LT(cycles_ - begin, kPatience) << "hangs";
-      cycle();
-      if (testing::Test::HasFatalFailure()) return;
-    }
-  }
+  void run() { run_->finish(); }
+  void run_cycles(int cycles) { run_->cycles(cycles); }
+  void set_stalls(Stalls stalls) { run_->set_stalls(stalls); }
 
-  void run_cycles(int cycles) {
-    for (int i = 0; i < cycles && sink_.product < products_.size(); ++i) {
-      cycle();
-      if (testing::Test::HasFatalFailure()) return;
-    }
-  }
-
-  void set_stalls(Stalls stalls) { stalls_ = stalls; }
-
-  std::int64_t beats() const { return beats_; }
-  std::int64_t beat_cycles() const { return last_beat_ - first_beat_ + 1; }
-  std::int64_t latency() const { return last_sums_ - last_beat_; }
+  std::int64_t beats() const { return static_cast<std::int64_t>(run_->in(kWeights).beats); }
+  std::int64_t beat_cycles() const { return run_->in(kWeights).cycles(); }
+  std::int64_t latency() const { return run_->out(0).last_cycle - run_->in(kWeights).last_cycle; }
 
  private:
   using Model = typename Unit::Model;
+  enum StreamsIn { kStarts, kWeights };
 
   // Which beat or word comes next.
   struct Position {
@@ -182,30 +154,36 @@ class Bench {
     int part = 0;
   };
 
-  void tick() {
-    unit_.clk_i = 1;
-    unit_.eval();
-    unit_.clk_i = 0;
-    unit_.eval();
-    ++cycles_;
-  }
-
-  void cycle() {
-    drive_vector();
-    drive_start();
-    drive_weights();
-    unit_.sums_ready_i = !random_.chance(stalls_.output);
-    unit_.eval();
-    const bool takes_start = unit_.start_valid_i && unit_.start_ready_o;
-    const bool takes_beat = unit_.w_valid_i && unit_.w_ready_o;
-    if (unit_.sums_valid_o) check_sums();
-    const bool takes_sums = unit_.sums_valid_o && unit_.sums_ready_i;
-    if (takes_beat) count_beat();
-    if (takes_sums) last_sums_ = cycles_;
-    tick();
-    if (takes_start) advance_start();
-    if (takes_beat) advance_weights();
-    if (takes_sums) advance_sums();
+  StreamWork make_work() {
+    std::vector<Beat> sums;
+    for (std::size_t i = 0; i < products_.size(); ++i) {
+      const Product& product = products_[i];
+      const std::int64_t tiles = product.tiles(Unit::kRows);
+      for (std::int64_t tile = 0; tile < tiles; ++tile) {
+        for (std::int64_t group = 0; group < product.weights.groups(); ++group) {
+          for (int part = 0; part < Unit::kBeats; ++part) beats_.push_back({i, tile, group, part});
+        }
+        sums.emplace_back();
+        for (int r = 0; r < Unit::kRows; ++r) {
+          sums.back().push_back(multiply_row(product.weights, tile * Unit::kRows + r, product.x));
+        }
+        sums.back().push_back(tile + 1 == tiles);
+      }
+    }
+    const auto read = [this] {
+      Beat beat = lanes_of(unit_.sums_o, Unit::kRows, kAccumulatorBits);
+      beat.push_back(unit_.last_o);
+      return beat;
+    };
+    return {
+        .clock = clock_of(unit_),
+        .in = {{unit_.start_valid_i, unit_.start_ready_o, products_.size(),
+                [this](std::size_t i) { send_start(i); },
+                [this](const StreamRun& run) { return vector_is_written(run.in(kStarts).beats); }},
+               {unit_.w_valid_i, unit_.w_ready_o, beats_.size(),
+                [this](std::size_t i) { send_weights(beats_[i]); }}},
+        .out = {{unit_.sums_valid_o, unit_.sums_ready_i, read, sums}},
+        .drive = [this](const StreamRun&) { drive_vector(); }};
   }
 
   // A word of codes each cycle, the multiplier with a group's last.
@@ -239,7 +217,7 @@ class Bench {
 
   // All products that read the bank before have been started and need it no more.
   bool bank_is_free(std::size_t product) const {
-    for (std::size_t i = starter_; i < product; ++i) {
+    for (std::size_t i = run_->in(kStarts).beats; i < product; ++i) {
       if (banks_[i] == banks_[product]) return false;
     }
     return (unit_.bank_busy_o >> banks_[product] & 1) == 0;
@@ -250,106 +228,39 @@ class Bench {
     return writer_.product > product;
   }
 
-  void drive_start() {
-    // What has been offered stays.
-    const bool stays = unit_.start_valid_i && start_is_stalled_;
-    unit_.start_valid_i = starter_ < products_.size() && vector_is_written(starter_) &&
-                          (stays || !random_.chance(stalls_.input));
-    if (!unit_.start_valid_i) {
-      // Without a meaning.
-      unit_.start_bank_i = random_.chance(50);
-      unit_.groups_i = static_cast<std::uint8_t>(random_.below(Unit::kGroups));
-      unit_.tiles_i = static_cast<std::uint16_t>(random_.below(1 << 16));
-      return;
-    }
-    start_is_stalled_ = true;
-    const Product& product = products_[starter_];
-    unit_.start_bank_i = banks_[starter_];
-    unit_.groups_i = static_cast<std::uint8_t>(product.weights.groups());
-    unit_.tiles_i = static_cast<std::uint16_t>(product.tiles(Unit::kRows));
+  void send_start(std::size_t i) {
+    unit_.start_bank_i = banks_[i];
+    unit_.groups_i = static_cast<std::uint8_t>(products_[i].weights.groups());
+    unit_.tiles_i = static_cast<std::uint16_t>(products_[i].tiles(Unit::kRows));
   }
 
-  void advance_start() {
-    ++starter_;
-    start_is_stalled_ = false;
-  }
-
-  void drive_weights() {
-    if (unit_.w_valid_i && beat_is_stalled_) return;
-    unit_.w_valid_i = feeder_.product < products_.size() && !random_.chance(stalls_.input);
-    const bool is_last = feeder_.part + 1 == Unit::kBeats;
+  void send_weights(const Position& at) {
+    const bool is_last = at.part + 1 == Unit::kBeats;
+    const WeightMatrix& weights = products_[at.product].weights;
     for (int r = 0; r < Unit::kRows; ++r) {
-      // Without a meaning where they are not taken.
-      set_field(unit_.w_scales_i, kScaleBits * r, kScaleBits, random_.below(1 << kScaleBits));
-    }
-    if (!unit_.w_valid_i) return;
-    beat_is_stalled_ = true;
-    const WeightMatrix& weights = products_[feeder_.product].weights;
-    for (int r = 0; r < Unit::kRows; ++r) {
-      const std::int64_t row = feeder_.tile * Unit::kRows + r;
+      const std::int64_t row = at.tile * Unit::kRows + r;
       for (int c = 0; c < Unit::kColumns; ++c) {
-        const std::int64_t column = feeder_.group * kGroup + feeder_.part * Unit::kColumns + c;
+        const std::int64_t column = at.group * kGroup + at.part * Unit::kColumns + c;
         set_field(unit_.w_codes_i, kCodeBits * (r * Unit::kColumns + c), kCodeBits,
                   weight_code(weights, row, column, random_));
       }
-      const auto scale = static_cast<std::size_t>(row * weights.groups() + feeder_.group);
-      if (is_last) {
-        set_field(unit_.w_scales_i, kScaleBits * r, kScaleBits,
-                  low_bits(weights.scales[scale], kScaleBits));
-      }
+      const auto scale = static_cast<std::size_t>(row * weights.groups() + at.group);
+      // Without a meaning before a group's last beat.
+      set_field(
+          unit_.w_scales_i, kScaleBits * r, kScaleBits,
+          is_last ? low_bits(weights.scales[scale], kScaleBits) : random_.below(1 << kScaleBits));
     }
-  }
-
-  void count_beat() {
-    if (beats_++ == 0) first_beat_ = cycles_;
-    last_beat_ = cycles_;
-  }
-
-  void advance_weights() {
-    beat_is_stalled_ = false;
-    const Product& product = products_[feeder_.product];
-    if (++feeder_.part < Unit::kBeats) return;
-    feeder_.part = 0;
-    if (++feeder_.group < product.weights.groups()) return;
-    feeder_.group = 0;
-    if (++feeder_.tile < product.tiles(Unit::kRows)) return;
-    feeder_.tile = 0;
-    ++feeder_.product;
-  }
-
-  void check_sums() {
-    ASSERT_LT(sink_.product, products_.size()) << "more sums than rows";
-    const Product& product = products_[sink_.product];
-    for (int r = 0; r < Unit::kRows; ++r) {
-      const std::int64_t row = sink_.tile * Unit::kRows + r;
-      ASSERT_EQ(sign_extend(get_field(unit_.sums_o, kAccumulatorBits * r, kAccumulatorBits),
-                            kAccumulatorBits),
-                multiply_row(product.weights, row, product.x))
-          << "product " << sink_.product << ", row " << row;
-    }
-    ASSERT_EQ(unit_.last_o != 0, sink_.tile + 1 == product.tiles(Unit::kRows));
-  }
-
-  void advance_sums() {
-    if (++sink_.tile < products_[sink_.product].tiles(Unit::kRows)) return;
-    sink_.tile = 0;
-    ++sink_.product;
   }
 
   Model unit_;
   std::vector<Product> products_;
   std::vector<std::uint8_t> banks_;
+  std::vector<Position> beats_;
   Stalls stalls_;
   RandomNumbers random_;
-  Position writer_, feeder_, sink_;
-  std::size_t starter_ = 0;
-  bool start_is_stalled_ = false;
-  bool beat_is_stalled_ = false;
-  std::int64_t cycles_ = 0;
-  std::int64_t beats_ = 0;
-  std::int64_t first_beat_ = 0;
-  std::int64_t last_beat_ = 0;
-  std::int64_t last_sums_ = 0;
+  StreamWork work_;
+  std::optional<StreamRun> run_;
+  Position writer_;
 };
 
 template <typename Unit>

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <gtest/gtest.h>
@@ -7,8 +8,8 @@
 #include "Vparam_reader_checkpoint.h"
 #include "Vparam_reader_large.h"
 #include "Vparam_reader_large_checkpoint.h"
-#include "clocked.h"
 #include "ports.h"
+#include "streams.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -99,27 +100,22 @@ class ParamReaderRtl : public testing::Test {
 
   void check(const Shape& shape, int in_stalls, int out_stalls) {
     const std::vector<Item> items = params_of(random_, shape);
-    start();
     const std::int64_t cycles = take(items, items.size(), in_stalls, out_stalls);
     if (in_stalls == 0 && out_stalls == 0) {
-      EXPECT_EQ(cycles, static_cast<std::int64_t>(items.size()));
+      EXPECT_EQ(cycles, std::ssize(items));
     }
     check_header(shape, items);
     expect_nothing();
   }
 
   void abandon(const Shape& shape, std::size_t records) {
-    const std::vector<Item> items = params_of(random_, shape);
-    start();
-    take(items, records, 0, 20);
+    take(params_of(random_, shape), records, 0, 20);
     restart();
     expect_nothing();
   }
 
   void check_bad(const Shape& shape) {
-    const std::vector<Item> items = params_of(random_, shape);
-    start();
-    take(items, 4, 20, 20);
+    take(params_of(random_, shape), 4, 20, 20);
     settle(unit_);
     EXPECT_TRUE(unit_.header_done_o);
     const bool is_no_image = shape.magic != Shape{}.magic;
@@ -134,61 +130,50 @@ class ParamReaderRtl : public testing::Test {
  private:
   void start() {
     unit_.start_i = 1;
-    unit_.valid_i = 0;
-    settle(unit_);
-    rise(unit_);
+    tick(unit_);
     unit_.start_i = 0;
   }
 
   // Cycles for the first `count` items.
   std::int64_t take(const std::vector<Item>& items, std::size_t count, int in_stalls,
                     int out_stalls) {
-    Source source(count, in_stalls);
-    std::int64_t cycle = 0;
     std::size_t signs = 0;
-    bool is_scalars_next = false, is_header_end = false;
-    Record scalars = {};
-    for (; !source.is_done() && !testing::Test::HasFailure(); ++cycle) {
-      if (cycle > 1000 + 100 * static_cast<std::int64_t>(count)) {
-        ADD_FAILURE() << "hangs";
-        break;
-      }
-      unit_.valid_i = source.offers(random_);
-      const Item& item = items[source.beat()];
-      for (std::size_t i = 0; i < 4; ++i) {
-        unit_.record_i[i] =
-            unit_.valid_i != 0 ? item.record[i] : static_cast<std::uint32_t>(random_.number(32));
-      }
+    bool is_header_end = false;
+    const Record* scalars = nullptr;  // taken in the cycle before
+    const auto send = [&](std::size_t i) {
+      std::copy(items[i].record.begin(), items[i].record.end(), unit_.record_i.data());
+    };
+    const auto drive = [&](const StreamRun&) {
       const auto choose = [&] { return static_cast<CData>(!random_.chance(out_stalls)); };
       unit_.embedding_ready_i = choose();
       unit_.head_ready_i = choose();
       unit_.conv_ready_i = choose();
       unit_.gain_ready_i = choose();
       unit_.scalars_ready_i = choose();
-      settle(unit_);
+    };
+    const auto watch = [&](const StreamRun& run) {
       EXPECT_EQ(unit_.header_done_o != 0, is_header_end);
-      is_header_end = false;
-      if (is_scalars_next) check_scalars(scalars);
-      is_scalars_next = false;
-      const bool is_ready = is_ready_for(item.to);
-      const bool takes = unit_.valid_i != 0 && is_ready;
-      if (unit_.valid_i != 0) {
-        EXPECT_EQ(unit_.ready_o != 0, is_ready) << source.beat();
-      }
-      expect_goes_to(item.to, unit_.valid_i != 0, takes);
+      if (scalars != nullptr) check_scalars(*scalars);
+      const std::size_t beat = run.in(0).beats;
+      const Item& item = items[beat];
+      const bool is_valid = unit_.valid_i != 0;
+      const bool takes = is_valid && is_ready_for(item.to);
+      EXPECT_EQ(is_valid && unit_.ready_o != 0, takes) << beat;
+      expect_goes_to(item.to, is_valid, takes);
       if (takes && item.to == To::signs) {
         EXPECT_EQ(unit_.signs_address_o, signs++);
       }
-      if (takes && item.to == To::scalars) {
-        is_scalars_next = true;
-        scalars = item.record;
-      }
-      is_header_end = takes && source.beat() == 3;
-      source.clocked(takes, cycle);
-      rise(unit_);
-    }
+      scalars = takes && item.to == To::scalars ? &item.record : nullptr;
+      is_header_end = takes && beat == 3;
+    };
+    const StreamWork work = {.clock = clock_of(unit_),
+                             .in = {{unit_.valid_i, unit_.ready_o, count, send}},
+                             .start = [&] { start(); },
+                             .drive = drive,
+                             .watch = watch};
+    const std::int64_t cycles = StreamRun(work, {in_stalls}, random_).finish();
     unit_.valid_i = 0;
-    return cycle;
+    return cycles;
   }
 
   bool is_ready_for(To to) const {

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 #include <verilated.h>
 
 #include "bits.h"
@@ -53,6 +54,18 @@ void set_lane(Port& port, std::size_t lane, int bits, std::int64_t value) {
 template <typename Port>
 std::int64_t get_lane(const Port& port, std::size_t lane, int bits) {
   return sign_extend(get_field(port, static_cast<int>(lane) * bits, bits), bits);
+}
+
+template <typename Port>
+void set_lanes(Port& port, const std::int64_t* values, std::size_t lanes, int bits) {
+  for (std::size_t lane = 0; lane < lanes; ++lane) set_lane(port, lane, bits, values[lane]);
+}
+
+template <typename Port>
+std::vector<std::int64_t> lanes_of(const Port& port, std::size_t lanes, int bits) {
+  std::vector<std::int64_t> values(lanes);
+  for (std::size_t lane = 0; lane < lanes; ++lane) values[lane] = get_lane(port, lane, bits);
+  return values;
 }
 
 }  // namespace lightmamba::accel

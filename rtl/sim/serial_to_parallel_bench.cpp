@@ -8,6 +8,7 @@
 #include "Vserial_to_parallel_8_4.h"
 #include "Vserial_to_parallel_8_64.h"
 #include "accel/numerics/fixed_point.h"
+#include "ports.h"
 #include "streams.h"
 
 namespace lightmamba::accel {
@@ -20,19 +21,19 @@ void check_gather(std::size_t count) {
   Unit unit;
   RandomNumbers random(count);
   std::vector<std::int64_t> items;
-  std::vector<Sink::Beat> expected;
+  std::vector<Beat> expected;
   for (std::size_t i = 0; i < kBeats * count; ++i) {
     if (i % count == 0) expected.emplace_back();
     items.push_back(random.number(kBits));
     expected.back().push_back(items.back());
   }
   const StreamWork work = {
+      .clock = clock_of(unit),
       .in = {{unit.in_valid_i, unit.in_ready_o, items.size(),
               [&](std::size_t i) { set_lane(unit.in_data_i, 0, kBits, items[i]); }}},
       .out = {{unit.out_valid_o, unit.out_ready_i,
-               [&] { return lanes_of(unit.out_data_o, static_cast<int>(count), kBits); },
-               expected}}};
-  exercise_streams(unit, work, static_cast<std::int64_t>(items.size()) + 1);
+               [&] { return lanes_of(unit.out_data_o, count, kBits); }, expected}}};
+  exercise(work, static_cast<std::int64_t>(items.size()) + 1);
 }
 
 TEST(SerialToParallelRtl, JoinsItemsOf1) { check_gather<Vserial_to_parallel_8_1>(1); }

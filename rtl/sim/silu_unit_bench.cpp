@@ -8,31 +8,22 @@
 #include "Vsilu_unit_4.h"
 #include "accel/numerics/functions.h"
 #include "ports.h"
-#include "stream.h"
+#include "streams.h"
 
 namespace lightmamba::accel {
 namespace {
 
-constexpr std::size_t kLatency = 6;
-
 template <typename Unit>
-Work silu_work(Unit& unit, std::size_t lanes, const std::vector<std::int64_t>& x) {
-  const std::size_t beats = x.size() / lanes;
-  return {.beats_in = beats,
-          .beats_out = beats,
-          .send =
-              [&unit, &x, lanes](std::size_t beat) {
-                for (std::size_t i = 0; i < lanes; ++i) {
-                  set_lane(unit.in_values_i, i, kActivationBits, x[beat * lanes + i]);
-                }
-              },
-          .check =
-              [&unit, &x, lanes](std::size_t beat) {
-                for (std::size_t i = 0; i < lanes; ++i) {
-                  const std::int64_t in = x[beat * lanes + i];
-                  ASSERT_EQ(get_lane(unit.out_values_o, i, kActivationBits), silu(in)) << in;
-                }
-              }};
+StreamWork silu_work(Unit& unit, std::size_t lanes, const std::vector<std::int64_t>& x) {
+  std::vector<Beat> expected(x.size() / lanes);
+  for (std::size_t i = 0; i < x.size(); ++i) expected[i / lanes].push_back(silu(x[i]));
+  const auto send = [&unit, &x, lanes](std::size_t beat) {
+    set_lanes(unit.in_values_i, &x[beat * lanes], lanes, kActivationBits);
+  };
+  const auto read = [&unit, lanes] { return lanes_of(unit.out_values_o, lanes, kActivationBits); };
+  return {.clock = clock_of(unit),
+          .in = {{unit.in_valid_i, unit.in_ready_o, expected.size(), send}},
+          .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
 }
 
 std::vector<std::int64_t> random_values(std::size_t count) {
@@ -45,8 +36,9 @@ std::vector<std::int64_t> random_values(std::size_t count) {
 template <typename Unit>
 void check_streams(std::size_t lanes) {
   Unit unit;
-  const std::vector<std::int64_t> x = random_values(3000 * lanes);
-  exercise(unit, silu_work(unit, lanes, x), kLatency);
+  constexpr std::int64_t kBeats = 3000;
+  const std::vector<std::int64_t> x = random_values(kBeats * lanes);
+  exercise(silu_work(unit, lanes, x), kBeats + 6);
 }
 
 TEST(SiluRtl, EqualsGoldenWithStalls1) { check_streams<Vsilu_unit_1>(1); }
@@ -69,7 +61,7 @@ TEST(SiluRtl, EqualsGoldenOverAllOfTheRange) {
   Vsilu_unit_16 unit;
   RandomNumbers random(3);
   reset(unit);
-  run_stream(unit, silu_work(unit, 16, x), {0, 0}, random);
+  run_streams(silu_work(unit, 16, x), {}, random);
 }
 
 }  // namespace

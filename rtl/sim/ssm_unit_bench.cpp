@@ -11,6 +11,7 @@
 #include "accel/numerics/fixed_point.h"
 #include "accel/numerics/ssm_unit.h"
 #include "ports.h"
+#include "streams.h"
 #ifdef LIGHTMAMBA_NETLISTS
 #include "Vssm_unit_netlist.h"
 #endif
@@ -180,20 +181,6 @@ class Work {
   int state_bits_;
 };
 
-struct Stalls {
-  int in, out;  // percent
-};
-
-struct Span {  // a span of cycles
-  int first = -1, last = -1;
-
-  void add(int cycle) {
-    if (first < 0) first = cycle;
-    last = cycle;
-  }
-  int count() const { return last - first + 1; }
-};
-
 template <typename Unit, std::size_t kLanes>
 class Driver {
  public:
@@ -205,32 +192,31 @@ class Driver {
   }
 
   void reset() {
-    unit_.rst_ni = 0;
     unit_.head_valid_i = 0;
     unit_.row_valid_i = 0;
     unit_.state_valid_i = 0;
     unit_.b_write_i = 0;
     unit_.c_write_i = 0;
-    for (int i = 0; i < 2; ++i) clock();
-    unit_.rst_ni = 1;
+    accel::reset(unit_);
   }
 
   // Until all has left, or for `cycles`.
   void run(const std::vector<Token>& tokens, Stalls stalls, int cycles = 10'000'000) {
-    load(tokens);
-    const int max = static_cast<int>(out_beats_.size()) * 40 + 1000;
-    for (now_ = 0; now_ < cycles && !(out_beats_.empty() && ys_.empty()); ++now_) {
-      ASSERT_LT(now_, max);
-      cycle(stalls);
-      if (testing::Test::HasFatalFailure()) return;
-    }
+    const StreamWork work = work_of(tokens);
+    StreamRun run(work, stalls, random_);
+    run.cycles(cycles);
+    entered_ = run.in(kStates);
+    left_ = run.out(0);
+    now_ = run.now();
   }
 
-  Span entered() const { return entered_; }
-  Span left() const { return left_; }
-  int cycles() const { return now_; }
+  Transfers entered() const { return entered_; }
+  Transfers left() const { return left_; }
+  std::int64_t cycles() const { return now_; }
 
  private:
+  enum StreamsIn { kHeads, kRows, kStates };
+
   struct HeadOffer {
     const Head* head;
     std::size_t token;
@@ -240,75 +226,64 @@ class Driver {
     std::size_t index;
     std::size_t beat;
   };
-  struct Beat {
+  struct RowBeat {
     const Row* row;
     std::size_t beat;
   };
 
-  void load(const std::vector<Token>& tokens) {
+  StreamWork work_of(const std::vector<Token>& tokens) {
     heads_.clear();
     writes_.clear();
     xs_.clear();
     in_beats_.clear();
-    out_beats_.clear();
-    ys_.clear();
     ys_until_.clear();
-    ys_taken_ = 0;
-    held_state_ = held_y_ = false;
-    entered_ = left_ = {};
-    std::size_t ys = 0;
+    std::vector<Beat> out_beats, ys;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       for (std::size_t beat = 0; beat < kBeats; ++beat) writes_.push_back({&tokens[t], t, beat});
       for (const Head& head : tokens[t].heads) {
         heads_.push_back({&head, t});
         xs_.insert(xs_.end(), head.x.begin(), head.x.end());
-        ys_.insert(ys_.end(), head.y.begin(), head.y.end());
-        ys += head.y.size();
-        for (const Row& row : head.before) add_beats(row, in_beats_);
-        for (const Row& row : head.after) add_beats(row, out_beats_);
+        for (const std::int64_t y : head.y) ys.push_back({y});
+        for (const Row& row : head.before) {
+          for (std::size_t beat = 0; beat < kBeats; ++beat) in_beats_.push_back({&row, beat});
+        }
+        for (const Row& row : head.after) {
+          for (auto code = row.codes.begin(); code != row.codes.end(); code += kLanes) {
+            out_beats.emplace_back(code, code + kLanes);
+            out_beats.back().push_back(row.exponent);
+          }
+        }
       }
-      ys_until_.push_back(ys);
+      ys_until_.push_back(ys.size());
     }
-  }
-
-  static void add_beats(const Row& row, std::deque<Beat>& beats) {
-    for (std::size_t beat = 0; beat < kBeats; ++beat) beats.push_back({&row, beat});
-  }
-
-  void clock() {
-    unit_.clk_i = 0;
-    unit_.eval();
-    unit_.clk_i = 1;
-    unit_.eval();
-  }
-
-  void cycle(Stalls stalls) {
-    write();
-    if (unit_.head_valid_i == 0 && !random_.chance(stalls.in)) offer_head();
-    if (unit_.row_valid_i == 0 && !xs_.empty() && !random_.chance(stalls.in)) offer_row();
-    if (unit_.state_valid_i == 0 && !in_beats_.empty() && !random_.chance(stalls.in)) offer_state();
-    unit_.state_ready_i = !random_.chance(stalls.out);
-    unit_.y_ready_i = !random_.chance(stalls.out);
-    unit_.eval();
-    check_held();
-    if (unit_.state_valid_o != 0 && unit_.state_ready_i != 0) check_state();
-    if (unit_.y_valid_o != 0 && unit_.y_ready_i != 0) check_y();
-    const bool takes_head = unit_.head_valid_i != 0 && unit_.head_ready_o != 0;
-    const bool takes_row = unit_.row_valid_i != 0 && unit_.row_ready_o != 0;
-    const bool takes_state = unit_.state_valid_i != 0 && unit_.state_ready_o != 0;
-    if (takes_state) entered_.add(now_);
-    clock();
-    if (takes_head) unit_.head_valid_i = 0;
-    if (takes_row) unit_.row_valid_i = 0;
-    if (takes_state) unit_.state_valid_i = 0;
+    const auto read_state = [this] {
+      Beat beat = lanes_of(unit_.state_codes_o, kLanes, 16);
+      beat.push_back(sign_extend(unit_.state_exponent_o, 8));
+      return beat;
+    };
+    const auto read_y = [this] { return Beat{sign_extend(unit_.y_o, 32)}; };
+    // B and C of a head's token must be there.
+    const auto may_offer_head = [this](const StreamRun& run) {
+      return writes_.empty() || writes_.front().index > heads_[run.in(kHeads).beats].token;
+    };
+    return {.clock = clock_of(unit_),
+            .in = {{unit_.head_valid_i, unit_.head_ready_o, heads_.size(),
+                    [this](std::size_t i) { send_head(heads_[i]); }, may_offer_head},
+                   {unit_.row_valid_i, unit_.row_ready_o, xs_.size(),
+                    [this](std::size_t i) { set_lane(unit_.row_x_i, 0, 8, xs_[i]); }},
+                   {unit_.state_valid_i, unit_.state_ready_o, in_beats_.size(),
+                    [this](std::size_t i) { send_state(in_beats_[i]); }}},
+            .out = {{unit_.state_valid_o, unit_.state_ready_i, read_state, out_beats},
+                    {unit_.y_valid_o, unit_.y_ready_i, read_y, ys}},
+            .drive = [this](const StreamRun& run) { write(run.out(1).beats); }};
   }
 
   // A beat of B and of C, where the bank's last token has left.
-  void write() {
+  void write(std::size_t ys_taken) {
     unit_.b_write_i = unit_.c_write_i = 0;
     if (writes_.empty()) return;
     const Write next = writes_.front();
-    if (next.index >= 2 && ys_taken_ < ys_until_[next.index - 2]) return;
+    if (next.index >= 2 && ys_taken < ys_until_[next.index - 2]) return;
     unit_.b_write_i = unit_.c_write_i = 1;
     unit_.b_bank_i = unit_.c_bank_i = next.index % 2 != 0;
     unit_.b_beat_i = static_cast<std::uint8_t>(next.beat);
@@ -323,13 +298,9 @@ class Driver {
     writes_.pop_front();
   }
 
-  void offer_head() {
-    if (heads_.empty()) return;
-    const auto [head, token] = heads_.front();
-    if (!writes_.empty() && writes_.front().index <= token) return;
-    heads_.pop_front();
-    unit_.head_valid_i = 1;
-    unit_.head_bank_i = token % 2 != 0;
+  void send_head(const HeadOffer& offer) {
+    const Head* head = offer.head;
+    unit_.head_bank_i = offer.token % 2 != 0;
     unit_.head_rows_i = static_cast<std::uint8_t>(head->x.size());
     set_field(unit_.head_i, 0, 8, head->decay.dt.mantissa);
     set_field(unit_.head_i, 8, 8, head->decay.dt.exponent);
@@ -341,76 +312,24 @@ class Driver {
     set_field(unit_.head_i, 64, 16, static_cast<std::int64_t>(head->dither));
   }
 
-  void offer_row() {
-    set_lane(unit_.row_x_i, 0, 8, xs_.front());
-    unit_.row_valid_i = 1;
-    xs_.pop_front();
-  }
-
   // The exponent only counts with the first beat.
-  void offer_state() {
-    const auto [row, beat] = in_beats_.front();
-    in_beats_.pop_front();
+  void send_state(const RowBeat& next) {
+    const auto [row, beat] = next;
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
       set_lane(unit_.state_codes_i, lane, 16, row->codes[beat * kLanes + lane]);
     }
     set_lane(unit_.state_exponent_i, 0, 8, beat == 0 ? row->exponent : random_.number(8));
-    unit_.state_valid_i = 1;
-  }
-
-  std::vector<std::int64_t> state_codes() const {
-    std::vector<std::int64_t> codes(kLanes);
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      codes[lane] = get_lane(unit_.state_codes_o, lane, 16);
-    }
-    return codes;
-  }
-
-  // Outputs that are not taken must stay.
-  void check_held() {
-    if (held_state_) {
-      ASSERT_NE(unit_.state_valid_o, 0);
-      ASSERT_EQ(state_codes(), held_codes_);
-    }
-    if (held_y_) {
-      ASSERT_NE(unit_.y_valid_o, 0);
-    }
-    held_state_ = unit_.state_valid_o != 0 && unit_.state_ready_i == 0;
-    held_y_ = unit_.y_valid_o != 0 && unit_.y_ready_i == 0;
-    if (held_state_) held_codes_ = state_codes();
-  }
-
-  void check_state() {
-    ASSERT_FALSE(out_beats_.empty());
-    const auto [row, beat] = out_beats_.front();
-    out_beats_.pop_front();
-    const auto begin = row->codes.begin() + static_cast<std::ptrdiff_t>(beat * kLanes);
-    ASSERT_EQ(sign_extend(unit_.state_exponent_o, 8), row->exponent);
-    ASSERT_EQ(state_codes(), std::vector<std::int64_t>(begin, begin + kLanes));
-    left_.add(now_);
-  }
-
-  void check_y() {
-    ASSERT_FALSE(ys_.empty());
-    ASSERT_EQ(sign_extend(unit_.y_o, 32), ys_.front()) << ys_taken_;
-    ys_.pop_front();
-    ++ys_taken_;
   }
 
   Unit unit_;
   RandomNumbers random_;
-  std::deque<HeadOffer> heads_;
+  std::vector<HeadOffer> heads_;
   std::deque<Write> writes_;
-  std::deque<std::int64_t> xs_;
-  std::deque<Beat> in_beats_, out_beats_;
-  std::deque<std::int64_t> ys_;
+  std::vector<std::int64_t> xs_;
+  std::vector<RowBeat> in_beats_;
   std::vector<std::size_t> ys_until_;  // the end of each token
-  std::size_t ys_taken_ = 0;
-  bool held_state_ = false;
-  bool held_y_ = false;
-  std::vector<std::int64_t> held_codes_;
-  Span entered_, left_;
-  int now_ = 0;
+  Transfers entered_, left_;
+  std::int64_t now_ = 0;
 };
 
 // The cases that a bench must meet to be of value.
@@ -504,8 +423,8 @@ TYPED_TEST(SsmUnitRtl, TakesABeatEachCycle) {
   typename TypeParam::UnitDriver driver;
   driver.run(Work(100, Range::kUsual).tokens(2, {64, 1, 1, 2, 1, 64}), {0, 0});
   const int beats = static_cast<int>(2 * 133 * driver.kBeats);
-  EXPECT_EQ(driver.entered().count(), beats);
-  EXPECT_EQ(driver.left().count(), beats);
+  EXPECT_EQ(driver.entered().cycles(), beats);
+  EXPECT_EQ(driver.left().cycles(), beats);
   EXPECT_LE(driver.cycles(), beats + static_cast<int>(2 * driver.kBeats) + 40);
 }
 

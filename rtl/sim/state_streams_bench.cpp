@@ -9,6 +9,7 @@
 #include "Vstate_writer_2.h"
 #include "Vstate_writer_4.h"
 #include "Vstate_writer_64.h"
+#include "ports.h"
 #include "streams.h"
 
 namespace lightmamba::accel {
@@ -48,8 +49,8 @@ struct States {
 
   // The word of two beats of codes of 8 bits: in each channel those of the first, then those of the
   // second.
-  Sink::Beat short_word(std::size_t index) const {
-    Sink::Beat word;
+  Beat short_word(std::size_t index) const {
+    Beat word;
     const std::size_t lanes = codes[0].size();
     for (std::size_t first = 0; first < lanes; first += part) {
       std::vector<std::int64_t> bytes;
@@ -67,12 +68,12 @@ struct States {
   RandomNumbers random;
   std::size_t part;  // lanes of a channel
   std::vector<std::int64_t> exponents;
-  std::vector<Sink::Beat> codes;  // codes of all heads
-  std::vector<Sink::Beat> exponent_words;
+  std::vector<Beat> codes;  // codes of all heads
+  std::vector<Beat> exponent_words;
 };
 
-Sink::Beat with_exponent(const States& states, std::size_t beat) {
-  Sink::Beat result = states.codes[beat];
+Beat with_exponent(const States& states, std::size_t beat) {
+  Beat result = states.codes[beat];
   result.push_back(states.exponents[beat * kRows / states.beats()]);
   return result;
 }
@@ -82,11 +83,10 @@ void check_reader(std::size_t lanes, std::size_t channels, int bits) {
   Unit unit;
   unit.is_short_i = bits == 8;
   States states(lanes, channels, bits);
-  const auto lane_count = static_cast<int>(lanes);
-  std::vector<Sink::Beat> words, expected;
+  std::vector<Beat> words, expected;
   for (std::size_t head = 0; head < kHeads; ++head) {
     for (std::size_t i = 0; i < states.words(); ++i) {
-      Sink::Beat word = states.exponent_words[head * states.words() + i];
+      Beat word = states.exponent_words[head * states.words() + i];
       // Those of the other channels do not count.
       for (std::size_t k = lanes / channels; k < lanes; ++k) word[k] = states.random.number(16);
       words.push_back(word);
@@ -98,20 +98,20 @@ void check_reader(std::size_t lanes, std::size_t channels, int bits) {
       expected.push_back(with_exponent(states, head * states.beats() + i));
     }
   }
-  const StreamWork work = {
-      .in = {{unit.in_valid_i, unit.in_ready_o, words.size(),
-              [&](std::size_t i) {
-                set_lanes(unit.in_data_i, words[i].data(), lane_count, kCodeBits);
-              }}},
-      .out = {{unit.out_valid_o, unit.out_ready_i,
-               [&] {
-                 Sink::Beat beat = lanes_of(unit.out_codes_o, lane_count, kCodeBits);
-                 beat.push_back(sign_extend(unit.out_exponent_o, 8));
-                 return beat;
-               },
-               expected}}};
+  const StreamWork work = {.clock = clock_of(unit),
+                           .in = {{unit.in_valid_i, unit.in_ready_o, words.size(),
+                                   [&](std::size_t i) {
+                                     set_lanes(unit.in_data_i, words[i].data(), lanes, kCodeBits);
+                                   }}},
+                           .out = {{unit.out_valid_o, unit.out_ready_i,
+                                    [&] {
+                                      Beat beat = lanes_of(unit.out_codes_o, lanes, kCodeBits);
+                                      beat.push_back(sign_extend(unit.out_exponent_o, 8));
+                                      return beat;
+                                    },
+                                    expected}}};
   const std::size_t cycles = states.codes.size() + states.exponent_words.size();
-  exercise_streams(unit, work, static_cast<std::int64_t>(cycles));
+  exercise(work, static_cast<std::int64_t>(cycles));
 }
 
 template <typename Unit>
@@ -128,8 +128,7 @@ void check_writer(std::size_t lanes, std::size_t channels, int bits) {
   Unit unit;
   unit.is_short_i = bits == 8;
   States states(lanes, channels, bits);
-  const auto lane_count = static_cast<int>(lanes);
-  std::vector<Sink::Beat> expected;
+  std::vector<Beat> expected;
   for (std::size_t head = 0; head < kHeads; ++head) {
     for (std::size_t beat = head * states.beats(); beat < (head + 1) * states.beats(); ++beat) {
       if (bits == 16) expected.push_back(states.codes[beat]);
@@ -140,15 +139,16 @@ void check_writer(std::size_t lanes, std::size_t channels, int bits) {
     expected.insert(expected.end(), words, words + static_cast<std::ptrdiff_t>(states.words()));
   }
   const StreamWork work = {
+      .clock = clock_of(unit),
       .in = {{unit.in_valid_i, unit.in_ready_o, states.codes.size(),
               [&](std::size_t i) {
-                set_lanes(unit.in_codes_i, states.codes[i].data(), lane_count, kCodeBits);
+                set_lanes(unit.in_codes_i, states.codes[i].data(), lanes, kCodeBits);
                 set_lane(unit.in_exponent_i, 0, 8, with_exponent(states, i).back());
               }}},
       .out = {{unit.out_valid_o, unit.out_ready_i,
-               [&] { return lanes_of(unit.out_data_o, lane_count, kCodeBits); }, expected}}};
+               [&] { return lanes_of(unit.out_data_o, lanes, kCodeBits); }, expected}}};
   const std::size_t cycles = states.codes.size() + states.exponent_words.size();
-  exercise_streams(unit, work, static_cast<std::int64_t>(cycles));
+  exercise(work, static_cast<std::int64_t>(cycles));
 }
 
 template <typename Unit>

@@ -7,8 +7,9 @@
 #include "Vvector_loader_1_8.h"
 #include "accel/numerics/quantize_unit.h"
 #include "accel/numerics/residual_unit.h"
-#include "clocked.h"
+#include "ports.h"
 #include "random_vectors.h"
+#include "streams.h"
 
 namespace lightmamba::accel {
 namespace {
@@ -41,32 +42,26 @@ class VectorLoaderRtl : public testing::Test {
 
   void check(int groups, bool is_rotated, int stalls) {
     const Vector vector = vector_of(groups, is_rotated);
-    start(vector, groups, is_rotated);
-    Source source = source_of(vector, is_rotated, stalls);
-    bool is_done = false;
-    const std::int64_t limit =
-        cycle_ + 100 * static_cast<std::int64_t>(vector.values.size()) + 1000;
-    while (!is_done && !testing::Test::HasFatalFailure()) {
-      ASSERT_LT(cycle_, limit);
-      is_done = cycle(vector, source, is_rotated);
-    }
-    ASSERT_TRUE(source.is_done());
+    const StreamWork work = work_of(vector, is_rotated);
+    StreamRun run(work, {stalls}, random_);
+    run.finish();
     compare(vector);
     if (stalls == 0) {  // a beat per cycle
-      EXPECT_EQ(source.cycles(), static_cast<std::int64_t>(beats_of(vector, is_rotated)));
+      EXPECT_EQ(run.in(0).cycles(), static_cast<std::int64_t>(run.in(0).beats));
     }
     // It is done once, and the exponent stays.
     for (std::uint64_t i = random_.below(3); i > 0; --i) {
-      ASSERT_FALSE(cycle(vector, source, is_rotated));
+      run.cycle();
+      ASSERT_FALSE(is_done_);
       compare(vector);
     }
   }
 
   void abandon(bool is_rotated, int cycles) {
     const Vector vector = vector_of(10, is_rotated);
-    start(vector, 10, is_rotated);
-    Source source = source_of(vector, is_rotated, 20);
-    for (int i = 0; i < cycles; ++i) cycle(vector, source, is_rotated);
+    const StreamWork work = work_of(vector, is_rotated);
+    StreamRun run(work, {20}, random_);
+    run.cycles(cycles);
     restart();
   }
 
@@ -84,65 +79,61 @@ class VectorLoaderRtl : public testing::Test {
     return random_vector(random_, groups, kGroup, is_rotated ? kInputBits : kResidualBits);
   }
 
-  static std::size_t beats_of(const Vector& vector, bool is_rotated) {
-    return vector.values.size() / (is_rotated ? C::kLanes : 1);
+  StreamWork work_of(const Vector& vector, bool is_rotated) {
+    StreamWork work = {.clock = clock_of(unit_),
+                       .start = [this, &vector, is_rotated] { start(vector, is_rotated); },
+                       .watch = [this](const StreamRun&) { watch(); },
+                       .is_done = [this] { return is_done_; }};
+    if (is_rotated) {
+      work.in.push_back({unit_.rotated_valid_i, unit_.rotated_ready_o,
+                         vector.values.size() / C::kLanes, [this, &vector](std::size_t i) {
+                           set_lanes(unit_.rotated_i, &vector.values[i * C::kLanes], C::kLanes,
+                                     kInputBits);
+                         }});
+    } else {
+      work.in.push_back({unit_.residual_valid_i, unit_.residual_ready_o, vector.values.size(),
+                         [this, &vector](std::size_t i) {
+                           set_lanes(unit_.residual_i, &vector.values[i], 1, kResidualBits);
+                         }});
+      // Another vector may wait in the transform.
+      work.drive = [this](const StreamRun&) { unit_.rotated_valid_i = random_.chance(50); };
+    }
+    return work;
   }
 
-  static Source source_of(const Vector& vector, bool is_rotated, int stalls) {
-    return {beats_of(vector, is_rotated), stalls};
-  }
-
-  void start(const Vector& vector, int groups, bool is_rotated) {
+  void start(const Vector& vector, bool is_rotated) {
     bank_ = random_.below(2) != 0;
+    is_done_ = false;
     written_.codes.assign(vector.values.size(), kUnwritten);
-    written_.multipliers.assign(static_cast<std::size_t>(groups), INT64_MIN);
+    written_.multipliers.assign(vector.values.size() / kGroup, INT64_MIN);
     unit_.start_i = 1;
     unit_.is_rotated_i = is_rotated;
     unit_.bank_i = bank_;
-    unit_.groups_i = static_cast<std::uint8_t>(groups);
+    unit_.groups_i = static_cast<std::uint8_t>(vector.values.size() / kGroup);
     unit_.clip_i = static_cast<std::uint16_t>(vector.clip);
     unit_.residual_valid_i = 0;
     unit_.rotated_valid_i = 0;
     settle(unit_);
     ASSERT_FALSE(unit_.code_we_o || unit_.multiplier_we_o);
     rise(unit_);
-    ++cycle_;
     unit_.start_i = 0;
     // Only the cycle of the start counts.
     unit_.is_rotated_i = !is_rotated;
     unit_.bank_i = !bank_;
     unit_.groups_i = 1;
     unit_.clip_i = 1;
+    takes_rotated_ = is_rotated;
   }
 
-  // Whether it is done.
-  bool cycle(const Vector& vector, Source& source, bool is_rotated) {
-    const bool is_offered = source.offers(random_);
-    unit_.residual_valid_i = is_offered && !is_rotated;
-    // Another vector may wait in the transform.
-    unit_.rotated_valid_i = is_rotated ? is_offered : random_.chance(50);
-    if (is_offered) {
-      const std::size_t lanes = is_rotated ? C::kLanes : 1;
-      const std::int64_t* values = &vector.values[source.beat() * lanes];
-      if (is_rotated) {
-        set_lanes(unit_.rotated_i, values, C::kLanes, kInputBits);
-      } else {
-        set_lanes(unit_.residual_i, values, 1, kResidualBits);
-      }
-    }
-    settle(unit_);
-    if (!is_rotated) {
+  void watch() {
+    if (!takes_rotated_) {
       EXPECT_FALSE(unit_.rotated_valid_i && unit_.rotated_ready_o);
     }
-    source.clocked((is_rotated ? unit_.rotated_ready_o : unit_.residual_ready_o) != 0, cycle_);
     watch_writes();
-    const bool is_done = unit_.done_o != 0;
-    if (is_done) {
+    is_done_ = unit_.done_o != 0;
+    if (is_done_) {
       EXPECT_FALSE(unit_.code_we_o || unit_.multiplier_we_o);
     }
-    rise(unit_);
-    ++cycle_;
-    return is_done;
   }
 
   void watch_writes() {
@@ -175,8 +166,9 @@ class VectorLoaderRtl : public testing::Test {
   }
 
   typename C::Model unit_;
-  std::int64_t cycle_ = 0;
   bool bank_ = false;
+  bool takes_rotated_ = false;
+  bool is_done_ = false;
   Bank written_;
 };
 

@@ -1,5 +1,6 @@
 // The units of the golden model next to floats: the numbers of the fake-quantized reference, or a
 // plain recurrence.
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <numeric>
@@ -15,6 +16,7 @@
 #include "accel/numerics/mmu.h"
 #include "accel/numerics/quantize_unit.h"
 #include "accel/numerics/ssm_unit.h"
+#include "accel/numerics/sum_units.h"
 #include "quant/hadamard.h"
 #include "quant/state_format.h"
 
@@ -171,6 +173,42 @@ TEST(Block8, TakesTheSmallestScaleThatHolds) {
   EXPECT_EQ(exponent_of(1), 4);
   EXPECT_EQ(codes[0], 64);
   EXPECT_EQ(exponent_of(0), kZeroExponent);
+}
+
+// Only the highest 24 bits of a magnitude are multiplied.
+TEST(SumUnits, RoundProductsToABlock) {
+  std::mt19937_64 random(12);
+  for (int trial = 0; trial < 2000; ++trial) {
+    const std::vector<std::int64_t> sums =
+        random_values(64, 2 + static_cast<int>(random() % 47), random);
+    const Scaled scale = {0x8000 + static_cast<std::int64_t>(random() % 0x8001), -40};
+    std::vector<std::int8_t> codes(sums.size());
+    const double step = std::ldexp(1, sums_to_bfp8(sums, scale, codes));
+    double largest = 0;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const double product =
+          std::ldexp(static_cast<double>(sums[i]) * static_cast<double>(scale.mantissa), -40);
+      largest = std::max(largest, std::abs(product));
+      EXPECT_LE(std::abs(codes[i] * step - product), step / 2 + step * 127 * 0x1p-23);
+    }
+    if (largest > 0) {
+      EXPECT_GT(largest, 63 * step);  // half the step would not do
+    }
+  }
+}
+
+TEST(SumUnits, RoundAProductToFixedPoint) {
+  std::mt19937_64 random(13);
+  for (int trial = 0; trial < 20'000; ++trial) {
+    const std::int64_t sum = random_values(1, 2 + static_cast<int>(random() % 47), random)[0];
+    const Scaled scale = {0x8000 + static_cast<std::int64_t>(random() % 0x8001),
+                          -static_cast<int>(random() % 60)};
+    const double product = std::ldexp(
+        static_cast<double>(sum) * static_cast<double>(scale.mantissa), scale.exponent + 12);
+    const double expected = std::clamp(product, -0x1p25, 0x1p25 - 1);
+    EXPECT_NEAR(static_cast<double>(sum_to_fixed(sum, scale, 12, 26)), expected,
+                0.5 + std::abs(expected) * 0x1p-23);
+  }
 }
 
 TEST(Htu, IsTheTransformWithoutItsFactor) {

@@ -5,7 +5,7 @@
 
 namespace lightmamba::accel {
 
-void conv_silu(const ConvWeights& weights, std::span<const ConvTap> taps,
+void conv_sums(const ConvWeights& weights, std::span<const ConvTap> taps,
                std::span<std::int64_t> out) {
   for (std::size_t c = 0; c < out.size(); ++c) {
     std::int64_t sum = weights.biases[c];
@@ -15,8 +15,14 @@ void conv_silu(const ConvWeights& weights, std::span<const ConvTap> taps,
       sum += rescale(product, -(taps[k].exponent + weights.exponents[c] + kFractionBits),
                      kActivationBits);
     }
-    out[c] = silu(saturate(sum, kActivationBits));
+    out[c] = saturate(sum, kActivationBits);
   }
+}
+
+void conv_silu(const ConvWeights& weights, std::span<const ConvTap> taps,
+               std::span<std::int64_t> out) {
+  conv_sums(weights, taps, out);
+  for (std::int64_t& x : out) x = silu(x);
 }
 
 }  // namespace lightmamba::accel

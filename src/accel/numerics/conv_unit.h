@@ -21,8 +21,12 @@ struct ConvTap {
   int exponent;
 };
 
-// Computes silu(conv) of each channel, in fixed point of kActivationBits. `taps` are d_conv tokens,
+// Computes the conv of each channel, in fixed point of kActivationBits. `taps` are d_conv tokens,
 // the oldest first. Each product is rounded to fixed point before the sum.
+void conv_sums(const ConvWeights& weights, std::span<const ConvTap> taps,
+               std::span<std::int64_t> out);
+
+// Computes silu(conv) of each channel.
 void conv_silu(const ConvWeights& weights, std::span<const ConvTap> taps,
                std::span<std::int64_t> out);
 

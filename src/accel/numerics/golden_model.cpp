@@ -11,6 +11,7 @@
 #include "accel/numerics/htu.h"
 #include "accel/numerics/norm_unit.h"
 #include "accel/numerics/residual_unit.h"
+#include "accel/numerics/sum_units.h"
 #include "base/index.h"
 #include "base/threads.h"
 #include "quant/dither.h"
@@ -18,22 +19,9 @@
 namespace lightmamba::accel {
 namespace {
 
-constexpr int kKeptBits = constant("KEPT_BITS");  // bits of a sum that an inverse root multiplies
-
 template <typename Vector>
 auto part(Vector& values, std::int64_t begin, std::int64_t count) {
   return std::span(values).subspan(at(begin), at(count));
-}
-
-// Sums times an inverse root: value = mantissa * 2^exponent.
-Scaled scaled_sum(std::int64_t sum, int shift, int exponent, const Scaled& root) {
-  return {rescale(sum, shift, kKeptBits) * root.mantissa, exponent + shift};
-}
-
-int kept_shift(std::int64_t largest) { return std::max(0, bit_length(largest) - (kKeptBits - 1)); }
-
-std::int64_t to_fixed_point(const Scaled& value, int fraction_bits, int bits) {
-  return rescale(value.mantissa, -(value.exponent + fraction_bits), bits);
 }
 
 // Runs one token, at `position` of its sequence, through the layers.
@@ -75,8 +63,8 @@ class GoldenPass {
   void logits(std::span<std::int32_t> out) {
     project(model_.head, model_.head_clip);
     for (std::size_t i = 0; i < out.size(); ++i) {
-      const Scaled value = scaled_sum(sums_[i], kept_shift(sums_[i]), exponent_, root_);
-      out[i] = static_cast<std::int32_t>(to_fixed_point(value, kLogitFractionBits, kLogitBits));
+      out[i] = static_cast<std::int32_t>(
+          sum_to_fixed(sums_[i], scale(), kLogitFractionBits, kLogitBits));
     }
     if (probe_)
       probe_(ProbePoint::logits, c_.n_layer, std::vector<std::int64_t>(out.begin(), out.end()));
@@ -94,17 +82,12 @@ class GoldenPass {
     exponent_ = weights.exponent + input_.exponent + root_.exponent;
   }
 
+  // What a sum must be multiplied by.
+  Scaled scale() const { return {root_.mantissa, exponent_}; }
+
   // Rounds a bfp8 block of sums to 8 bits.
   int round_sums(std::int64_t begin, std::span<std::int8_t> codes) const {
-    const std::span sums = std::span(sums_).subspan(at(begin), codes.size());
-    std::int64_t largest = 0;
-    for (const std::int64_t sum : sums) largest = std::max(largest, sum < 0 ? -sum : sum);
-    const int shift = kept_shift(largest);
-    std::vector<std::int64_t> values(sums.size());
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      values[i] = scaled_sum(sums[i], shift, exponent_, root_).mantissa;
-    }
-    return round_bfp8(values, exponent_ + shift, codes);
+    return sums_to_bfp8(std::span(sums_).subspan(at(begin), codes.size()), scale(), codes);
   }
 
   // Rounds z and the conv's input to bfp8 blocks, dt to fixed point.
@@ -123,9 +106,8 @@ class GoldenPass {
                                                part(input_codes_, block * c_.headdim, c_.headdim));
     }
     for (std::int64_t head = 0; head < c_.nheads; ++head) {
-      const std::int64_t sum = sums_[at(c_.d_inner + c_.conv_dim() + head)];
-      raw_dt_[at(head)] = to_fixed_point(scaled_sum(sum, kept_shift(sum), exponent_, root_),
-                                         kDtFractionBits, kDtBits);
+      raw_dt_[at(head)] = sum_to_fixed(sums_[at(c_.d_inner + c_.conv_dim() + head)], scale(),
+                                       kDtFractionBits, kDtBits);
     }
   }
 
@@ -247,9 +229,8 @@ class GoldenPass {
     multiply_rows(layer.out_proj, 0, input_, sums_);
     exponent_ = layer.out_proj.exponent + input_.exponent + root_.exponent - kSquareShift / 2;
     for (std::size_t i = 0; i < residual_.size(); ++i) {
-      const Scaled value = scaled_sum(sums_[i], kept_shift(sums_[i]), exponent_, root_);
       residual_[i] = add_to_residual(
-          residual_[i], to_fixed_point(value, -model_.residual_exponent, kResidualBits));
+          residual_[i], sum_to_fixed(sums_[i], scale(), -model_.residual_exponent, kResidualBits));
     }
   }
 
