@@ -2,11 +2,12 @@
 
 namespace lightmamba {
 
-void StepwiseSequence::run_verify(std::span<const TokenId> tokens, std::span<float> logits) {
+void StepwiseSequence::run_verify(std::span<const TokenId> tokens, std::int64_t certain,
+                                  std::span<float> logits) {
   const std::size_t vocab = logits.size() / tokens.size();
   earlier_.clear();
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    earlier_.push_back(fork());
+    earlier_.push_back(static_cast<std::int64_t>(i) < certain ? nullptr : fork());
     run_decode(tokens[i], logits.subspan(i * vocab, vocab));
   }
 }

@@ -11,7 +11,7 @@
 
 namespace lightmamba {
 
-// Verifies tokens by decoding them, with a fork before each one to return to.
+// Verifies tokens by decoding them, with a fork before each one that may be taken back.
 class StepwiseSequence : public Sequence {
  protected:
   explicit StepwiseSequence(std::shared_ptr<const Backend> backend)
@@ -22,10 +22,12 @@ class StepwiseSequence : public Sequence {
   virtual void become(const Sequence& earlier) = 0;
 
  private:
-  void run_verify(std::span<const TokenId> tokens, std::span<float> logits) override;
+  void run_verify(std::span<const TokenId> tokens, std::int64_t certain,
+                  std::span<float> logits) override;
   void run_keep(std::int64_t count) override;
 
-  std::vector<std::unique_ptr<Sequence>> earlier_;  // [i] has seen i of the verified tokens
+  // [i] has seen i of the verified tokens, or is null if all of these are certain.
+  std::vector<std::unique_ptr<Sequence>> earlier_;
 };
 
 }  // namespace lightmamba
