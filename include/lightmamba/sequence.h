@@ -77,12 +77,15 @@ class LIGHTMAMBA_EXPORT Sequence {
   //     sequence->verify(draft, [&](auto index, auto logits) { ... });
   //     sequence->keep(accepted);
   //
-  // The memory that it takes grows with the number of tokens.
-  void verify(std::span<const TokenId> tokens, const LogitsFn& logits);
+  // The first `certain` tokens cannot be taken back, which saves work if they are known to be
+  // right. The memory that it takes grows with the number of tokens. Throws Error, with the
+  // sequence unchanged, if there are fewer than `certain` tokens, or that is negative.
+  void verify(std::span<const TokenId> tokens, const LogitsFn& logits, std::int64_t certain = 0);
   // Takes back all tokens of the last verify() but the first `count`, which may be none: the
   // sequence, its logits included, is then the one that has seen no others. Throws Error, with the
-  // sequence unchanged, if there are not so many, or if a token has gone through the sequence since
-  // or keep() has been called already. Without keep() all tokens are kept; a fork has kept all.
+  // sequence unchanged, if there are not so many, if `count` leaves out one that is certain, or if
+  // a token has gone through the sequence since or keep() has been called already. Without keep()
+  // all tokens are kept; a fork has kept all.
   void keep(std::int64_t count);
 
   // Returns the logits after the last token [vocab_size], valid until the next one; empty if it
@@ -106,8 +109,10 @@ class LIGHTMAMBA_EXPORT Sequence {
   virtual void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted,
                            const LogitsFn& logits, const std::stop_token& stop) = 0;
   // `logits` is [tokens.size(), vocab_size].
-  virtual void run_verify(std::span<const TokenId> tokens, std::span<float> logits) = 0;
-  // No token has gone through since run_verify(); `count` is at most the number of its tokens.
+  virtual void run_verify(std::span<const TokenId> tokens, std::int64_t certain,
+                          std::span<float> logits) = 0;
+  // No token has gone through since run_verify(); `count` is at least its `certain` and at most the
+  // number of its tokens.
   virtual void run_keep(std::int64_t count) = 0;
   virtual State numbers() const = 0;  // the state without its logits
 
@@ -122,6 +127,7 @@ class LIGHTMAMBA_EXPORT Sequence {
   std::shared_ptr<const Backend> backend_;
   std::vector<float> logits_;
   std::int64_t verified_ = 0;           // tokens of verify() of which keep() may take back some
+  std::int64_t certain_ = 0;            // how many of them it may not
   std::vector<float> logits_before_;    // logits_ before them
   std::vector<float> verified_logits_;  // [verified_, vocab_size]
 };

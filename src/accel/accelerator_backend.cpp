@@ -136,7 +136,8 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
   }
 
   // The tokens run in passes as any others do; a copy of the sequence before them is kept.
-  void run_verify(std::span<const TokenId> tokens, std::span<float> logits) override {
+  void run_verify(std::span<const TokenId> tokens, std::int64_t /*certain*/,
+                  std::span<float> logits) override {
     forget_verified();
     before_ = shared_.open_copy(id_);
     verified_.assign(tokens.begin(), tokens.end());

@@ -150,8 +150,9 @@ std::pair<PassTime, PassTime> verify_and_decode(const Backend& backend,
     const auto tokens = std::span(some).subspan(static_cast<std::size_t>(i));
     decode.pass([&] { decode.sequence->decode(tokens.front()); });
     verify.pass([&] {
-      verify.sequence->verify(tokens.first(static_cast<std::size_t>(options.verify)),
-                              [](std::int64_t /*index*/, std::span<const float> /*logits*/) {});
+      verify.sequence->verify(
+          tokens.first(static_cast<std::size_t>(options.verify)),
+          [](std::int64_t /*index*/, std::span<const float> /*logits*/) {}, 1);
       verify.sequence->keep(options.keep > 0 ? options.keep : options.verify);
     });
   }
@@ -297,7 +298,9 @@ void add_bench(CLI::App& app) {
   add_count(*command, "--sequences", options->sequences, "Number of sequences to decode together",
             1);
   add_count(*command, "--verify", options->verify,
-            "Also measure passes that verify this many tokens of one sequence; 0 skips them", 0);
+            "Also measure passes that verify this many tokens of one sequence, the first of which "
+            "is certain; 0 skips them",
+            0);
   add_count(*command, "--keep", options->keep,
             "With --verify: number of tokens to keep of each pass; 0 means all", 0);
   add_count(*command, "--runs", options->runs,

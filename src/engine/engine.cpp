@@ -72,21 +72,23 @@ class Engine::ForwardPass {
     for (EngineState* state : states) has_seen(*state, 1);
   }
 
-  // All tokens belong to one sequence, in order, and may be taken back: its SSM state sees the
-  // tokens that were pending until now, but not these.
-  void verify_layers(EngineState& state) {
+  // All tokens belong to one sequence, in order. Its SSM state sees the tokens that were pending
+  // until now and the first `certain` of these; the others become pending.
+  void verify_layers(EngineState& state, std::int64_t certain) {
     for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
       AlignedVector<float>& inputs = state.pending.inputs[static_cast<std::size_t>(layer)];
       project_in(layer);
-      run_conv(layer, state, &state.pending.conv[static_cast<std::size_t>(layer)]);
+      run_conv(layer, state, &state.pending.conv[static_cast<std::size_t>(layer)], certain);
       for_heads(1, [&](std::int64_t /*token*/, Range heads, int thread) {
-        step(layer, heads, state, {0, tokens_}, state.pending.count, thread);
+        step(layer, heads, state, {0, tokens_}, state.pending.count + certain, thread);
         for (std::int64_t token = 0; token < tokens_; ++token) gate(token, channels_of(heads));
       });
-      inputs.resize(static_cast<std::size_t>(tokens_ * shape_.pending_numbers()));
-      project_out(layer, [&](std::int64_t token) { store_inputs(token, inputs); });
+      inputs.resize(static_cast<std::size_t>((tokens_ - certain) * shape_.pending_numbers()));
+      project_out(layer, [&](std::int64_t token) {
+        if (token >= certain) store_inputs(token, token - certain, inputs);
+      });
     }
-    state.pending.count = tokens_;
+    state.pending.count = tokens_ - certain;
     state.position += tokens_;
   }
 
@@ -360,9 +362,10 @@ class Engine::ForwardPass {
             .y = work_.y.data() + token * c_.d_inner};
   }
 
-  void store_inputs(std::int64_t token, AlignedVector<float>& inputs) const {
+  // Stores what a token brings to the SSM as the pending token of this index.
+  void store_inputs(std::int64_t token, std::int64_t index, AlignedVector<float>& inputs) const {
     const float* xbc = work_.xbc.data() + token * c_.conv_dim();
-    float* to = inputs.data() + token * shape_.pending_numbers();
+    float* to = inputs.data() + index * shape_.pending_numbers();
     to = std::copy_n(xbc, c_.d_inner + c_.ngroups * c_.d_state, to);
     to = std::copy_n(work_.dt.data() + token * c_.nheads, c_.nheads, to);
     std::copy_n(work_.decay.data() + token * c_.nheads, c_.nheads, to);
@@ -383,8 +386,10 @@ class Engine::ForwardPass {
   }
 
   // Runs the conv over all tokens, which belong to one sequence, and moves its conv state past
-  // them. If `window` is given, it gets the inputs of the conv state before that and of the tokens.
-  void run_conv(std::int64_t layer, EngineState& state, AlignedVector<float>* window) {
+  // them. If `window` is given, it gets the inputs of the conv state past the first `certain`
+  // tokens and of the others.
+  void run_conv(std::int64_t layer, EngineState& state, AlignedVector<float>* window,
+                std::int64_t certain = 0) {
     const LayerPlan& plan = layer_plan(layer);
     const std::int64_t stride = c_.d_in_proj();
     const std::int64_t conv_dim = c_.conv_dim();
@@ -393,7 +398,9 @@ class Engine::ForwardPass {
     float* const conv_state = shape_.conv(state, layer).data();
     float* const first = work_.projected.data() + c_.d_inner;
     const std::int64_t kept = c_.d_conv - 1;
-    if (window != nullptr) window->resize(static_cast<std::size_t>((kept + tokens_) * conv_dim));
+    if (window != nullptr) {
+      window->resize(static_cast<std::size_t>((kept + tokens_ - certain) * conv_dim));
+    }
     // A task has whole groups of values, which are rounded together.
     const std::int64_t each = tasks_of(kConvChannels, c_.headdim) * c_.headdim;
     pool_.run(tasks_of(conv_dim, each), [&](std::int64_t task, int /*thread*/) {
@@ -423,8 +430,9 @@ class Engine::ForwardPass {
                     conv_state + k * conv_dim + range.begin);
       }
       if (window == nullptr) return;
-      for (std::int64_t t = 0; t < kept + tokens_; ++t) {
-        std::copy_n(input + t * stride, channels, window->data() + t * conv_dim + range.begin);
+      for (std::int64_t t = certain; t < kept + tokens_; ++t) {
+        std::copy_n(input + t * stride, channels,
+                    window->data() + (t - certain) * conv_dim + range.begin);
       }
     });
   }
@@ -492,13 +500,13 @@ void Engine::decode(std::span<EngineState* const> states, std::span<const TokenI
   if (!logits.empty()) pass.logits(logits);
 }
 
-void Engine::verify(EngineState& state, std::span<const TokenId> tokens,
+void Engine::verify(EngineState& state, std::span<const TokenId> tokens, std::int64_t certain,
                     std::span<float> logits) const {
   const std::int64_t count = std::ssize(tokens);
   const std::unique_lock lock = take(count, state.pending.count + count);
   ForwardPass pass(*this, count);
   pass.embed(tokens);
-  pass.verify_layers(state);
+  pass.verify_layers(state, certain);
   pass.logits(logits);
 }
 

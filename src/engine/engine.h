@@ -38,9 +38,10 @@ class Engine {
   void decode(std::span<EngineState* const> states, std::span<const TokenId> tokens,
               std::span<float> logits) const;
 
-  // Runs tokens of one sequence as decode() does one after the other. All of them, and none before
-  // them, are then pending and can be taken back. `logits` is [tokens.size(), vocab_size].
-  void verify(EngineState& state, std::span<const TokenId> tokens, std::span<float> logits) const;
+  // Runs tokens of one sequence as decode() does one after the other. All of them but the first
+  // `certain` ones, and none before, are then pending. `logits` is [tokens.size(), vocab_size].
+  void verify(EngineState& state, std::span<const TokenId> tokens, std::int64_t certain,
+              std::span<float> logits) const;
 
   // Runs the SSM over the pending tokens.
   void settle(EngineState& state) const;

@@ -35,10 +35,14 @@ class EngineSequence : public Sequence {
                    const std::stop_token& stop) override {
     engine_.prefill(state_, tokens, wanted, logits, stop);
   }
-  void run_verify(std::span<const TokenId> tokens, std::span<float> logits) override {
-    engine_.verify(state_, tokens, logits);
+  void run_verify(std::span<const TokenId> tokens, std::int64_t certain,
+                  std::span<float> logits) override {
+    engine_.verify(state_, tokens, certain, logits);
+    verified_from_ = state_.position - std::ssize(tokens);
   }
-  void run_keep(std::int64_t count) override { engine_.state_shape().keep(state_, count); }
+  void run_keep(std::int64_t count) override {
+    engine_.state_shape().take_back(state_, state_.position - verified_from_ - count);
+  }
   State numbers() const override {
     if (state_.pending.count == 0) return engine_.state_shape().to_float(state_);
     EngineState settled = state_;
@@ -48,6 +52,7 @@ class EngineSequence : public Sequence {
 
   const Engine& engine_;  // the engine of the back end
   EngineState state_;
+  std::int64_t verified_from_ = 0;  // position before the verified tokens
 };
 
 class EngineBackend : public Backend {

@@ -38,15 +38,16 @@ std::span<std::byte> EngineStateLayout::ssm(EngineState& state, std::int64_t lay
                                       static_cast<std::size_t>(ssm_bytes_));
 }
 
-void EngineStateLayout::keep(EngineState& state, std::int64_t count) const {
+void EngineStateLayout::take_back(EngineState& state, std::int64_t count) const {
+  if (count == 0) return;
   PendingTokens& pending = state.pending;
-  if (count == pending.count) return;
-  state.position -= pending.count - count;
-  pending.count = count;
+  state.position -= count;
+  pending.count -= count;
   const std::int64_t kept = (config_.d_conv - 1) * config_.conv_dim();
   for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
     const AlignedVector<float>& inputs = pending.conv[static_cast<std::size_t>(layer)];
-    std::copy_n(inputs.data() + count * config_.conv_dim(), kept, conv(state, layer).data());
+    std::copy_n(inputs.data() + pending.count * config_.conv_dim(), kept,
+                conv(state, layer).data());
   }
 }
 

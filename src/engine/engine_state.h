@@ -53,8 +53,8 @@ class EngineStateLayout {
   std::span<float> conv(EngineState& state, std::int64_t layer) const;
   std::span<std::byte> ssm(EngineState& state, std::int64_t layer) const;
 
-  // Takes back all pending tokens but the first `count`.
-  void keep(EngineState& state, std::int64_t count) const;
+  // Takes back the last `count` pending tokens.
+  void take_back(EngineState& state, std::int64_t count) const;
 
   // Convert from and to numbers, without pending tokens. Numbers that the format can hold do not
   // change.

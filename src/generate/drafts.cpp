@@ -82,7 +82,9 @@ class ModelDrafts {
   static void feed(Running& running, std::span<const TokenId> tokens) {
     if (tokens.empty()) return;
     if (std::ssize(tokens) <= kFew) {
-      running.sequence->verify(tokens, [](std::int64_t /*index*/, std::span<const float>) {});
+      running.sequence->verify(
+          tokens, [](std::int64_t /*index*/, std::span<const float> /*logits*/) {},
+          std::ssize(tokens));
     } else {
       running.sequence->prefill(tokens);
     }

@@ -108,9 +108,12 @@ class Generator::Loop {
     std::vector<TokenId> tokens = {result_.ids.back()};
     tokens.insert(tokens.end(), draft.begin(), draft.end());
     logits_.clear();
-    sequence_.verify(tokens, [&](std::int64_t /*index*/, std::span<const float> row) {
-      logits_.insert(logits_.end(), row.begin(), row.end());
-    });
+    sequence_.verify(
+        tokens,
+        [&](std::int64_t /*index*/, std::span<const float> row) {
+          logits_.insert(logits_.end(), row.begin(), row.end());
+        },
+        1);
     ++result_.decode_steps;
     ++result_.decode_passes;
     result_.draft_tokens += std::ssize(draft);

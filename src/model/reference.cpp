@@ -48,19 +48,20 @@ class ReferenceSequence : public Sequence {
     earlier_.clear();
     forward(weights(), state_, tokens, Scan::chunked, wanted, logits, taps_, stop);
   }
-  // One token after the other, with the state before each to return to.
-  void run_verify(std::span<const TokenId> tokens, std::span<float> logits) override {
+  // One token after the other, with the state before each that may be taken back.
+  void run_verify(std::span<const TokenId> tokens, std::int64_t certain,
+                  std::span<float> logits) override {
     const std::size_t vocab = logits.size() / tokens.size();
     earlier_.clear();
+    certain_ = static_cast<std::size_t>(certain);
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-      earlier_.push_back(state_);
+      if (i >= certain_) earlier_.push_back(state_);
       step(tokens[i], logits.subspan(i * vocab, vocab));
     }
   }
   void run_keep(std::int64_t count) override {
-    if (count < std::ssize(earlier_)) {
-      state_ = std::move(earlier_[static_cast<std::size_t>(count)]);
-    }
+    const std::size_t index = static_cast<std::size_t>(count) - certain_;
+    if (index < earlier_.size()) state_ = std::move(earlier_[index]);
     earlier_.clear();
   }
   State numbers() const override { return state_; }
@@ -69,7 +70,8 @@ class ReferenceSequence : public Sequence {
 
   State state_;
   const Taps* taps_;
-  std::vector<State> earlier_;  // [i] has seen i of the verified tokens
+  std::size_t certain_ = 0;     // of the verified tokens
+  std::vector<State> earlier_;  // [i] has seen certain_ + i of them
 };
 
 class ReferenceBackend : public Backend {

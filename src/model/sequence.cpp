@@ -67,15 +67,20 @@ void Sequence::prefill_all(std::span<const TokenId> tokens, const LogitsFn& logi
       stop);
 }
 
-void Sequence::verify(std::span<const TokenId> tokens, const LogitsFn& logits) {
+void Sequence::verify(std::span<const TokenId> tokens, const LogitsFn& logits,
+                      std::int64_t certain) {
   if (tokens.empty()) fail("no tokens to verify");
+  if (certain < 0 || certain > std::ssize(tokens)) {
+    fail("{} of {} tokens to verify cannot be certain", certain, tokens.size());
+  }
   check_tokens(backend_->config(), tokens);
   keep_all();
   const auto vocab = static_cast<std::size_t>(backend_->config().vocab_size);
   verified_logits_.resize(tokens.size() * vocab);
-  run_verify(tokens, verified_logits_);
+  run_verify(tokens, certain, verified_logits_);
   logits_before_.swap(logits_);
   verified_ = std::ssize(tokens);
+  certain_ = certain;
   logits_.assign(verified_logits_.end() - static_cast<std::ptrdiff_t>(vocab),
                  verified_logits_.end());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -89,6 +94,7 @@ void Sequence::keep(std::int64_t count) {
   if (count < 0 || count > verified_) {
     fail("cannot keep {} of {} verified tokens", count, verified_);
   }
+  if (count < certain_) fail("cannot keep {} of {} certain tokens", count, certain_);
   run_keep(count);
   if (count == 0) {
     logits_.swap(logits_before_);

@@ -36,7 +36,9 @@ TEST(Drafts, ChangeNoTextAndAreCounted) {
         const int accepted = found["accepted_tokens"];
         EXPECT_GE(found["draft_tokens"], accepted);
         EXPECT_EQ(found["decode_passes"], 39 - accepted);
-        EXPECT_GT(accepted, draft == "ngram" ? 0 : 8);
+        // At random, hardly any pair of tokens comes twice in so short a text.
+        const bool is_random = command.size() > greedy.size();
+        EXPECT_GE(accepted, draft != "ngram" ? 8 : is_random ? 0 : 1);
       }
     }
   }

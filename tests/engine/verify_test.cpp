@@ -62,13 +62,17 @@ void expect_same(const Sequence& sequence, const Sequence& expected) {
   EXPECT_EQ(sequence.bytes(), expected.bytes());
 }
 
-std::vector<float> verify(Sequence& sequence, std::span<const TokenId> tokens) {
+std::vector<float> verify(Sequence& sequence, std::span<const TokenId> tokens,
+                          std::size_t certain = 0) {
   std::vector<float> all;
   std::int64_t calls = 0;
-  sequence.verify(tokens, [&](std::int64_t index, std::span<const float> row) {
-    EXPECT_EQ(index, calls++);
-    all.insert(all.end(), row.begin(), row.end());
-  });
+  sequence.verify(
+      tokens,
+      [&](std::int64_t index, std::span<const float> row) {
+        EXPECT_EQ(index, calls++);
+        all.insert(all.end(), row.begin(), row.end());
+      },
+      static_cast<std::int64_t>(certain));
   EXPECT_EQ(calls, std::ssize(tokens));
   return all;
 }
@@ -92,15 +96,17 @@ TEST(Verify, GivesWhatDecodeGivesAndKeepsAnyNumberOfTokens) {
     const auto begun = backend->open();
     begun->prefill(prompt);
     for (std::size_t kept = 0; kept <= tokens.size(); ++kept) {
-      SCOPED_TRACE(kept);
-      const auto expected = begun->fork();
-      const auto sequence = begun->fork();
-      EXPECT_EQ(verify(*sequence, tokens), decode(*begun->fork(), tokens));
-      sequence->keep(static_cast<std::int64_t>(kept));
-      decode(*expected, tokens.first(kept));
-      expect_same(*sequence, *expected);
-      EXPECT_EQ(verify(*sequence, more), decode(*expected, more));
-      expect_same(*sequence, *expected);
+      for (std::size_t certain = 0; certain <= kept; ++certain) {
+        SCOPED_TRACE(::testing::Message() << kept << ' ' << certain);
+        const auto expected = begun->fork();
+        const auto sequence = begun->fork();
+        EXPECT_EQ(verify(*sequence, tokens, certain), decode(*begun->fork(), tokens));
+        sequence->keep(static_cast<std::int64_t>(kept));
+        decode(*expected, tokens.first(kept));
+        expect_same(*sequence, *expected);
+        EXPECT_EQ(verify(*sequence, more), decode(*expected, more));
+        expect_same(*sequence, *expected);
+      }
     }
   }
 }
@@ -118,12 +124,13 @@ std::vector<float> run_mixture(const Backend& backend, unsigned seed) {
   std::vector<float> all;
   for (std::size_t at = 0; at + 20 < ids.size() && !::testing::Test::HasFailure(); at += 20) {
     const std::span now = std::span(ids).subspan(at, 1 + below(6));
-    const std::vector<float> found = verify(*sequence, now);
+    const std::size_t certain = below(now.size() + 1);
+    const std::vector<float> found = verify(*sequence, now, certain);
     EXPECT_EQ(found, decode(*expected->fork(), now));
     all.insert(all.end(), found.begin(), found.end());
     std::size_t kept = now.size();
     if (below(4) > 0) {
-      kept = below(now.size() + 1);
+      kept = certain + below(now.size() - certain + 1);
       sequence->keep(static_cast<std::int64_t>(kept));
     }
     decode(*expected, now.first(kept));
@@ -225,11 +232,20 @@ TEST(Verify, RefusesWhatCannotBeTakenBack) {
                   sequence->verify(std::vector<TokenId>{1, 37}, ignore);
                 }),
                 HasSubstr("token id 37"));
+    for (const std::int64_t certain : {-1, 3}) {
+      EXPECT_THAT(
+          test::error_of([&] { sequence->verify(std::span(ids).first(2), ignore, certain); }),
+          HasSubstr("of 2 tokens to verify cannot be certain"));
+    }
     EXPECT_EQ(sequence->state(), after);
     refuses_to_keep(*sequence->fork());
     sequence->keep(2);  // what was refused has changed nothing
     EXPECT_EQ(sequence->position(), 2);
     refuses_to_keep(*sequence);
+    verify(*sequence, ids, 2);
+    EXPECT_THAT(test::error_of([&] { sequence->keep(1); }), HasSubstr("1 of 2 certain"));
+    sequence->keep(2);
+    EXPECT_EQ(sequence->position(), 4);
 
     for (const auto& use : std::vector<std::function<void()>>{
              [&] { sequence->decode(1); }, [&] { sequence->advance(1); },
@@ -251,11 +267,11 @@ TEST(Verify, AllocatesNothingOnceAsManyTokensHaveBeenVerifiedAndKept) {
   const std::vector<TokenId> ids = test::random_tokens(4, 37);
   EngineState state = engine.state_shape().empty();
   std::vector<float> logits(4 * 37);
-  for (int pass = 0; pass < 2; ++pass) engine.verify(state, ids, logits);
+  for (int pass = 0; pass < 2; ++pass) engine.verify(state, ids, 0, logits);
   const std::int64_t before = test::allocations();
-  for (std::int64_t kept = 0; kept <= 4; ++kept) {
-    engine.verify(state, ids, logits);
-    engine.state_shape().keep(state, kept);
+  for (std::int64_t count = 0; count <= 4; ++count) {
+    engine.verify(state, ids, count, logits);
+    engine.state_shape().take_back(state, 4 - count);
   }
   EXPECT_EQ(test::allocations(), before);
 }
