@@ -243,7 +243,7 @@ module lm_projection #(
   assign activity_o.waits_for_output  = bank_busy != '0 && !w_ready;
 
   // Its sums, one by one.
-  logic sum_valid, sum_ready, sum_is_second, sum_last;
+  logic sum_valid, sum_ready, sum_slot, sum_is_second, sum_last;
   logic sum_is_block, block_sum_ready, fixed_sum_ready;
   logic [SUM_BITS-1:0] sum;
 
@@ -256,12 +256,14 @@ module lm_projection #(
       .start_i        (control_i.product_start),
       .first_rows_i   (first_rows),
       .second_rows_i  (second_rows),
+      .slots_i        (1'b1),
       .in_valid_i     (sums_valid),
       .in_ready_o     (sums_ready),
       .in_sums_i      (sums),
       .out_valid_o    (sum_valid),
       .out_ready_i    (sum_ready),
       .out_sum_o      (sum),
+      .out_slot_o     (sum_slot),
       .out_is_second_o(sum_is_second),
       .out_last_o     (sum_last)
   );
@@ -341,7 +343,7 @@ module lm_projection #(
 
   // The matrix unit is idle whenever it is started, and the serializer counts its sums.
   logic unused;
-  assign unused = &{1'b0, product_ready, sums_last, sum_last};
+  assign unused = &{1'b0, product_ready, sums_last, sum_last, sum_slot};
 
   `LM_ASSERT_START(product_starts_when_ready, control_i.product_start, product_ready)
 endmodule
