@@ -83,5 +83,6 @@ module lm_sum_serializer #(
   end
 
   `LM_ASSERT_START(starts_when_done, start_i, !holds_q)
-  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i, {out_sum_o, out_slot_o, out_is_second_o, out_last_o})
+  `LM_ASSERT_STREAM(out_holds, out_valid_o, out_ready_i,
+                    {out_sum_o, out_slot_o, out_is_second_o, out_last_o})
 endmodule
