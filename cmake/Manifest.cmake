@@ -2,6 +2,7 @@
 #   rtl                the folder
 #   rtl_packages       packages, in their order
 #   rtl_modules        the other files but those of prim/
+#   rtl_ultrascale     those of prim/ultrascale/
 #   rtl_file_<MODULE>  the file of a module
 #   rtl_library        arguments with which Verilator finds the file of each module that it meets
 set(rtl ${PROJECT_SOURCE_DIR}/rtl)
@@ -23,6 +24,8 @@ foreach(file IN LISTS rtl_files)
   get_filename_component(folder ${file} DIRECTORY)
   if(module MATCHES "_pkg$")
     list(APPEND rtl_packages ${file})
+  elseif(folder MATCHES "/prim/ultrascale$")
+    list(APPEND rtl_ultrascale ${file})
   elseif(NOT folder MATCHES "/prim/")
     list(APPEND rtl_modules ${file})
     set(rtl_file_${module} ${file})

@@ -62,8 +62,7 @@ class LIGHTMAMBA_EXPORT Sequence {
 
   // Runs at least one token, in chunks as matrix products (the state-space dual form) if the back
   // end can. The result is that of decode() token by token up to rounding. Returns logits(). It
-  // looks at `stop` before each segment of some hundred tokens, or before each token if there are
-  // no chunks.
+  // looks at `stop` before each segment of some hundred tokens, or of a few if there are no chunks.
   std::span<const float> prefill(std::span<const TokenId> tokens, const std::stop_token& stop = {});
   // Does the same, and passes on the logits after every token, in order.
   void prefill_all(std::span<const TokenId> tokens, const LogitsFn& logits,

@@ -222,6 +222,7 @@ module lm_projection #(
       .clk_i,
       .rst_ni,
       .vector_bank_i     (load_bank),
+      .vector_slot_i     (1'b0),
       .code_we_i         (code_we),
       .code_address_i    (code_address),
       .codes_i           (codes),
@@ -234,6 +235,7 @@ module lm_projection #(
       .start_bank_i      (control_i.product_bank),
       .groups_i          (product_groups),
       .tiles_i           (tiles),
+      .slots_i           (1'b1),
       .w_valid_i         (w_valid),
       .w_ready_o         (w_ready),
       .w_codes_i         (w_codes),
@@ -250,7 +252,8 @@ module lm_projection #(
   assign activity_o.waits_for_output  = bank_busy != '0 && !w_ready;
 
   // Its sums, one by one.
-  logic sum_valid, sum_ready, sum_is_second, sum_last, tile_is_z, tile_ready, z_tile_ready;
+  logic sum_valid, sum_ready, sum_slot, sum_is_second, sum_last;
+  logic tile_is_z, tile_ready, z_tile_ready;
   logic sum_is_block, block_sum_ready, fixed_sum_ready, block_valid, block_ready;
   logic [SUM_BITS-1:0] sum;
   logic [COUNT_BITS-1:0] z_rows;  // of z's own stream
@@ -267,12 +270,14 @@ module lm_projection #(
       .start_i        (control_i.product_start),
       .first_rows_i   (first_rows),
       .second_rows_i  (second_rows - z_rows),
+      .slots_i        (1'b1),
       .in_valid_i     (sums_valid && !tile_is_z),
       .in_ready_o     (tile_ready),
       .in_sums_i      (sums),
       .out_valid_o    (sum_valid),
       .out_ready_i    (sum_ready),
       .out_sum_o      (sum),
+      .out_slot_o     (sum_slot),
       .out_is_second_o(sum_is_second),
       .out_last_o     (sum_last)
   );
@@ -317,7 +322,7 @@ module lm_projection #(
     localparam int unsigned BC_TILES = BC_CODES / ROWS;
     localparam int unsigned TURN_BIT = $clog2(HEADDIM) - ROW_BITS;
     logic [TILE_BITS-1:0] dt_tiles_q, tile_q;
-    logic z_sum_valid, z_sum_ready, z_sum_is_second, z_sum_last, unused;
+    logic z_sum_valid, z_sum_ready, z_sum_slot, z_sum_is_second, z_sum_last, unused;
     logic [SUM_BITS-1:0] z_sum;
 
     assign z_rows    = control_i.in_proj_start ? COUNT_BITS'(d_inner_i) : '0;
@@ -343,12 +348,14 @@ module lm_projection #(
         .start_i        (control_i.in_proj_start),
         .first_rows_i   (z_rows),
         .second_rows_i  ('0),
+        .slots_i        (1'b1),
         .in_valid_i     (sums_valid && tile_is_z),
         .in_ready_o     (z_tile_ready),
         .in_sums_i      (sums),
         .out_valid_o    (z_sum_valid),
         .out_ready_i    (z_sum_ready),
         .out_sum_o      (z_sum),
+        .out_slot_o     (z_sum_slot),
         .out_is_second_o(z_sum_is_second),
         .out_last_o     (z_sum_last)
     );
@@ -371,7 +378,7 @@ module lm_projection #(
 
     assign block_valid_o = block_valid;
     assign block_ready   = block_ready_i;
-    assign unused        = z_sum_is_second ^ z_sum_last;
+    assign unused        = &{1'b0, z_sum_slot, z_sum_is_second, z_sum_last};
   end else begin : gen_z_in_turn
     logic [COUNT_BITS-1:0] block_row_q;
     logic block_is_z;
@@ -456,7 +463,7 @@ module lm_projection #(
 
   // The matrix unit is idle whenever it is started, and the serializer counts its sums.
   logic unused;
-  assign unused = &{1'b0, product_ready, sums_last, sum_last};
+  assign unused = &{1'b0, product_ready, sums_last, sum_last, sum_slot};
 
   `LM_ASSERT_START(product_starts_when_ready, control_i.product_start, product_ready)
 endmodule

@@ -1,8 +1,9 @@
-// The sums over groups of dot * multiplier * scale of SHARE rows, which come one after another
-// again and again, one each cycle at most. 6 cycles from dot_i to sums_o. Registers as the two
-// multipliers' DSPs have them.
+// The sums over groups of dot * multiplier * scale of TURNS rows and slots, which come one after
+// another again and again, one each cycle at most. 6 cycles from dot_i to sums_o. Registers as the
+// two multipliers' DSPs have them.
 module lm_mmu_scaler #(
-    parameter int unsigned SHARE = 2
+    parameter int unsigned TURNS = 2,
+    parameter int unsigned KEPT = TURNS  // sums that are seen at once
 ) (
     input  logic clk_i,
     input  logic signed [lightmamba_pkg::DOT_BITS-1:0] dot_i,
@@ -10,7 +11,7 @@ module lm_mmu_scaler #(
     input  logic signed [lightmamba_pkg::SCALE_BITS-1:0] scale_i,  // 3 cycles after the dot
     input  logic valid_i,                                          // 5 cycles after the dot
     input  logic first_i,  // of the groups; 5 cycles after the dot
-    output logic [lightmamba_pkg::ACCUMULATOR_BITS*SHARE-1:0] sums_o
+    output logic [lightmamba_pkg::ACCUMULATOR_BITS*KEPT-1:0] sums_o  // the last KEPT, the newest highest
 );
   localparam int unsigned DOT_BITS = lightmamba_pkg::DOT_BITS;
   localparam int unsigned MULTIPLIER_BITS = lightmamba_pkg::MULTIPLIER_BITS;
@@ -27,9 +28,9 @@ module lm_mmu_scaler #(
   logic signed [SCALE_BITS-1:0] scale_q;
   logic signed [PRODUCT_BITS-1:0] product_q;
   logic signed [ACCUMULATOR_BITS-1:0] sum_d, so_far;
-  logic [SHARE*ACCUMULATOR_BITS-1:0] sums_q;  // the row before last highest
+  logic [TURNS*ACCUMULATOR_BITS-1:0] sums_q;  // the newest lowest
 
-  assign so_far = signed'(sums_q[(SHARE-1)*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]);
+  assign so_far = signed'(sums_q[(TURNS-1)*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]);
 
   always_comb begin
     sum_d = ACCUMULATOR_BITS'(product_q);
@@ -47,11 +48,11 @@ module lm_mmu_scaler #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (valid_i) sums_q <= (SHARE * ACCUMULATOR_BITS)'({sums_q, sum_d});
+    if (valid_i) sums_q <= (TURNS * ACCUMULATOR_BITS)'({sums_q, sum_d});
   end
 
-  for (genvar s = 0; s < SHARE; s++) begin : gen_sum
+  for (genvar s = 0; s < KEPT; s++) begin : gen_sum
     assign sums_o[s*ACCUMULATOR_BITS+:ACCUMULATOR_BITS] =
-        sums_q[(SHARE-1-s)*ACCUMULATOR_BITS+:ACCUMULATOR_BITS];
+        sums_q[(KEPT-1-s)*ACCUMULATOR_BITS+:ACCUMULATOR_BITS];
   end
 endmodule

@@ -4,7 +4,8 @@ module lm_mmu_sequencer #(
     parameter int unsigned BEATS = 4,
     parameter int unsigned GROUP_BITS = 7,
     parameter int unsigned WORD_BITS = 9,
-    parameter int unsigned TILE_BITS = 16
+    parameter int unsigned TILE_BITS = 16,
+    parameter int unsigned SLOTS_BITS = 1
 ) (
     input  logic clk_i,
     input  logic rst_ni,
@@ -14,6 +15,7 @@ module lm_mmu_sequencer #(
     input  logic                 bank_i,
     input  logic [GROUP_BITS:0]  groups_i,  // neither is ever 0
     input  logic [TILE_BITS-1:0] tiles_i,
+    input  logic [SLOTS_BITS-1:0] slots_i,
     output logic [1:0]           bank_busy_o,
 
     output logic                  beat_valid_o,
@@ -25,12 +27,14 @@ module lm_mmu_sequencer #(
     output logic                  last_beat_o,
     output logic                  first_group_o,
     output logic                  last_group_o,
-    output logic                  last_tile_o
+    output logic                  last_tile_o,
+    output logic [SLOTS_BITS-1:0] slots_o        // of the product
 );
   typedef struct packed {
     logic                  bank;
     logic [GROUP_BITS:0]   groups;
     logic [TILE_BITS-1:0]  tiles;  // that are left
+    logic [SLOTS_BITS-1:0] slots;
   } product_t;
 
   product_t start, waiting_q, product_d, product_q;
@@ -39,7 +43,7 @@ module lm_mmu_sequencer #(
   logic [WORD_BITS-1:0] word_d, word_q;
   logic last_beat, last_group, last_tile, start_fire, is_free;
 
-  assign start = {bank_i, groups_i, tiles_i};
+  assign start = {bank_i, groups_i, tiles_i, slots_i};
   assign start_fire = start_valid_i && start_ready_o;
 
   if (BEATS == 1) begin : gen_one_beat
@@ -111,4 +115,5 @@ module lm_mmu_sequencer #(
   assign first_group_o = group_q == '0;
   assign last_group_o  = last_group;
   assign last_tile_o   = last_tile;
+  assign slots_o       = product_q.slots;
 endmodule

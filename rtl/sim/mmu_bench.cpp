@@ -7,13 +7,23 @@
 #include <vector>
 
 #include "Vmmu_six_rows.h"
+#include "Vmmu_six_rows_2_slots.h"
 #include "Vmmu_tiny.h"
+#include "Vmmu_tiny_8_slots.h"
 #include "Vmmu_tiny_lut.h"
 #include "Vmmu_tiny_primitive.h"
 #include "Vmmu_vck190.h"
+#include "Vmmu_vck190_2_slots.h"
+#include "Vmmu_vck190_2_slots_lut.h"
+#include "Vmmu_vck190_4_slots.h"
+#include "Vmmu_vck190_4_slots_mixed.h"
+#include "Vmmu_vck190_8_slots.h"
+#include "Vmmu_vck190_8_slots_primitive.h"
 #include "Vmmu_vck190_lut.h"
 #include "Vmmu_vck190_primitive.h"
 #include "Vmmu_wide.h"
+#include "Vmmu_wide_2_slots_primitive.h"
+#include "Vmmu_wide_4_slots_lut.h"
 #include "Vmmu_wide_lut.h"
 #include "Vmmu_wide_primitive.h"
 #include "accel/numerics/mmu.h"
@@ -22,6 +32,7 @@
 #ifdef LIGHTMAMBA_NETLISTS
 #include "Vmmu_netlist.h"
 #include "Vmmu_netlist_lut.h"
+#include "Vmmu_netlist_slots.h"
 #endif
 
 namespace lightmamba::accel {
@@ -31,20 +42,24 @@ constexpr int kGroup = 128;
 constexpr std::int64_t kMaxMultiplier = (1 << (kMultiplierBits - 1)) - 1;
 
 // A module and its parameters.
-template <typename Module, int rows, int columns, int latency, int max_groups = kMaxGroups>
+template <typename Module, int rows, int columns, int latency, int slots = 1,
+          int max_groups = kMaxGroups>
 struct Unit {
   using Model = Module;
   static constexpr int kRows = rows;
   static constexpr int kColumns = columns;
   static constexpr int kBeats = kGroup / columns;
   static constexpr int kLatency = latency;  // from a tile's last beat to its sums
+  static constexpr int kSlots = slots;
   static constexpr int kGroups = max_groups;
+  // Tiles that are on their way at most.
+  static constexpr int kDepth = slots == 1 || kBeats <= 2 ? 32 : kBeats == 4 ? 16 : 8;
 };
 
 struct Product {
   WeightMatrix weights;
-  QuantizedVector x;
-  bool reuses_vector = false;  // the vector of the product before
+  std::vector<QuantizedVector> x;  // one for each slot in use
+  bool reuses_vectors = false;     // the vectors of the product before
 
   std::int64_t tiles(int rows) const { return weights.rows / rows; }
 };
@@ -94,9 +109,11 @@ WeightMatrix random_matrix(RandomNumbers& random, std::int64_t rows, std::int64_
   return weights;
 }
 
-Product random_product(RandomNumbers& random, std::int64_t rows, std::int64_t columns,
+Product random_product(RandomNumbers& random, std::int64_t rows, std::int64_t columns, int slots,
                        Values values = Values::kRandom) {
-  return {random_matrix(random, rows, columns, values), random_vector(random, columns, values)};
+  Product product{random_matrix(random, rows, columns, values), {}};
+  for (int i = 0; i < slots; ++i) product.x.push_back(random_vector(random, columns, values));
+  return product;
 }
 
 // The code of a column; past the last there is what a group is filled with.
@@ -116,7 +133,7 @@ class Bench {
       : products_(std::move(products)), stalls_(stalls), random_(seed) {
     bool bank = true;
     for (const Product& product : products_) {
-      if (!product.reuses_vector) bank = !bank;
+      if (!product.reuses_vectors) bank = !bank;
       banks_.push_back(bank ? 1 : 0);
     }
     work_ = make_work();
@@ -150,6 +167,7 @@ class Bench {
   struct Position {
     std::size_t product = 0;
     std::int64_t tile = 0;
+    std::size_t slot = 0;
     std::int64_t group = 0;
     int part = 0;
   };
@@ -161,13 +179,18 @@ class Bench {
       const std::int64_t tiles = product.tiles(Unit::kRows);
       for (std::int64_t tile = 0; tile < tiles; ++tile) {
         for (std::int64_t group = 0; group < product.weights.groups(); ++group) {
-          for (int part = 0; part < Unit::kBeats; ++part) beats_.push_back({i, tile, group, part});
+          for (int part = 0; part < Unit::kBeats; ++part) {
+            beats_.push_back({i, tile, 0, group, part});
+          }
         }
-        sums.emplace_back();
-        for (int r = 0; r < Unit::kRows; ++r) {
-          sums.back().push_back(multiply_row(product.weights, tile * Unit::kRows + r, product.x));
+        for (std::size_t slot = 0; slot < product.x.size(); ++slot) {
+          sums.emplace_back();
+          for (int r = 0; r < Unit::kRows; ++r) {
+            sums.back().push_back(
+                multiply_row(product.weights, tile * Unit::kRows + r, product.x[slot]));
+          }
+          sums.back().push_back(tile + 1 == tiles && slot + 1 == product.x.size());
         }
-        sums.back().push_back(tile + 1 == tiles);
       }
     }
     const auto read = [this] {
@@ -186,15 +209,16 @@ class Bench {
         .drive = [this](const StreamRun&) { drive_vector(); }};
   }
 
-  // A word of codes each cycle, the multiplier with a group's last.
+  // A word of codes each cycle, the multiplier with a group's last; slot by slot.
   void drive_vector() {
     unit_.code_we_i = 0;
     unit_.multiplier_we_i = 0;
     Position& at = writer_;
-    while (at.product < products_.size() && products_[at.product].reuses_vector) ++at.product;
+    while (at.product < products_.size() && products_[at.product].reuses_vectors) ++at.product;
     if (at.product == products_.size() || !bank_is_free(at.product)) return;
-    const QuantizedVector& x = products_[at.product].x;
+    const QuantizedVector& x = products_[at.product].x[at.slot];
     unit_.vector_bank_i = banks_[at.product];
+    unit_.vector_slot_i = static_cast<std::uint8_t>(at.slot);
     unit_.code_we_i = 1;
     set_field(unit_.code_address_i, 0, 16,
               static_cast<std::uint64_t>(at.group * Unit::kBeats + at.part));
@@ -212,6 +236,8 @@ class Bench {
     at.part = 0;
     if (++at.group < std::ssize(x.multipliers)) return;
     at.group = 0;
+    if (++at.slot < products_[at.product].x.size()) return;
+    at.slot = 0;
     ++at.product;
   }
 
@@ -224,7 +250,7 @@ class Bench {
   }
 
   bool vector_is_written(std::size_t product) const {
-    while (products_[product].reuses_vector) --product;
+    while (products_[product].reuses_vectors) --product;
     return writer_.product > product;
   }
 
@@ -232,6 +258,7 @@ class Bench {
     unit_.start_bank_i = banks_[i];
     unit_.groups_i = static_cast<std::uint8_t>(products_[i].weights.groups());
     unit_.tiles_i = static_cast<std::uint16_t>(products_[i].tiles(Unit::kRows));
+    unit_.slots_i = static_cast<std::uint8_t>(products_[i].x.size());
   }
 
   void send_weights(const Position& at) {
@@ -266,20 +293,26 @@ class Bench {
 template <typename Unit>
 class MmuRtl : public testing::Test {};
 
-using Units =
-    testing::Types<Unit<Vmmu_tiny, 2, 8, 20>, Unit<Vmmu_tiny_primitive, 2, 8, 20>,
-                   Unit<Vmmu_tiny_lut, 2, 8, 14>, Unit<Vmmu_vck190, 2, 32, 29>,
-                   Unit<Vmmu_vck190_primitive, 2, 32, 29>, Unit<Vmmu_vck190_lut, 2, 32, 16>,
-                   Unit<Vmmu_wide, 4, 128, 30>, Unit<Vmmu_wide_primitive, 4, 128, 30>,
-                   Unit<Vmmu_wide_lut, 2, 128, 16>, Unit<Vmmu_six_rows, 6, 32, 30, 40>
+using Units = testing::Types<
+    Unit<Vmmu_tiny, 2, 8, 20>, Unit<Vmmu_tiny_primitive, 2, 8, 20>, Unit<Vmmu_tiny_lut, 2, 8, 14>,
+    Unit<Vmmu_vck190, 2, 32, 29>, Unit<Vmmu_vck190_primitive, 2, 32, 29>,
+    Unit<Vmmu_vck190_lut, 2, 32, 16>, Unit<Vmmu_wide, 4, 128, 30>,
+    Unit<Vmmu_wide_primitive, 4, 128, 30>, Unit<Vmmu_wide_lut, 2, 128, 16>,
+    Unit<Vmmu_six_rows, 6, 32, 30, 1, 40>, Unit<Vmmu_vck190_2_slots, 2, 32, 32, 2>,
+    Unit<Vmmu_vck190_4_slots, 2, 32, 32, 4>, Unit<Vmmu_vck190_4_slots_mixed, 2, 32, 32, 4>,
+    Unit<Vmmu_vck190_8_slots, 2, 32, 36, 8>, Unit<Vmmu_vck190_8_slots_primitive, 2, 32, 36, 8>,
+    Unit<Vmmu_vck190_2_slots_lut, 2, 32, 18, 2>, Unit<Vmmu_tiny_8_slots, 2, 8, 35, 8>,
+    Unit<Vmmu_wide_2_slots_primitive, 4, 128, 32, 2>, Unit<Vmmu_wide_4_slots_lut, 2, 128, 19, 4>,
+    Unit<Vmmu_six_rows_2_slots, 6, 32, 32, 2, 40>
 #ifdef LIGHTMAMBA_NETLISTS
-                   ,
-                   Unit<Vmmu_netlist, 2, 8, 20>, Unit<Vmmu_netlist_lut, 2, 8, 14>
+    ,
+    Unit<Vmmu_netlist, 2, 8, 20>, Unit<Vmmu_netlist_lut, 2, 8, 14>,
+    Unit<Vmmu_netlist_slots, 2, 8, 23, 2>
 #endif
-                   >;
+    >;
 TYPED_TEST_SUITE(MmuRtl, Units);
 
-// Products have 1 ... 40 groups, the last of which may be shorter.
+// Products have 1 ... 40 groups, the last of which may be shorter, and any count of slots.
 template <typename Unit>
 std::vector<Product> random_products(int count, RandomNumbers& random) {
   std::vector<Product> products;
@@ -287,7 +320,9 @@ std::vector<Product> random_products(int count, RandomNumbers& random) {
     const auto groups = static_cast<std::int64_t>(1 + random.below(i % 4 == 0 ? 40 : 4));
     const auto missing = static_cast<std::int64_t>(random.chance(30) ? 2 * random.below(64) : 0);
     const auto tiles = static_cast<std::int64_t>(1 + random.below(groups < 5 ? 12 : 3));
-    products.push_back(random_product(random, tiles * Unit::kRows, groups * kGroup - missing));
+    const auto slots = static_cast<int>(1 + random.below(Unit::kSlots));
+    products.push_back(
+        random_product(random, tiles * Unit::kRows, groups * kGroup - missing, slots));
   }
   return products;
 }
@@ -309,8 +344,8 @@ TYPED_TEST(MmuRtl, HasRoomForExtremes) {
   RandomNumbers random(2);
   std::vector<Product> products;
   for (const Values values : {Values::kMax, Values::kMin}) {
-    products.push_back(
-        random_product(random, 2 * TypeParam::kRows, TypeParam::kGroups * kGroup, values));
+    products.push_back(random_product(random, 2 * TypeParam::kRows, TypeParam::kGroups * kGroup,
+                                      TypeParam::kSlots, values));
   }
   // An odd count of code -8 gives rows of opposite signs, which share a word.
   products.push_back(products.back());
@@ -318,17 +353,29 @@ TYPED_TEST(MmuRtl, HasRoomForExtremes) {
   const auto row = products.back().weights.columns / 2;
   std::fill(codes.begin(), codes.begin() + row, std::uint8_t{0x77});
   std::fill(codes.begin() + 3 * row, codes.begin() + 4 * row, std::uint8_t{0x77});
+  // And so do slots.
+  std::vector<QuantizedVector>& x = products.back().x;
+  for (std::size_t slot = 1; slot < x.size(); slot += 2) {
+    std::fill(x[slot].codes.begin(), x[slot].codes.end(), std::int8_t{7});
+  }
   Bench<TypeParam> bench(std::move(products), {0, 0}, 1);
   bench.run();
 }
+
+// With fewer there are more beats of sums than of weights.
+template <typename Unit>
+constexpr std::int64_t kLeastGroups = (Unit::kSlots + Unit::kBeats - 1) / Unit::kBeats;
 
 TYPED_TEST(MmuRtl, TakesABeatEachCycle) {
   RandomNumbers random(3);
   std::vector<Product> products;
   for (int i = 0; i < 12; ++i) {
     const auto groups = static_cast<std::int64_t>(1 + random.below(8));
-    const auto tiles = static_cast<std::int64_t>(8 + random.below(8));
-    products.push_back(random_product(random, tiles * TypeParam::kRows, groups * kGroup));
+    // So many that the next vectors are there before they end.
+    const auto tiles = static_cast<std::int64_t>((8 + random.below(8)) * TypeParam::kSlots);
+    products.push_back(random_product(random, tiles * TypeParam::kRows,
+                                      (groups + kLeastGroups<TypeParam> - 1) * kGroup,
+                                      TypeParam::kSlots));
   }
   Bench<TypeParam> bench(std::move(products), {0, 0}, 1);
   bench.run();
@@ -336,16 +383,17 @@ TYPED_TEST(MmuRtl, TakesABeatEachCycle) {
   EXPECT_EQ(bench.latency(), TypeParam::kLatency);
 }
 
-// Products as short as can be, with a vector that is there already.
+// Products as short as can be, with vectors that are there already.
 TYPED_TEST(MmuRtl, TakesABeatEachCycleOfShortProducts) {
   RandomNumbers random(4);
   std::vector<Product> products;
   for (int i = 0; i < 100; ++i) {
     const std::int64_t tiles = i == 0 ? 40 : i % 10 == 0 ? 3 : 1;
-    products.push_back(random_product(random, tiles * TypeParam::kRows, kGroup));
+    products.push_back(random_product(random, tiles * TypeParam::kRows,
+                                      kLeastGroups<TypeParam> * kGroup, TypeParam::kSlots));
     if (i == 0) continue;
     products.back().x = products.front().x;
-    products.back().reuses_vector = true;
+    products.back().reuses_vectors = true;
   }
   Bench<TypeParam> bench(std::move(products), {0, 0}, 1);
   bench.run();
@@ -356,10 +404,10 @@ TYPED_TEST(MmuRtl, TakesABeatEachCycleOfShortProducts) {
 TYPED_TEST(MmuRtl, StallsWhenFull) {
   RandomNumbers random(5);
   std::vector<Product> products;
-  products.push_back(random_product(random, 50 * TypeParam::kRows, kGroup));
+  products.push_back(random_product(random, 50 * TypeParam::kRows, kGroup, TypeParam::kSlots));
   Bench<TypeParam> bench(std::move(products), {0, 100}, 1);
   bench.run_cycles(50 * TypeParam::kBeats + 200);
-  EXPECT_EQ(bench.beats(), 32 * TypeParam::kBeats);
+  EXPECT_EQ(bench.beats(), TypeParam::kDepth * TypeParam::kBeats);
   bench.set_stalls({0, 0});
   bench.run();
   EXPECT_EQ(bench.beats(), 50 * TypeParam::kBeats);
