@@ -70,7 +70,7 @@ class ReferenceSequence : public Sequence {
 
   State state_;
   const Taps* taps_;
-  std::size_t certain_ = 0;     // of the verified tokens
+  std::size_t certain_ = 0;     // verified tokens that stay
   std::vector<State> earlier_;  // [i] has seen certain_ + i of them
 };
 
