@@ -1,7 +1,7 @@
 // Blocks of sums of a linear layer, times an inverse root, to 8-bit codes with an exponent. One
 // beat of LANES per cycle, blocks without idle cycles between; the first codes of a block leave 64
-// / LANES + 2 $clog2(LANES) + 18 cycles after its last sums have come. As round_sums() of
-// src/accel/numerics/golden_model.cpp; the codes' exponent has to fit.
+// / LANES + 2 $clog2(LANES) + 18 cycles after its last sums have come. As sums_to_bfp8() of
+// src/accel/numerics/sum_units.h; the codes' exponent has to fit.
 module lm_sums_to_bfp8 #(
     parameter int unsigned LANES = 4
 ) (

@@ -1,6 +1,6 @@
 // Sums of a linear layer, times an inverse root, to fixed point of OUT_BITS, each for itself. One
-// beat of LANES per cycle, 6 cycles of latency. As to_fixed_point() of scaled_sum() of
-// src/accel/numerics/golden_model.cpp, with kept_shift() of the sum.
+// beat of LANES per cycle, 6 cycles of latency. As sum_to_fixed() of
+// src/accel/numerics/sum_units.h.
 `include "lm_assert.svh"
 
 module lm_sums_to_fixed #(

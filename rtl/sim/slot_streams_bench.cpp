@@ -10,6 +10,7 @@
 #include "Vslot_transpose_8_2.h"
 #include "Vsum_serializer_16_2_slots.h"
 #include "Vsum_serializer_2_8_slots.h"
+#include "ports.h"
 #include "streams.h"
 
 namespace lightmamba::accel {
@@ -24,7 +25,7 @@ void check_sums(Unit& unit, std::size_t rows, std::size_t slots, std::size_t fir
                 std::size_t second_rows) {
   RandomNumbers random(first_rows + 1000 * second_rows + slots);
   std::vector<std::vector<std::int64_t>> beats;
-  std::vector<Sink::Beat> expected;
+  std::vector<Beat> expected;
   for (const bool is_second : {false, true}) {
     const std::size_t count = is_second ? second_rows : first_rows;
     for (std::size_t tile = 0; tile < count; tile += rows) {
@@ -41,11 +42,11 @@ void check_sums(Unit& unit, std::size_t rows, std::size_t slots, std::size_t fir
     }
   }
   const auto send = [&](std::size_t i) {
-    set_lanes(unit.in_sums_i, beats[i].data(), static_cast<int>(rows), kSumBits);
+    set_lanes(unit.in_sums_i, beats[i].data(), rows, kSumBits);
   };
   const auto read = [&] {
-    return Sink::Beat{sign_extend(unit.out_sum_o, kSumBits), unit.out_slot_o, unit.out_is_second_o,
-                      unit.out_last_o};
+    return Beat{sign_extend(unit.out_sum_o, kSumBits), unit.out_slot_o, unit.out_is_second_o,
+                unit.out_last_o};
   };
   const auto start = [&] {
     unit.in_valid_i = 0;
@@ -53,18 +54,18 @@ void check_sums(Unit& unit, std::size_t rows, std::size_t slots, std::size_t fir
     unit.second_rows_i = static_cast<std::uint32_t>(second_rows);
     unit.slots_i = static_cast<std::uint8_t>(slots);
     unit.start_i = 1;
-    settle(unit);
-    rise(unit);
+    tick(unit);
     unit.start_i = 0;
     // Only the cycle of the start counts.
     unit.first_rows_i = 1;
     unit.second_rows_i = 1;
     unit.slots_i = 1;
   };
-  const StreamWork work = {.in = {{unit.in_valid_i, unit.in_ready_o, beats.size(), send}},
+  const StreamWork work = {.clock = clock_of(unit),
+                           .in = {{unit.in_valid_i, unit.in_ready_o, beats.size(), send}},
                            .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}},
                            .start = start};
-  exercise_streams(unit, work, static_cast<std::int64_t>(expected.size()) + 1);
+  exercise(work, static_cast<std::int64_t>(expected.size()) + 1);
 }
 
 template <typename Unit>
@@ -95,7 +96,7 @@ void check_blocks(Unit& unit, std::size_t rows, const std::vector<std::size_t>& 
   };
   RandomNumbers random(rows);
   std::vector<Value> values;
-  std::vector<Sink::Beat> expected;
+  std::vector<Beat> expected;
   // The cycle after the last one in which a block is written, and read: one is written while the
   // one before it is read.
   std::int64_t written = 0;
@@ -127,12 +128,11 @@ void check_blocks(Unit& unit, std::size_t rows, const std::vector<std::size_t>& 
     unit.in_data_i = low_bits(values[i].number, kSumBits);
     unit.slots_i = static_cast<std::uint8_t>(values[i].slots);
   };
-  const auto read = [&] {
-    return Sink::Beat{sign_extend(unit.out_data_o, kSumBits), unit.out_slot_o};
-  };
-  const StreamWork work = {.in = {{unit.in_valid_i, unit.in_ready_o, values.size(), send}},
+  const auto read = [&] { return Beat{sign_extend(unit.out_data_o, kSumBits), unit.out_slot_o}; };
+  const StreamWork work = {.clock = clock_of(unit),
+                           .in = {{unit.in_valid_i, unit.in_ready_o, values.size(), send}},
                            .out = {{unit.out_valid_o, unit.out_ready_i, read, expected}}};
-  exercise_streams(unit, work, read_now + 2);
+  exercise(work, read_now + 2);
 }
 
 template <typename Unit>
