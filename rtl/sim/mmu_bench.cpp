@@ -15,9 +15,7 @@
 #include "Vmmu_vck190.h"
 #include "Vmmu_vck190_2_slots.h"
 #include "Vmmu_vck190_2_slots_lut.h"
-#include "Vmmu_vck190_4_slots.h"
 #include "Vmmu_vck190_4_slots_mixed.h"
-#include "Vmmu_vck190_8_slots.h"
 #include "Vmmu_vck190_8_slots_primitive.h"
 #include "Vmmu_vck190_lut.h"
 #include "Vmmu_vck190_primitive.h"
@@ -299,11 +297,10 @@ using Units = testing::Types<
     Unit<Vmmu_vck190_lut, 2, 32, 16>, Unit<Vmmu_wide, 4, 128, 30>,
     Unit<Vmmu_wide_primitive, 4, 128, 30>, Unit<Vmmu_wide_lut, 2, 128, 16>,
     Unit<Vmmu_six_rows, 6, 32, 30, 1, 40>, Unit<Vmmu_vck190_2_slots, 2, 32, 32, 2>,
-    Unit<Vmmu_vck190_4_slots, 2, 32, 32, 4>, Unit<Vmmu_vck190_4_slots_mixed, 2, 32, 32, 4>,
-    Unit<Vmmu_vck190_8_slots, 2, 32, 36, 8>, Unit<Vmmu_vck190_8_slots_primitive, 2, 32, 36, 8>,
-    Unit<Vmmu_vck190_2_slots_lut, 2, 32, 18, 2>, Unit<Vmmu_tiny_8_slots, 2, 8, 35, 8>,
-    Unit<Vmmu_wide_2_slots_primitive, 4, 128, 32, 2>, Unit<Vmmu_wide_4_slots_lut, 2, 128, 19, 4>,
-    Unit<Vmmu_six_rows_2_slots, 6, 32, 32, 2, 40>
+    Unit<Vmmu_vck190_4_slots_mixed, 2, 32, 32, 4>,
+    Unit<Vmmu_vck190_8_slots_primitive, 2, 32, 36, 8>, Unit<Vmmu_vck190_2_slots_lut, 2, 32, 18, 2>,
+    Unit<Vmmu_tiny_8_slots, 2, 8, 35, 8>, Unit<Vmmu_wide_2_slots_primitive, 4, 128, 32, 2>,
+    Unit<Vmmu_wide_4_slots_lut, 2, 128, 19, 4>, Unit<Vmmu_six_rows_2_slots, 6, 32, 32, 2, 40>
 #ifdef LIGHTMAMBA_NETLISTS
     ,
     Unit<Vmmu_netlist, 2, 8, 20>, Unit<Vmmu_netlist_lut, 2, 8, 14>,
