@@ -138,7 +138,7 @@ module lm_mixer #(
 
   // Heads take turns at the units, as their rows of y do. Both turns end where they began.
   logic [SSM_UNITS-1:0] head_taken, y_valid;
-  logic [UNIT_BITS-1:0] head_unit_q, y_unit;
+  logic [UNIT_BITS-1:0] head_unit, y_unit;
   logic has_decay;
   logic [15:0] head_dither_q;
   lm_types_pkg::decay_t decay;
@@ -170,8 +170,10 @@ module lm_mixer #(
   end
 
   if (SSM_UNITS > 1) begin : gen_turns
+    logic [UNIT_BITS-1:0] head_unit_q;
     logic [HEADDIM_BITS+UNIT_BITS-1:0] y_row_q;
-    assign y_unit = y_row_q[HEADDIM_BITS+:UNIT_BITS];
+    assign head_unit = head_unit_q;
+    assign y_unit    = y_row_q[HEADDIM_BITS+:UNIT_BITS];
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
         head_unit_q <= '0;
@@ -182,8 +184,8 @@ module lm_mixer #(
       end
     end
   end else begin : gen_no_turns
-    assign head_unit_q = '0;
-    assign y_unit      = '0;
+    assign head_unit = '0;
+    assign y_unit    = '0;
   end
 
   for (genvar u = 0; u < SSM_UNITS; u++) begin : gen_unit
@@ -204,7 +206,7 @@ module lm_mixer #(
         .x_valid_i    (conv_valid && conv_is_x && x_unit == UNIT_BITS'(u)),
         .x_ready_o    (x_ready[u]),
         .x_i          (conv),
-        .head_valid_i (has_bc_q && has_decay && head_unit_q == UNIT_BITS'(u)),
+        .head_valid_i (has_bc_q && has_decay && head_unit == UNIT_BITS'(u)),
         .head_taken_o (head_taken[u]),
         .decay_i      (decay),
         .skip_i       (skip),

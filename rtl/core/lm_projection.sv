@@ -322,7 +322,7 @@ module lm_projection #(
     localparam int unsigned BC_TILES = BC_CODES / ROWS;
     localparam int unsigned TURN_BIT = $clog2(HEADDIM) - ROW_BITS;
     logic [TILE_BITS-1:0] dt_tiles_q, tile_q;
-    logic z_sum_valid, z_sum_ready, z_sum_slot, z_sum_is_second, z_sum_last, unused;
+    logic z_sum_valid, z_sum_ready, z_sum_slot, z_sum_is_second, z_sum_last, unused_z;
     logic [SUM_BITS-1:0] z_sum;
 
     assign z_rows    = control_i.in_proj_start ? COUNT_BITS'(d_inner_i) : '0;
@@ -378,7 +378,7 @@ module lm_projection #(
 
     assign block_valid_o = block_valid;
     assign block_ready   = block_ready_i;
-    assign unused        = &{1'b0, z_sum_slot, z_sum_is_second, z_sum_last};
+    assign unused_z      = &{1'b0, z_sum_slot, z_sum_is_second, z_sum_last};
   end else begin : gen_z_in_turn
     logic [COUNT_BITS-1:0] block_row_q;
     logic block_is_z;

@@ -14,7 +14,7 @@ module lm_slot_transpose #(
 ) (
     input  logic                  clk_i,
     input  logic                  rst_ni,
-    input  logic [SLOTS_BITS-1:0] slots_i,  // 1 ... SLOTS; stays while the values of a block come in
+    input  logic [SLOTS_BITS-1:0] slots_i,  // 1 ... SLOTS; stays while a block comes in
     input  logic                  in_valid_i,
     output logic                  in_ready_o,
     input  logic [BITS-1:0]       in_data_i,

@@ -11,7 +11,8 @@ module lm_mmu_scaler #(
     input  logic signed [lightmamba_pkg::SCALE_BITS-1:0] scale_i,  // 3 cycles after the dot
     input  logic valid_i,                                          // 5 cycles after the dot
     input  logic first_i,  // of the groups; 5 cycles after the dot
-    output logic [lightmamba_pkg::ACCUMULATOR_BITS*KEPT-1:0] sums_o  // the last KEPT, the newest highest
+    // The last KEPT, the newest highest.
+    output logic [lightmamba_pkg::ACCUMULATOR_BITS*KEPT-1:0] sums_o
 );
   localparam int unsigned DOT_BITS = lightmamba_pkg::DOT_BITS;
   localparam int unsigned MULTIPLIER_BITS = lightmamba_pkg::MULTIPLIER_BITS;

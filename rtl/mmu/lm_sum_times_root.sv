@@ -1,6 +1,6 @@
 // A sum to KEPT_BITS, rounded, times the mantissa of an inverse root. One per cycle, 3 cycles of
-// latency. As the mantissa of a product of src/accel/numerics/sum_units.h; the shift leaves KEPT_BITS
-// or less.
+// latency. As the mantissa of a product of src/accel/numerics/sum_units.h; the shift leaves
+// KEPT_BITS or less.
 module lm_sum_times_root (
     input  logic       clk_i,
     input  logic       advance_i,

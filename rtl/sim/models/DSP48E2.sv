@@ -69,8 +69,8 @@ module DSP48E2 #(
     output logic [47:0] PCOUT
 );
   localparam bit IS_MULTIPLIER = AMULTSEL == "A" && BMULTSEL == "B" && AREG == 0 && ACASCREG == 0 &&
-      BREG == 0 && BCASCREG == 0 && CREG == 0 && DREG == 0 && ADREG == 0 && MREG == 0 && PREG == 0 &&
-      OPMODEREG == 0;
+      BREG == 0 && BCASCREG == 0 && CREG == 0 && DREG == 0 && ADREG == 0 && MREG == 0 &&
+      PREG == 0 && OPMODEREG == 0;
   // Names of unlike lengths are compared.
   // verilator lint_off WIDTH
   localparam bit IS_DUAL_MAC = AMULTSEL == "AD" && BMULTSEL == "B" && PREADDINSEL == "A" &&
