@@ -120,8 +120,8 @@ module lm_accelerator #(
     output logic                   m_axi_conv_state_bready,
     input  logic [1:0]             m_axi_conv_state_bresp
 );
-  // A burst of the state is a kilobyte at most where words are narrow.
   localparam int unsigned UNIT_CHANNELS = STATE_CHANNELS / SSM_UNITS;
+  // A burst of the state is a kilobyte at most where words are narrow.
   localparam int unsigned STATE_BURST = STATE_BITS <= 128 ? 64 : 32768 / STATE_BITS;
   localparam int unsigned BURST = 64;
   localparam logic [1:0] INCREMENTING = 2'b01;

@@ -2,7 +2,7 @@
 #include <map>
 
 #include "VControlRegisters1.h"
-#include "VControlRegisters16.h"
+#include "VControlRegisters32.h"
 #include "clock.h"
 #include "ports.h"
 
@@ -133,7 +133,7 @@ class ControlRegistersRtl : public testing::Test {
 };
 
 using Configurations = testing::Types<Configuration<VControlRegisters1, 1, 1>,
-                                      Configuration<VControlRegisters16, 16, 2>>;
+                                      Configuration<VControlRegisters32, 32, 8>>;
 TYPED_TEST_SUITE(ControlRegistersRtl, Configurations);
 
 TYPED_TEST(ControlRegistersRtl, HoldsArguments) {

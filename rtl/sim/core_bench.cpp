@@ -153,8 +153,8 @@ TEST(CoreRtl, ContinuesEachOfSeveralSequences) {
 }
 
 // The token ends where one of its values comes; the next sequence has nothing of it.
-TEST(CoreRtl, WorksAfterAResetAmidAToken) {
-  const Core core({.seed = 13});
+void expect_work_after_resets(const Hardware& hardware) {
+  const Core core({.seed = 13}, hardware);
   const auto simulation = make_rtlsim(core.image, {.stall_percent = 20});
   std::vector<ProbePoint> ends;
   for (std::int64_t end = 0; end < 12; ++end) {
@@ -174,6 +174,12 @@ TEST(CoreRtl, WorksAfterAResetAmidAToken) {
   }
   EXPECT_THAT(ends, testing::IsSupersetOf({ProbePoint::residual, ProbePoint::blocks,
                                            ProbePoint::conv, ProbePoint::y, ProbePoint::rotated}));
+}
+
+TEST(CoreRtl, WorksAfterAResetAmidAToken) {
+  for (const char* preset : {"tiny", "tiny_wide"}) {
+    expect_work_after_resets(hardware_preset(preset));
+  }
 }
 
 TEST(CoreRtl, MovesWhatTheImageHolds) {

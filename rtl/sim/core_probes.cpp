@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <iterator>
 
+#include "base/fail.h"
+
 namespace lightmamba::accel {
 namespace {
 
@@ -53,6 +55,8 @@ void CoreProbes::begin_token() {
 
 void CoreProbes::add(ProbePoint unit, std::span<const std::int64_t> fields, const Probe& probe) {
   Values& to = values_of(unit);
+  const std::int64_t count = to.order.empty() ? to.size : std::ssize(to.order);
+  if (to.count >= count) fail("the core gives more than {} values of {}", count, to.name);
   put(to, to.order.empty() ? to.count : to.order[static_cast<std::size_t>(to.count)], fields);
   ++to.count;
   end_if_complete(unit, probe);
@@ -60,6 +64,8 @@ void CoreProbes::add(ProbePoint unit, std::span<const std::int64_t> fields, cons
 
 void CoreProbes::add_z(std::span<const std::int64_t> fields, const Probe& probe) {
   Values& to = values_of(ProbePoint::blocks);
+  const std::int64_t count = to.size - std::ssize(to.order);
+  if (to.z_count >= count) fail("the core gives more than {} values of z", count);
   put(to, to.z_count++, fields);
   end_if_complete(ProbePoint::blocks, probe);
 }

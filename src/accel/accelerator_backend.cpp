@@ -24,8 +24,13 @@ class AcceleratorBackend::Shared {
   SequenceId open(const GoldenState& state) {
     const std::lock_guard lock(mutex_);
     const SequenceId sequence = is_first_free_ ? kFirstSequence : accelerator_->open();
+    try {
+      accelerator_->restore(state, sequence);
+    } catch (...) {
+      if (sequence != kFirstSequence) accelerator_->close(sequence);
+      throw;
+    }
     is_first_free_ = is_first_free_ && sequence != kFirstSequence;
-    accelerator_->restore(state, sequence);
     return sequence;
   }
 

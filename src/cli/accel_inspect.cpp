@@ -47,6 +47,7 @@ struct Cycles {
   std::int64_t products, products_without_head;  // in the matrix unit
   std::int64_t weights, weights_without_head;    // words of a channel: scales come on top
   std::int64_t state;                            // words of a channel, each way
+  std::int64_t ssm;                              // beats of an SSM unit
 };
 
 Cycles cycles_of(const Image& image, const ImageLayout& layout) {
@@ -55,7 +56,8 @@ Cycles cycles_of(const Image& image, const ImageLayout& layout) {
           .products_without_head = layout.groups_without_head * hardware.words_of_group(),
           .weights = layout.weight_words,
           .weights_without_head = layout.weight_words_without_head,
-          .state = layout.ssm_state_bytes / hardware.state_word_bytes()};
+          .state = layout.ssm_state_bytes / hardware.state_word_bytes(),
+          .ssm = image.config.state_elements() / hardware.ssm_lanes};
 }
 
 std::int64_t model_products(const Mamba2Config& c) {
@@ -105,7 +107,9 @@ void print_as_json(const accel::ImageFile& file, const std::vector<Stream>& stre
               {"weight_words", cycles.weights},
               {"weight_words_without_head", cycles.weights_without_head},
               {"scales", scale_share(cycles)},
-              {"state_words", cycles.state}});
+              {"state_bits", image.state_bits},
+              {"state_words", cycles.state},
+              {"ssm_beats", cycles.ssm}});
 }
 
 std::string bytes_text(std::int64_t bytes) {
@@ -123,12 +127,13 @@ void print_as_text(const accel::ImageFile& file, const std::vector<Stream>& stre
       "rotation           {} x {}\n"
       "matrix unit        {} x {} products a cycle\n"
       "weight channels    {} of {} bits\n"
-      "state channels     {} of {} bits, {} numbers a cycle\n\n",
+      "state channels     {} of {} bits\n"
+      "SSM                {} x {} numbers a cycle, {} bits each in memory\n\n",
       hardware.name, accel::row_order_name(image.order), file.tokenizer ? ", with a tokenizer" : "",
       c.n_layer, c.d_model, c.d_inner, c.nheads, c.vocab_size, image.hadamard_m,
       c.d_inner / image.hadamard_m, hardware.rows, hardware.columns, hardware.weight_channels,
       8 * hardware.weight_word_bytes(), hardware.state_channels, 8 * hardware.state_word_bytes(),
-      hardware.ssm_lanes));
+      hardware.ssm_units, hardware.ssm_lanes / hardware.ssm_units, image.state_bits));
   Table memory = {.names = 1, .rows = {{"memory", "channels", "size", "read a token", "written"}}};
   Stream all = {"all", 0, 0, 0, 0};
   for (const Stream& stream : streams) {
@@ -153,7 +158,8 @@ void print_as_text(const accel::ImageFile& file, const std::vector<Stream>& stre
        .rows = {{"cycles", "of a token", "without the head"},
                 row("matrix unit, a beat each", cycles.products, cycles.products_without_head),
                 row("a weight channel, a word each", cycles.weights, cycles.weights_without_head),
-                row("a state channel, a word each", cycles.state, cycles.state)}}));
+                row("a state channel, a word each", cycles.state, cycles.state),
+                row("an SSM unit, a beat each", cycles.ssm, cycles.ssm)}}));
   write_output(fmt::format(
       "\n{:.2f} % of the weights' words are scales; {:.2f} % of the products are the model's, the "
       "rest is padding.\n",

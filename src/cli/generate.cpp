@@ -40,6 +40,10 @@ void require_effect(const GenerateArguments& options) {
   if (options.draft.empty()) {
     refuse_without_effect(command, {"--draft-tokens"}, "without --draft");
   }
+  // The first token needs no pass, and the last one no draft behind it.
+  if (options.generate.max_tokens < 3) {
+    refuse_without_effect(command, {"--draft"}, "with --max-tokens below 3");
+  }
   if (options.model.json) refuse_without_effect(command, {"--echo"}, "with --json");
 }
 
@@ -52,6 +56,7 @@ ModelOptions draft_model_options(const GenerateArguments& options) {
   ModelOptions draft = options.model;
   draft.model = options.draft;
   draft.backend = "auto";
+  draft.tokenizer.clear();  // its own, which is compared with that of the model
   return draft;
 }
 

@@ -75,6 +75,14 @@ class Engine::ForwardPass {
   // All tokens belong to one sequence, in order. Its SSM state sees the tokens that were pending
   // until now and the first `certain` of these; the others become pending.
   void verify_layers(EngineState& state, std::int64_t certain) {
+    // All memory first: a pass that begins changes the state.
+    const std::int64_t pending = tokens_ - certain;
+    for (AlignedVector<float>& inputs : state.pending.inputs) {
+      inputs.reserve(static_cast<std::size_t>(pending * shape_.pending_numbers()));
+    }
+    for (AlignedVector<float>& window : state.pending.conv) {
+      window.reserve(static_cast<std::size_t>((c_.d_conv - 1 + pending) * c_.conv_dim()));
+    }
     for (std::int64_t layer = 0; layer < c_.n_layer; ++layer) {
       AlignedVector<float>& inputs = state.pending.inputs[static_cast<std::size_t>(layer)];
       project_in(layer);
@@ -83,12 +91,12 @@ class Engine::ForwardPass {
         step(layer, heads, state, {0, tokens_}, state.pending.count + certain, thread);
         for (std::int64_t token = 0; token < tokens_; ++token) gate(token, channels_of(heads));
       });
-      inputs.resize(static_cast<std::size_t>((tokens_ - certain) * shape_.pending_numbers()));
+      inputs.resize(static_cast<std::size_t>(pending * shape_.pending_numbers()));
       project_out(layer, [&](std::int64_t token) {
         if (token >= certain) store_inputs(token, token - certain, inputs);
       });
     }
-    state.pending.count = tokens_ - certain;
+    state.pending.count = pending;
     state.position += tokens_;
   }
 

@@ -45,10 +45,11 @@ void Workspace::reserve(const Plan& plan, std::int64_t count, int threads) {
 
 void Workspace::reserve_steps(std::int64_t count, std::int64_t row, int threads) {
   steps.resize(static_cast<std::size_t>(threads));
-  if (std::ssize(steps.front().tokens) >= count) return;
   for (Steps& each : steps) {
-    each.tokens.resize(static_cast<std::size_t>(count));
+    if (std::ssize(each.tokens) >= count) continue;
+    // The tokens last: their number says that all the rest has been had.
     each.scratch.resize(static_cast<std::size_t>(count * 2 * row));
+    each.tokens.resize(static_cast<std::size_t>(count));
   }
 }
 

@@ -52,6 +52,9 @@ class ModelDrafts {
 
   std::vector<TokenId> propose(std::span<const TokenId> text, std::int64_t count) {
     if (text.empty() || count <= 0) return {};
+    // A vocabulary that is padded further has ids without a token that this one lacks.
+    const auto vocab = static_cast<TokenId>(backend_->config().vocab_size);
+    if (std::any_of(text.begin(), text.end(), [&](TokenId id) { return id >= vocab; })) return {};
     if (ahead_.seen.size() > confirmed_.seen.size() && is_prefix(ahead_.seen, text)) {
       std::swap(confirmed_, ahead_);
     }

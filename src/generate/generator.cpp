@@ -47,6 +47,18 @@ class Generator::Loop {
     sequence.prefill(prompt, options.stop);
   }
 
+  // A loop that is left amid a pass leaves the sequence as one without drafts does, which has not
+  // seen the last token.
+  ~Loop() {
+    if (!pass_) return;
+    try {
+      sequence_.keep(std::max<std::int64_t>(static_cast<std::int64_t>(pass_->row), 1));
+    } catch (...) {  // NOLINT(bugprone-empty-catch): a destructor has nobody to tell
+    }
+  }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
   std::optional<TokenId> next() {
     if (has_ended_ || std::ssize(result_.ids) >= options_.max_tokens) return {};
     throw_if_stopped(options_.stop);

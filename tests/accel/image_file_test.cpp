@@ -106,7 +106,7 @@ TEST(ImageFile, GivesTheImageBack) {
   }
 }
 
-// Images that were made before there was a name have none.
+// An image need not name it.
 TEST(ImageFile, NamesItsModel) {
   const test::TemporaryFolder folder;
   write_image_file(folder / "image", image(), "{}", "0123456789abcdef");
@@ -117,6 +117,24 @@ TEST(ImageFile, NamesItsModel) {
     EXPECT_THAT(refusal_of_header([&](json& header) { header["model"] = name; }),
                 HasSubstr("header: field 'model': expected"));
   }
+}
+
+// The seeds of the fuzz target are images that are accepted, so that it reaches what lies behind
+// the header.
+TEST(ImageFile, FuzzingStartsFromImagesThatAreAccepted) {
+  const std::filesystem::path corpus =
+      std::filesystem::path(LIGHTMAMBA_SOURCE_DIR) / "tests/fuzz/corpus/accel_image";
+  EXPECT_EQ(read_image_file(corpus / "tiny").image.state_bits, 16);
+  EXPECT_EQ(read_image_file(corpus / "tiny_state_8").image.state_bits, 8);
+}
+
+TEST(ImageFile, RefusesBitsOfTheStateThatCannotBe) {
+  for (const json& bits : {json(0), json(4), json(32)}) {
+    EXPECT_THAT(refusal_of_header([&](json& header) { header["state_bits"] = bits; }),
+                HasSubstr("header: field 'state_bits': expected 16 or 8, found"));
+  }
+  EXPECT_THAT(refusal_of_header([](json& header) { header["state_bits"] = 8; }),
+              HasSubstr("the number of bits of the state is 16, expected 8"));
 }
 
 TEST(ImageFile, HasRegionsAtPages) {
@@ -168,7 +186,7 @@ TEST(ImageFile, RefusesAnAbsurdHeader) {
               HasSubstr("header: expected an object, found array"));
   EXPECT_THAT(refusal(with_header(small_file(), "{"), Checksums::ignored),
               HasSubstr("header: not valid JSON"));
-  for (const char* name : {"config", "preset", "order", "hadamard_m"}) {
+  for (const char* name : {"config", "preset", "order", "hadamard_m", "state_bits"}) {
     EXPECT_THAT(refusal_of_header([&](json& header) { header.erase(name); }),
                 HasSubstr(std::string("header: missing field '") + name));
   }

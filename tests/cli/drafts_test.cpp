@@ -55,7 +55,10 @@ TEST(Drafts, ChangeNoTextAndAreCounted) {
 TEST(Drafts, RefuseWhatCannotBe) {
   const TemporaryFolder folder;
   RandomModel({}).write_hugging_face(folder / "other");
-  const Words command = {"generate", kModel, "--prompt", "x", "--max-tokens", "1"};
+  const Words command = {"generate", kModel, "--prompt", "x", "--max-tokens", "3"};
+  EXPECT_THAT(
+      failure({"generate", kModel, "--prompt", "x", "--max-tokens", "2", "--draft", "ngram"}, 1),
+      HasSubstr("--draft has no effect with --max-tokens below 3"));
   EXPECT_THAT(failure(with(command, {"--draft-tokens", "3"}), 1),
               HasSubstr("--draft-tokens has no effect without --draft"));
   EXPECT_THAT(failure(with(command, {"--draft", ""}), 2), HasSubstr("--draft"));
@@ -66,6 +69,11 @@ TEST(Drafts, RefuseWhatCannotBe) {
   EXPECT_THAT(failure(with(command, {"--draft", folder / "other"}), 1),
               AllOf(HasSubstr(kModel), HasSubstr((folder / "other").string()),
                     HasSubstr("vocabularies of 37 and 4096 tokens")));
+  // The tokenizer that is given is that of the model, not of the one that drafts.
+  EXPECT_THAT(failure(with(command, {"--draft", folder / "other", "--tokenizer",
+                                     std::string(kModel) + "/tokenizer.json"}),
+                      1),
+              HasSubstr("vocabularies of 37 and 4096 tokens"));
   EXPECT_THAT(failure(with(command, {"--draft", folder / "other", "--save-state",
                                      folder / "other/model.safetensors"}),
                       1),

@@ -207,6 +207,31 @@ TEST(Drafts, AGeneratorStopsWithinAPass) {
   }
 }
 
+TEST(Drafts, AGeneratorThatIsLeftLeavesTheSameSequence) {
+  for (const auto& backend : backends()) {
+    SCOPED_TRACE(backend->name());
+    const Ids expected = generate(*backend, prompt(), {.max_tokens = 20}).ids;
+    const auto state_after = [&](std::int64_t length, const Drafter& drafter) {
+      const auto sequence = backend->open();
+      {
+        Generator generator(*sequence, prompt(),
+                            {.max_tokens = 20, .draft = {.drafter = drafter, .tokens = 3}});
+        for (std::int64_t i = 0; i < length; ++i) generator.next();
+      }
+      return sequence->state();
+    };
+    for (std::int64_t length = 0; length <= 9; ++length) {
+      const State plain = state_after(length, {});
+      for (const std::int64_t wrong : {-1, 0, 2}) {
+        const State found = state_after(length, knowing(expected, wrong));
+        EXPECT_EQ(found.position, plain.position) << length;
+        EXPECT_EQ(found.ssm, plain.ssm) << length;
+        EXPECT_EQ(found.conv, plain.conv) << length;
+      }
+    }
+  }
+}
+
 TEST(Drafts, StopBetweenTheTokensOfAPass) {
   const auto backend = engine_backend(model());
   const Ids expected = generate(*backend, prompt(), {.max_tokens = 20}).ids;
@@ -256,6 +281,14 @@ TEST(Drafts, NeedAModelWithTheSameTokens) {
   const Model padded = open_model(folder / "padded", {.tokenizer = shipped});
   model_drafter(reference_backend(padded), same);
   model_drafter(reference_backend(same), padded);
+
+  // Ids that only the larger vocabulary has end the drafts, and not the text.
+  const auto larger = reference_backend(padded);
+  const GenerateOptions plain = {.max_tokens = 6};
+  GenerateOptions drafted = plain;
+  drafted.draft.drafter = model_drafter(reference_backend(same), padded);
+  const Ids strange = {10, 4098, 20};
+  EXPECT_EQ(generate(*larger, strange, drafted).ids, generate(*larger, strange, plain).ids);
 
   const Model little = test::load_random_model({.vocab_size = 300}, true);
   EXPECT_THAT(test::error_of([&] { model_drafter(reference_backend(little), same); }),

@@ -135,14 +135,27 @@ SequenceId CoreDriver::take_sequence() {
 }
 
 SequenceId CoreDriver::open() {
+  return open_with([&](SequenceId sequence) { restore(GoldenState(image_.config), sequence); });
+}
+
+// Opens a sequence whose state `fill` writes.
+SequenceId CoreDriver::open_with(const std::function<void(SequenceId)>& fill) {
   const SequenceId sequence = take_sequence();
-  restore(GoldenState(image_.config), sequence);
+  try {
+    fill(sequence);
+  } catch (...) {
+    sequences_[at(sequence)].is_open = false;
+    throw;
+  }
   return sequence;
 }
 
 SequenceId CoreDriver::open_copy(SequenceId sequence) {
   at_sequence(sequence);
-  const SequenceId copy = take_sequence();
+  return open_with([&](SequenceId copy) { copy_state(sequence, copy); });
+}
+
+void CoreDriver::copy_state(SequenceId sequence, SequenceId copy) {
   const SequenceMemory& from = at_sequence(sequence);
   SequenceMemory& to = at_sequence(copy);
   const auto copy_bytes = [&](const DeviceBuffer& source, const DeviceBuffer& target) {
@@ -153,7 +166,6 @@ SequenceId CoreDriver::open_copy(SequenceId sequence) {
   copy_bytes(from.conv, to.conv);
   for (std::size_t c = 0; c < from.ssm.size(); ++c) copy_bytes(from.ssm[c], to.ssm[c]);
   to.position = from.position;
-  return copy;
 }
 
 void CoreDriver::close(SequenceId sequence) {
@@ -204,6 +216,7 @@ void CoreDriver::restore(const GoldenState& state, SequenceId sequence) {
 void CoreDriver::select(SequenceId sequence) {
   if (selected_ == sequence) return;
   const SequenceMemory& memory = at_sequence(sequence);
+  selected_.reset();  // until all are written
   write_address(register_named("CONV_STATE").offset, memory.conv.address);
   for (std::size_t c = 0; c < memory.ssm.size(); ++c) {
     write_address(register_named("SSM_STATE").at(static_cast<int>(c)), memory.ssm[c].address);

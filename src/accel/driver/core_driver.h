@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,8 @@ class CoreDriver {
 
   DeviceBuffer allocate(std::string_view name, MemoryPort port, int channel, std::int64_t bytes);
   SequenceId take_sequence();
+  SequenceId open_with(const std::function<void(SequenceId)>& fill);
+  void copy_state(SequenceId sequence, SequenceId copy);
   const SequenceMemory& at_sequence(SequenceId sequence) const;
   SequenceMemory& at_sequence(SequenceId sequence);
   void select(SequenceId sequence);

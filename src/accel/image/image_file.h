@@ -1,7 +1,7 @@
 // A memory image as a file whose regions can be mapped.
 //
 //   0    8 bytes   "LMACCEL" and a zero
-//   8    u32       format version, 1; a reader refuses any other
+//   8    u32       format version, 2; a reader refuses any other
 //   12   u32       length of the header
 //   16   u64       XXH3 of the header
 //   24             header: a JSON object with
@@ -9,7 +9,8 @@
 //                    preset       the name of the hardware
 //                    order        of the rows: hardware or checkpoint
 //                    hadamard_m   m of the rotation
-//                    model        Model::fingerprint() of the model; older images have none
+//                    state_bits   bits of a code of the SSM state, 16 or 8
+//                    model        Model::fingerprint() of the model; may be missing
 //                    regions      [{name, offset, bytes, checksum}], XXH3 in hexadecimal
 //   each at the next multiple of 4096: weights.0 ..., parameters, embedding and, if there is one,
 //   tokenizer.json

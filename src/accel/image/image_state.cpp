@@ -138,6 +138,8 @@ GoldenState from_image_state(const ImageState& image, std::int64_t position, con
                 });
   for_each_exponent(
       c, state_bits, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
+        if (channel % at(hardware.channels_of_head()) != 0)
+          return;  // copies, which the core ignores
         state.ssm_exponents[row] = static_cast<std::int8_t>(image.ssm[channel][place]);
       });
   return state;
