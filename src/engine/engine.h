@@ -63,9 +63,9 @@ class Engine {
   std::shared_ptr<const Weights> weights_;
   Plan plan_;
   EngineStateLayout shape_;
+  mutable Workspace workspace_;
   mutable FairMutex mutex_;
   mutable WorkerPool pool_;
-  mutable Workspace workspace_;
 };
 
 }  // namespace lightmamba
