@@ -54,13 +54,17 @@ class AcceleratorBackend::Shared {
     return accelerator_->state(sequence);
   }
 
-  std::size_t max_slots() const { return static_cast<std::size_t>(accelerator_->max_slots()); }
-
-  std::vector<StepResult> pass(std::span<const Slot> slots) {
-    const std::lock_guard lock(mutex_);
-    std::vector<StepResult> results = accelerator_->pass(slots);
-    for (const StepResult& each : results) usage_ += each;
-    return results;
+  // Computes slots in passes of as many as there may be, and calls done(index, result) for each
+  // slot, in order and between passes. Throws Stopped before a pass when `stop` asks for it.
+  void run(std::span<const Slot> slots, const std::stop_token& stop,
+           const std::function<void(std::size_t, const StepResult&)>& done) {
+    const auto max_slots = static_cast<std::size_t>(accelerator_->max_slots());
+    for (std::size_t first = 0; first < slots.size(); first += max_slots) {
+      throw_if_stopped(stop);
+      const std::vector<StepResult> results =
+          pass(slots.subspan(first, std::min(max_slots, slots.size() - first)));
+      for (std::size_t i = 0; i < results.size(); ++i) done(first + i, results[i]);
+    }
   }
 
   Usage usage() const {
@@ -69,6 +73,13 @@ class AcceleratorBackend::Shared {
   }
 
  private:
+  std::vector<StepResult> pass(std::span<const Slot> slots) {
+    const std::lock_guard lock(mutex_);
+    std::vector<StepResult> results = accelerator_->pass(slots);
+    for (const StepResult& each : results) usage_ += each;
+    return results;
+  }
+
   mutable std::mutex mutex_;
   std::unique_ptr<Accelerator> accelerator_;
   bool is_first_free_ = true;
@@ -123,21 +134,20 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
  private:
   void run_decode(TokenId token, std::span<float> logits) override {
     forget_verified();
-    const Slot next = slot(token, !logits.empty());
-    const StepResult result = std::move(shared_.pass({&next, 1}).front());
-    ++position_;
-    if (!logits.empty()) to_floats(result.logits, logits);
+    run_slots({&token, 1}, logits.empty() ? LogitsFor::none : LogitsFor::last, {},
+              [&](std::size_t /*index*/, std::span<const std::int32_t> integers) {
+                to_floats(integers, logits);
+              });
   }
 
   void run_prefill(std::span<const TokenId> tokens, LogitsFor wanted, const LogitsFn& logits,
                    const std::stop_token& stop) override {
     forget_verified();
     std::vector<float> row(static_cast<std::size_t>(backend().config().vocab_size));
-    run_passes(tokens, wanted, stop,
-               [&](std::size_t index, std::span<const std::int32_t> integers) {
-                 to_floats(integers, row);
-                 logits(static_cast<std::int64_t>(index), row);
-               });
+    run_slots(tokens, wanted, stop, [&](std::size_t index, std::span<const std::int32_t> integers) {
+      to_floats(integers, row);
+      logits(static_cast<std::int64_t>(index), row);
+    });
   }
 
   // The tokens run in passes as any others do; a copy of the sequence before them is kept.
@@ -147,10 +157,10 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
     before_ = shared_.open_copy(id_);
     verified_.assign(tokens.begin(), tokens.end());
     const auto vocab = static_cast<std::size_t>(backend().config().vocab_size);
-    run_passes(tokens, LogitsFor::all, {},
-               [&](std::size_t index, std::span<const std::int32_t> integers) {
-                 to_floats(integers, logits.subspan(index * vocab, vocab));
-               });
+    run_slots(tokens, LogitsFor::all, {},
+              [&](std::size_t index, std::span<const std::int32_t> integers) {
+                to_floats(integers, logits.subspan(index * vocab, vocab));
+              });
   }
 
   // The first tokens run again on that copy, without logits.
@@ -159,7 +169,7 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
     if (count < std::ssize(tokens)) {
       std::swap(id_, *before_);
       position_ -= std::ssize(tokens);
-      run_passes(std::span(tokens).first(static_cast<std::size_t>(count)), LogitsFor::none, {}, {});
+      run_slots(std::span(tokens).first(static_cast<std::size_t>(count)), LogitsFor::none, {}, {});
     }
     forget_verified();
   }
@@ -171,23 +181,16 @@ class AcceleratorBackend::AcceleratorSequence : public Sequence {
   }
 
   // Calls logits(index, integers) after each token whose logits are wanted.
-  void run_passes(std::span<const TokenId> tokens, LogitsFor wanted, const std::stop_token& stop,
-                  const std::function<void(std::size_t, std::span<const std::int32_t>)>& logits) {
-    const std::size_t max_slots = shared_.max_slots();
-    for (std::size_t first = 0; first < tokens.size(); first += max_slots) {
-      throw_if_stopped(stop);
-      std::vector<Slot> slots;
-      for (std::size_t i = first; i < std::min(first + max_slots, tokens.size()); ++i) {
-        const bool is_last = i + 1 == tokens.size();
-        slots.push_back(
-            slot(tokens[i], wanted == LogitsFor::all || (wanted == LogitsFor::last && is_last)));
-      }
-      const std::vector<StepResult> results = shared_.pass(slots);
-      position_ += std::ssize(slots);
-      for (std::size_t i = 0; i < results.size(); ++i) {
-        if (!results[i].logits.empty()) logits(first + i, results[i].logits);
-      }
-    }
+  void run_slots(std::span<const TokenId> tokens, LogitsFor wanted, const std::stop_token& stop,
+                 const std::function<void(std::size_t, std::span<const std::int32_t>)>& logits) {
+    std::vector<Slot> slots;
+    slots.reserve(tokens.size());
+    for (const TokenId token : tokens) slots.push_back(slot(token, wanted == LogitsFor::all));
+    if (wanted == LogitsFor::last && !slots.empty()) slots.back().output = Output::logits;
+    shared_.run(slots, stop, [&](std::size_t index, const StepResult& result) {
+      ++position_;
+      if (!result.logits.empty()) logits(index, result.logits);
+    });
   }
 
   State numbers() const override { return to_float(shared_.state(id_)); }
@@ -223,20 +226,15 @@ std::unique_ptr<Sequence> AcceleratorBackend::open_from(const State* state) cons
 void AcceleratorBackend::run_together(std::span<Sequence* const> sequences,
                                       std::span<const TokenId> tokens,
                                       std::span<const std::span<float>> logits) const {
-  const std::size_t max_slots = shared_->max_slots();
-  for (std::size_t first = 0; first < sequences.size(); first += max_slots) {
-    const std::size_t end = std::min(first + max_slots, sequences.size());
-    std::vector<Slot> slots;
-    for (std::size_t i = first; i < end; ++i) {
-      slots.push_back(static_cast<const AcceleratorSequence&>(*sequences[i])
-                          .slot(tokens[i], !logits[i].empty()));
-    }
-    const std::vector<StepResult> results = shared_->pass(slots);
-    for (std::size_t i = first; i < end; ++i) {
-      static_cast<AcceleratorSequence&>(*sequences[i]).has_seen(1);
-      if (!logits[i].empty()) to_floats(results[i - first].logits, logits[i]);
-    }
+  std::vector<Slot> slots;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    slots.push_back(
+        static_cast<const AcceleratorSequence&>(*sequences[i]).slot(tokens[i], !logits[i].empty()));
   }
+  shared_->run(slots, {}, [&](std::size_t i, const StepResult& result) {
+    static_cast<AcceleratorSequence&>(*sequences[i]).has_seen(1);
+    if (!logits[i].empty()) to_floats(result.logits, logits[i]);
+  });
 }
 
 std::shared_ptr<const AcceleratorBackend> golden_backend(

@@ -34,14 +34,13 @@ void for_each_conv_input(const Mamba2Config& c, RowOrder order, const Body& body
 // Calls body(channel, part's place, part's first code) for each part of a row of the SSM state;
 // parts have as many codes as a memory channel has lanes.
 template <typename Body>
-void for_each_part(const Mamba2Config& c, int state_bits, const Hardware& hardware,
-                   const Body& body) {
+void for_each_part(const Mamba2Config& c, int state_bits, const ImageLayout& layout,
+                   const Hardware& hardware, const Body& body) {
   const std::int64_t part = hardware.lanes_of_channel();
   const std::int64_t channels = hardware.channels_of_head();
-  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * state_bits / 8 / channels;
   for (std::int64_t head = 0; head < c.n_layer * c.nheads; ++head) {
     for (std::int64_t i = 0; i < channels; ++i) {
-      std::int64_t place = head / hardware.ssm_units * head_bytes + c.headdim;
+      std::int64_t place = head / hardware.ssm_units * layout.head_state_bytes + c.headdim;
       for (std::int64_t row = head * c.headdim; row < (head + 1) * c.headdim; ++row) {
         for (std::int64_t n = i * part; n < c.d_state; n += channels * part) {
           body(at(head % hardware.ssm_units * channels + i), at(place), at(row * c.d_state + n));
@@ -55,15 +54,14 @@ void for_each_part(const Mamba2Config& c, int state_bits, const Hardware& hardwa
 // Calls body(channel, exponent's place, row) for each row of the SSM state. Each channel of a head
 // has all of its exponents.
 template <typename Body>
-void for_each_exponent(const Mamba2Config& c, int state_bits, const Hardware& hardware,
+void for_each_exponent(const Mamba2Config& c, const ImageLayout& layout, const Hardware& hardware,
                        const Body& body) {
   const std::int64_t channels = hardware.channels_of_head();
-  const std::int64_t head_bytes = c.headdim + c.headdim * c.d_state * state_bits / 8 / channels;
   for (std::int64_t row = 0; row < c.n_layer * c.d_inner; ++row) {
     const std::int64_t head = row / c.headdim;
     for (std::int64_t i = 0; i < channels; ++i) {
       body(at(head % hardware.ssm_units * channels + i),
-           at(head / hardware.ssm_units * head_bytes + row % c.headdim), at(row));
+           at(head / hardware.ssm_units * layout.head_state_bytes + row % c.headdim), at(row));
     }
   }
 }
@@ -100,12 +98,12 @@ ImageState to_image_state(const GoldenState& state, const Mamba2Config& c, int s
   });
   image.ssm.assign(at(hardware.state_channels), std::vector<std::byte>(at(layout.ssm_state_bytes)));
   const std::size_t part = at(hardware.lanes_of_channel());
-  for_each_part(c, state_bits, hardware,
+  for_each_part(c, state_bits, layout, hardware,
                 [&](std::size_t channel, std::size_t place, std::size_t code) {
                   write_codes(std::span(state.ssm_codes).subspan(code, part), state_bits,
                               image.ssm[channel].data() + place);
                 });
-  for_each_exponent(c, state_bits, hardware,
+  for_each_exponent(c, layout, hardware,
                     [&](std::size_t channel, std::size_t place, std::size_t row) {
                       image.ssm[channel][place] = static_cast<std::byte>(state.ssm_exponents[row]);
                     });
@@ -131,15 +129,15 @@ GoldenState from_image_state(const ImageState& image, std::int64_t position, con
     state.conv_exponents[exponent] = static_cast<std::int8_t>(image.conv[place + kKept]);
   });
   const std::size_t part = at(hardware.lanes_of_channel());
-  for_each_part(c, state_bits, hardware,
+  for_each_part(c, state_bits, layout, hardware,
                 [&](std::size_t channel, std::size_t place, std::size_t code) {
                   read_codes(image.ssm[channel].data() + place, state_bits,
                              std::span(state.ssm_codes).subspan(code, part));
                 });
   for_each_exponent(
-      c, state_bits, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
-        if (channel % at(hardware.channels_of_head()) != 0)
-          return;  // copies, which the core ignores
+      c, layout, hardware, [&](std::size_t channel, std::size_t place, std::size_t row) {
+        // The others are copies, which the core ignores.
+        if (channel % at(hardware.channels_of_head()) != 0) return;
         state.ssm_exponents[row] = static_cast<std::int8_t>(image.ssm[channel][place]);
       });
   return state;
